@@ -1,0 +1,72 @@
+/*
+ * A buffered connection on the event loop: reads ahead into `in` (never beyond its maximum),
+ * writes `out` when the socket takes it, watches a deadline. Plain today; TLS comes in below this
+ * interface (conn.c), so nobody else reads or writes the descriptor.
+ *
+ * Idle connections hold no buffer memory.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+
+struct conn;
+
+enum conn_end { CONN_EOF, CONN_ERROR, CONN_TIMEOUT };
+
+struct conn_events {
+	/* New bytes are in c->in; consume what is complete with buf_drop(). Called again only when
+	 * more arrives, or after conn_resume(). May conn_close() c. */
+	void (*input)(struct conn *c);
+	/* All of `out` has been taken by the socket; may be NULL. */
+	void (*drained)(struct conn *c);
+	/* The peer has closed, the socket failed (errno), or the deadline passed. Does not close. */
+	void (*end)(struct conn *c, enum conn_end why);
+};
+
+struct conn {
+	int fd; /* -1 = closed */
+	struct buf in, out;
+	const struct conn_events *events;
+	void *owner;
+	struct watch watch;
+	struct timer deadline;
+	bool paused, eof, closing, in_event;
+};
+
+/* Takes *fd (leaves -1), makes it non-blocking. in_max: the longest line or chunk to wait for. */
+void conn_init(struct conn *c, int *fd, size_t in_max, size_t out_max, const struct conn_events *ev,
+    void *owner);
+/* Begins a connect() to a numeric address; `drained` or `end` tells the outcome. -1 with errno. */
+struct sockaddr;
+int conn_connect(struct conn *c, const struct sockaddr *to, unsigned tolen, const struct sockaddr *from,
+    unsigned fromlen, size_t in_max, size_t out_max, const struct conn_events *ev, void *owner);
+
+/* Queues bytes; they leave when the loop is about to sleep, in one write. -1 past out_max. */
+int conn_write(struct conn *c, struct str s);
+int conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ends with CONN_TIMEOUT in ms unless set again; 0 = no deadline. */
+void conn_deadline(struct conn *c, uint64_t ms);
+
+/* No input events until resumed (back-pressure, or waiting for an answer). */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+
+/* Closes once `out` has been written (bounded by the deadline); conn_close: at once. Both safe twice. */
+void conn_finish(struct conn *c);
+void conn_close(struct conn *c);
+
+/* Takes the descriptor out (after an orderly flush), leaving the conn closed; unread input stays in c->in. */
+int conn_detach(struct conn *c);
+
+/*
+ * The first line of c->in including its LF, without consuming it; *line excludes the line end, and
+ * *size is what to buf_drop(). 1 = a line, 0 = not complete yet, -1 = longer than max.
+ */
+int conn_line(const struct conn *c, size_t max, struct str *line, size_t *size);
+
+#endif

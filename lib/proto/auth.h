@@ -1,0 +1,80 @@
+/*
+ * Accounts and grants. services/auth owns the accounts; login asks it, lookup mirrors what it needs,
+ * spawn acts on grants.
+ */
+#ifndef PROTO_AUTH_H
+#define PROTO_AUTH_H
+
+#include "base/ipc.h"
+#include "mail/envelope.h"
+#include "mail/status.h"
+#include "proto/lookup.h"
+
+enum { LOGIN_MAX = 320, PASSWORD_MAX = 1024, NONCE_BYTES = 16, GRANT_SECONDS = 10 };
+
+/* An account without its secrets. */
+struct account {
+	struct str address; /* lower case, also the login name */
+	struct str home;    /* below the mail directory */
+	uint32_t uid, gid;
+	uint64_t quota;     /* bytes, 0 = none */
+	bool enabled;
+};
+void put_account(struct put *w, const struct account *a);
+int get_account(struct get *g, struct account *a); /* borrows from the packet */
+
+/*
+ * AUTH_CHECK (request, login -> auth): is that the password? On success auth has sent spawn a grant
+ * for the nonce that it answers, bound to the login process that asked.
+ */
+struct auth_check {
+	uint64_t trace;
+	struct str service;  /* "imap" */
+	struct str client;   /* numeric address */
+	struct str login, password;
+};
+enum auth_verdict { AUTH_OK, AUTH_REFUSED, AUTH_LATER };
+struct auth_answer {
+	uint8_t verdict;
+	struct str address; /* canonical, when OK */
+	uint8_t nonce[NONCE_BYTES];
+};
+void put_auth_check(struct put *w, const struct auth_check *c);
+int get_auth_check(struct get *g, struct auth_check *c);
+void put_auth_answer(struct put *w, const struct auth_answer *a);
+int get_auth_answer(struct get *g, struct auth_answer *a);
+
+/*
+ * AUTH_ACCOUNT (request, lookup -> auth): {str address} -> {bool found, account}.
+ * AUTH_CHANGED (notice, auth -> lookup): {str address}: forget what you know of it. On one channel,
+ * so it never arrives after a newer answer.
+ */
+
+/*
+ * SPAWN_GRANT (notice, auth -> spawn): {nonce, u16 login instance, u64 trace, account}.
+ * SPAWN_HOME (request, auth -> spawn): {account}: make the home with a Maildir in it -> {status}.
+ * SPAWN_HANDOVER (request, login -> spawn): struct handover + the client's descriptor -> {status}.
+ * Either order; each nonce once, within GRANT_SECONDS, and only from the instance in the grant.
+ */
+struct grant {
+	uint8_t nonce[NONCE_BYTES];
+	uint16_t login_instance;
+	uint64_t trace;
+	struct account account;
+};
+void put_grant(struct put *w, const struct grant *g);
+int get_grant(struct get *g, struct grant *out);
+
+struct handover {
+	uint8_t nonce[NONCE_BYTES];
+	uint64_t trace;
+	struct str client; /* numeric address, for the log */
+	struct str tag;    /* of the command that logged in: the session answers it */
+	struct str input;  /* what the client has sent behind it */
+	bool secure;       /* the client's side is encrypted (or is loopback) */
+};
+enum { HANDOVER_INPUT_MAX = 32 * 1024, IMAP_TAG_MAX = 64 };
+void put_handover(struct put *w, const struct handover *h);
+int get_handover(struct get *g, struct handover *h);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Control sockets: SOCK_SEQPACKET Unix sockets in the run directory, bound by master, one per
+ * service: "control" (master), "queue", "accounts" (auth). A tool connects and sends requests in the
+ * packet format of ipc.h; the service knows the caller by SO_PEERCRED. Answers: any number of
+ * CONTROL_RECORD {str json object} and then one CONTROL_END {u32 exit status, str text}.
+ *
+ * CONTROL_STATUS {}, CONTROL_STOP {}, CONTROL_RELOAD {}       at "control"
+ * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields
+ * QUEUE_CTL_SUMMARY {}               one record of counters
+ * QUEUE_CTL_SHOW {str id}            a record, and the message as a descriptor with it
+ * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire
+ * AUTH_CTL_ADD {str address, str password hash-or-clear, u64 quota}, AUTH_CTL_PASSWD {str address, str password},
+ * AUTH_CTL_DELETE {str address}, AUTH_CTL_LIST {}
+ */
+#ifndef PROTO_CONTROL_H
+#define PROTO_CONTROL_H
+
+#include "base/ipc.h"
+
+enum { CONTROL_TEXT_MAX = 1024 };
+
+/* Who may: the owner of the suite (root, or whoever started it). Others may list their own mail. */
+
+#endif

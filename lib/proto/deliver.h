@@ -1,0 +1,57 @@
+/*
+ * Jobs from the queue to deliver-maildir and deliver-remote.
+ *
+ * DELIVER_JOB (request): struct deliver_job and one read-only descriptor of the body. Answer:
+ *	DELIVER_RESULT with a status per recipient, in order, when all are decided. Body bytes are
+ *	body_size bytes from body_offset, CRLF line ends as on the wire, unstuffed.
+ * The name of a delivered file is made from queue id and slot and never changes; a job marked
+ * `maybe` looks for it before it writes (DESIGN 6).
+ */
+#ifndef PROTO_DELIVER_H
+#define PROTO_DELIVER_H
+
+#include "base/arena.h"
+#include "base/ipc.h"
+#include "mail/status.h"
+#include "proto/lookup.h"
+#include "proto/queue.h"
+
+enum { JOB_RCPTS = 100 };
+
+struct deliver_rcpt {
+	uint32_t slot;    /* number of the recipient in the message */
+	struct str addr;
+	struct str orcpt; /* for DSN towards the next hop */
+	uint8_t notify;
+	bool maybe;       /* an earlier attempt may have delivered it */
+	struct str home, folder; /* maildir */
+	uint32_t uid, gid;
+};
+
+struct deliver_job {
+	uint64_t trace, id;
+	int64_t arrival;
+	uint8_t transport;   /* enum transport */
+	struct str nexthop;  /* remote */
+	struct str sender;
+	struct str envid;
+	uint8_t ret;
+	bool eightbit, utf8;
+	uint64_t body_offset, body_size;
+	struct edit *edits;
+	uint32_t nedits;
+	struct deliver_rcpt *rcpts;
+	uint32_t nrcpts;
+};
+void put_job(struct put *w, const struct deliver_job *j);
+int get_job(struct get *g, struct arena *a, struct deliver_job *j);
+
+struct deliver_result {
+	uint32_t slot;
+	struct status status;
+	struct str relay; /* "mx.example.org[192.0.2.1]:25"; empty for local */
+};
+void put_results(struct put *w, const struct deliver_result *r, uint32_t n);
+int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint32_t *n);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Questions to services/lookup. smtpd asks whether, the queue asks where.
+ */
+#ifndef PROTO_LOOKUP_H
+#define PROTO_LOOKUP_H
+
+#include "base/arena.h"
+#include "base/ipc.h"
+#include "mail/envelope.h"
+#include "mail/status.h"
+
+enum { RULE_MAX = 200, HOME_MAX = 512, NEXTHOP_MAX = 512 };
+
+/*
+ * LOOKUP_CLIENT, LOOKUP_MAIL, LOOKUP_RCPT: may this client, sender, recipient pass?
+ * Fields that are not known yet are empty.
+ */
+struct access_question {
+	uint64_t trace;
+	struct str listener; /* title of the listener */
+	struct str client;   /* numeric address */
+	struct str helo;
+	struct str login;    /* authenticated as */
+	struct str sender;
+	struct str rcpt;
+	bool trusted;        /* the listener says that this client may relay (local socket) */
+};
+struct access_answer {
+	struct status status; /* 2xx = go on; 4xx, 5xx = say this to the client */
+	struct str rule;      /* which rule decided, with file:line: for the log, never for the client */
+	bool relay;           /* LOOKUP_CLIENT: in trusted_networks */
+};
+void put_access_question(struct put *w, const struct access_question *q);
+int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */
+void put_access_answer(struct put *w, const struct access_answer *a);
+int get_access_answer(struct get *g, struct access_answer *a);
+
+/*
+ * LOOKUP_ROUTE: where does mail for this recipient go? Aliases are expanded, rewriting is done, a
+ * transport is chosen. The answer is one or more packets of LOOKUP_ROUTE replies to the same id;
+ * all but the last have `more`. A target's own failure (loop, bad alias) is a TRANSPORT_ERROR.
+ */
+struct route_question {
+	uint64_t trace;
+	struct str sender;
+	struct str rcpt;
+};
+
+enum transport {
+	TRANSPORT_MAILDIR, /* home, uid, gid, extension are set */
+	TRANSPORT_SMTP,    /* next hop: "[host]:port", "[192.0.2.1]:25", "host" (MX: later) */
+	TRANSPORT_LMTP,
+	TRANSPORT_DISCARD, /* accept and forget */
+	TRANSPORT_ERROR,   /* status says why: 5xx bounces, 4xx is tried again */
+	TRANSPORT_HOLD,    /* keep until released */
+	TRANSPORT_MAX
+};
+
+struct route {
+	uint8_t transport;
+	struct str addr;    /* the final recipient address */
+	struct str nexthop;
+	struct str owner;   /* envelope sender to use instead (owner-alias); empty = the message's own */
+	struct str home;    /* below the mail directory: "example.org/alice" */
+	struct str folder;  /* mailbox below it, "" = INBOX */
+	uint32_t uid, gid;
+	struct status status;
+	struct str rule;
+};
+struct route_answer {
+	bool more;
+	bool expanded; /* the recipient became others: the queue keeps the result as a record */
+	struct route *routes;
+	uint32_t nroutes;
+};
+void put_route_question(struct put *w, const struct route_question *q);
+int get_route_question(struct get *g, struct route_question *q);
+void put_route(struct put *w, const struct route *r);
+int get_route(struct get *g, struct arena *a, struct route *r);
+void put_route_answer(struct put *w, const struct route_answer *r);
+int get_route_answer(struct get *g, struct arena *a, struct route_answer *r);
+
+#endif

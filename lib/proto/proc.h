@@ -1,0 +1,83 @@
+/*
+ * The skeleton of every program but master, config and tools: takes the boot messages from master
+ * (or from spawn) on descriptor 3, opens what must be open, confines itself, and serves.
+ *
+ *	static const struct peer_spec peers[] = {
+ *		{ ROLE_QUEUE, .rows = queue_rows, .up = queue_up, .down = queue_down }, { 0 } };
+ *	int main(void)
+ *	{
+ *		static const struct program p = { .role = ROLE_LOOKUP, .peers = peers, .open = ...};
+ *		return proc_main(&p);
+ *	}
+ *
+ * What a process may do (uid, root, system calls, files, limits) is not said here: it is its row in
+ * master/table.c, which comes with the boot message.
+ */
+#ifndef PROTO_PROC_H
+#define PROTO_PROC_H
+
+#include "base/buf.h"
+#include "base/chan.h"
+#include "base/ipc.h"
+#include "proto/conf.h"
+#include "proto/role.h"
+
+struct peer_spec {
+	enum role role; /* ROLE_NONE ends the table */
+	const struct chan_row *rows;
+	void (*up)(struct chan *c);   /* a channel to (an instance of) that role is there; may be NULL */
+	void (*down)(struct chan *c); /* it has gone; may be NULL */
+	void (*raw)(int fd, unsigned instance); /* instead: the bare descriptor, for blocking programs */
+};
+
+struct program {
+	enum role role;
+	const struct peer_spec *peers;
+	/* Before confinement: settings and descriptors are there. Warm up libraries. -1 ends the start. */
+	int (*open)(void);
+	/* Confined: begin to take input. -1 ends the start. */
+	int (*start)(void);
+	/* A new configuration has been checked and is now proc_conf(). May be NULL: then the process is
+	 * restarted when a setting that it may see changes. */
+	void (*reload)(void);
+	/* Take no new work; call proc_exit() once nothing is left. NULL: exit at once. Master gives
+	 * up after shutdown_timeout. */
+	void (*drain)(void);
+	/* Adds lines "name value" for thurn status. May be NULL. */
+	void (*status)(struct buf *out);
+};
+
+int proc_main(const struct program *p);
+_Noreturn void proc_exit(int status); /* flushes the log */
+
+/* The configuration in force (proto/conf.h); only the settings of this role are in it. */
+const struct conf *proc_conf(void);
+unsigned proc_instance(void);
+bool proc_is_root(void); /* the suite was started by root: uids are separate */
+
+/* The channel to (instance n of) that role, or NULL while there is none. */
+struct chan *proc_peer(enum role r);
+struct chan *proc_peer_nth(enum role r, unsigned instance);
+
+/*
+ * A descriptor that master's table gives to this role, by name: "spool", "mail", "tables",
+ * "accounts", ... (directories, opened O_RDONLY | O_DIRECTORY) and "socket.NAME" (listening control
+ * sockets). -1 if there is none. It stays open for the life of the process.
+ */
+int proc_fd(const char *name);
+/* Path of that directory as the process sees it before confinement; for libraries that want one. */
+const char *proc_path(const char *name);
+
+/* The listeners (section "listener" of the configuration) that this role serves. */
+struct listener {
+	int fd;
+	const struct conf_section *conf;
+};
+size_t proc_listeners(const struct listener **out);
+/* Called when a reload changed the listeners; set it in start(). */
+void proc_on_listeners(void (*fn)(void));
+
+/* Tells master that the process cannot do its work any more; does not return. */
+_Noreturn void proc_fatal(const char *event, struct str why);
+
+#endif
