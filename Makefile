@@ -20,7 +20,7 @@ VERSION := 0.1
 T_CPPFLAGS := -D_GNU_SOURCE -Ilib -DTHURN_VERSION='"$(VERSION)"' \
 	-DTHURN_CONF='"$(SYSCONFDIR)/thurn/thurn.conf"' -DTHURN_LIBEXEC='"$(LIBEXECDIR)"'
 T_CFLAGS := -std=gnu17 -Wall -Wextra -Wconversion -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
-	-Wmissing-prototypes -Wundef -fno-common -fstack-protector-strong -fPIE \
+	-Wmissing-prototypes -Wundef -Wno-missing-field-initializers -fno-common -fstack-protector-strong -fPIE \
 	-ftrivial-auto-var-init=zero -fno-strict-aliasing
 T_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 ifdef SANITIZE

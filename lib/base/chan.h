@@ -29,17 +29,18 @@ struct chan {
 	uint8_t role;
 	uint16_t instance;           /* who is at the other end (proto/role.h) */
 	const struct chan_row *rows; /* ends with a zero type */
-	void (*down)(struct chan *c); /* the peer has gone; may be NULL. c stays valid until it returns */
+	void (*down)(struct chan *c); /* the peer has gone and c is closed; may be NULL, may free c */
 	void *owner;                  /* for the program's own state of that peer */
 	struct watch watch;
 	TAILQ_HEAD(, chan_out) out;
 	size_t out_bytes;
 	TAILQ_HEAD(, ask) asks; /* outstanding requests */
+	bool *gone;             /* chan.c: told when c is closed inside one of its handlers */
 };
 
 /* Starts serving *fd (which becomes the channel's; -1 is left behind). */
 void chan_init(struct chan *c, int *fd, const struct chan_row *rows, void (*down)(struct chan *));
-/* Closes it and lets every outstanding request end without an answer. */
+/* Closes it and lets every outstanding request end without an answer; down is not called. */
 void chan_close(struct chan *c);
 
 /*

@@ -55,6 +55,9 @@ void log_flush(void);
  * {u8 level, i64 time in microseconds since 1970, u64 trace, u64 queue, str event, u8 fields,
  *  fields x {str key, u8 kind, str or i64}}; before them u32 dropped: how many were dropped before.
  */
+/* The type of that packet: 0x02xx in proto/types.h */
+enum { LOG_EVENTS = 0x0200 };
+
 enum { LOG_EVENT_MAX = 64, LOG_KEY_MAX = 32, LOG_VALUE_MAX = 4096, LOG_FIELDS_MAX = 24 };
 
 #endif

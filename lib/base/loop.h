@@ -33,7 +33,7 @@ void loop_stop(void);
 /* Handles what is ready and returns; for tests. */
 void loop_poll(void);
 
-/* Milliseconds on CLOCK_BOOTTIME, cached once per wake-up. */
+/* Milliseconds on CLOCK_BOOTTIME. */
 uint64_t loop_now(void);
 
 /*

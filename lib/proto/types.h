@@ -21,8 +21,6 @@ enum ipc_type {
 	BOOT_STATUS,
 	BOOT_FATAL,
 
-	/* everyone -> log */
-	LOG_EVENTS = 0x0200,
 
 	/* smtpd <-> lookup: lookup.h */
 	LOOKUP_CLIENT = 0x0300,
