@@ -16,7 +16,10 @@
 #include "proto/lookup.h"
 #include "proto/queue.h"
 
-enum { JOB_RCPTS = 100 };
+enum {
+	JOB_RCPTS = 100,
+	RELAY_MAX = 400, /* of deliver_result.relay */
+};
 
 struct deliver_rcpt {
 	uint32_t slot;    /* number of the recipient in the message */
@@ -43,15 +46,20 @@ struct deliver_job {
 	struct deliver_rcpt *rcpts;
 	uint32_t nrcpts;
 };
+/* Whoever makes a job keeps it within a packet; else w->bad. */
 void put_job(struct put *w, const struct deliver_job *j);
+/* Strings are copied into a. 0, or -1 when malformed. */
 int get_job(struct get *g, struct arena *a, struct deliver_job *j);
 
 struct deliver_result {
 	uint32_t slot;
 	struct status status;
 	struct str relay; /* "mx.example.org[192.0.2.1]:25"; empty for local */
+	bool site;        /* the failure is the next hop's as a whole (no connection, 421 greeting) */
+	bool dsn;         /* the next hop announced DSN and has taken over the duty to report success */
 };
 void put_results(struct put *w, const struct deliver_result *r, uint32_t n);
+/* Relays are copied into a, the array is a's. At most JOB_RCPTS. */
 int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint32_t *n);
 
 #endif

@@ -1,39 +1,61 @@
 /*
  * How a message gets into the queue.
  *
- * QUEUE_STOCK (notice, queue -> smtpd): bodies to write into, each a queue id and an empty memfd.
- *	The queue sends a few when the channel comes up and one with every answer to a COMMIT, so
- *	that a small message costs no packet of its own for it. smtpd empties and reuses a memfd
- *	whose transaction ended without a COMMIT.
- * QUEUE_LARGE (request, smtpd -> queue): {u64 trace, u64 queue id of a stock body, u64 expected
- *	size or 0}: the body outgrew BODY_SMALL. Answer: QUEUE_LARGE {status} and a spool file
- *	opened for appending, for the same id; the memfd of that id is void.
+ * QUEUE_STOCK (notice, queue -> smtpd): struct queue_stock: bodies to write into, each a queue id and
+ *	an empty memfd (the packet's descriptors, in order), and how much room the spool has. The queue
+ *	sends a few when the channel comes up and one with every answer to a COMMIT, so that a small
+ *	message costs no packet of its own for it. smtpd empties and reuses a memfd whose transaction
+ *	ended without a COMMIT. Sent without bodies when only the room has changed.
+ * QUEUE_STOCK (notice, smtpd -> queue): {u32 n}: n more bodies are wanted (1..STOCK_PACKET), because
+ *	more transactions are under way at once than there are bodies.
+ * QUEUE_LARGE (request, smtpd -> queue): struct queue_large: the body outgrew BODY_SMALL, or is known
+ *	to. Answer: QUEUE_LARGE {status} and, when good, a spool file opened write-only for appending,
+ *	for the same id; the memfd of that id is void. smtpd writes all of the body into it again.
  * QUEUE_ABORT (notice, smtpd -> queue): {u64 queue id} a large body is not wanted any more.
- * QUEUE_COMMIT (request, smtpd -> queue): struct queue_commit. Answer: QUEUE_COMMIT {status, u64 queue
- *	id of a fresh memfd or 0} + that memfd. 250 means synced; nothing else does.
+ * QUEUE_COMMIT (request, smtpd -> queue): struct queue_commit. Answer: QUEUE_COMMIT, struct
+ *	queue_answer + that memfd. 250 means synced; nothing else does. After any answer the id is
+ *	used up.
  */
 #ifndef PROTO_QUEUE_H
 #define PROTO_QUEUE_H
 
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "mail/edit.h"
 #include "mail/envelope.h"
 #include "mail/status.h"
 
 enum {
 	BODY_SMALL = 256 * 1024, /* bytes a memfd may hold */
 	QUEUE_STOCK_BODIES = 8,  /* per smtpd worker, at the start */
-	EDITS_MAX = 256,
+	STOCK_PACKET = IPC_FDS_MAX,
+	STOCK_MAX = 1024,        /* bodies a worker may have out at once */
+	EDIT_NAME_MAX = 256,
+	EDIT_VALUE_MAX = 16 * 1024,
 };
 
-/* A change to the header while the message is copied out (RFC milter actions; trace headers). */
-enum edit_kind { EDIT_INSERT, EDIT_CHANGE, EDIT_DELETE };
-struct edit {
-	uint8_t kind;
-	uint32_t index;   /* INSERT: before the index-th field (0 = top); else the index-th of that name from 1 */
-	struct str name;  /* without colon */
-	struct str value; /* as it stands behind the colon, folded with CRLF; not for DELETE */
+struct queue_stock {
+	uint64_t room; /* bytes a new message may have now; 0 = 452 4.3.1 to every MAIL, else to SIZE above it */
+	uint32_t n;
+	uint64_t ids[STOCK_PACKET];
 };
+void put_stock(struct put *w, const struct queue_stock *s);
+int get_stock(struct get *g, struct queue_stock *s);
+
+struct queue_large {
+	uint64_t trace;
+	uint64_t id;       /* of a stock body */
+	uint64_t expected; /* bytes, from SIZE; 0 = unknown */
+};
+void put_large(struct put *w, const struct queue_large *l);
+int get_large(struct get *g, struct queue_large *l);
+
+struct queue_answer {
+	struct status status; /* for the client as it stands; 4xx on every local fault */
+	uint64_t fresh;       /* id of the memfd that comes with it, or 0 */
+};
+void put_queue_answer(struct put *w, const struct queue_answer *a);
+int get_queue_answer(struct get *g, struct queue_answer *a);
 
 struct queue_commit {
 	uint64_t id;    /* which body: from the stock, or made large */
@@ -43,9 +65,13 @@ struct queue_commit {
 	uint32_t nedits;
 };
 /*
- * A commit that does not fit a packet (1,000 long recipients) goes out as several QUEUE_COMMIT
- * packets of one id: put_commit() writes one part beginning at recipient *from and moves *from;
- * `more` is set in all but the last. get_commit_part() adds to c.
+ * A commit that does not fit a packet (1,000 long recipients) goes out in several parts: put_commit()
+ * writes one part beginning at recipient *from and moves *from; while that is below nrcpts there are
+ * more to write. All parts but the last are notices (chan_send), the last is the request. The first
+ * part holds everything but recipients, so edits that do not fit a packet make w bad.
+ *
+ * get_commit_part() adds to c, which is zeroed before the first part; strings are copied into a.
+ * *more is false when c is complete. -1 when malformed, or when the part belongs to another id.
  */
 void put_commit(struct put *w, const struct queue_commit *c, uint32_t *from);
 int get_commit_part(struct get *g, struct arena *a, struct queue_commit *c, bool *more);

@@ -1,0 +1,132 @@
+/* Jobs from the queue to deliver-maildir and deliver-remote. See deliver.h. */
+#include "proto/deliver.h"
+
+enum {
+	RCPT_WIRE_MIN = 30, /* a recipient with empty strings: bounds the count before allocating */
+	RESULT_WIRE_MIN = 20,
+	NOTIFY_ALL = NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY,
+};
+
+static void put_job_rcpt(struct put *w, const struct deliver_rcpt *r)
+{
+	put_u32(w, r->slot);
+	put_str(w, r->addr);
+	put_str(w, r->orcpt);
+	put_u8(w, r->notify);
+	put_u8(w, r->maybe);
+	put_str(w, r->home);
+	put_str(w, r->folder);
+	put_u32(w, r->uid);
+	put_u32(w, r->gid);
+}
+
+static void get_job_rcpt(struct get *g, struct arena *a, struct deliver_rcpt *r)
+{
+	r->slot = get_u32(g);
+	r->addr = arena_str(a, get_line(g, ADDRESS_MAX));
+	r->orcpt = arena_str(a, get_line(g, ORCPT_MAX));
+	r->notify = get_u8(g);
+	r->maybe = get_bool(g);
+	r->home = arena_str(a, get_line(g, HOME_MAX));
+	r->folder = arena_str(a, get_line(g, HOME_MAX));
+	r->uid = get_u32(g);
+	r->gid = get_u32(g);
+	if (r->addr.n == 0 || (r->notify & ~NOTIFY_ALL) != 0)
+		g->bad = true;
+}
+
+void put_job(struct put *w, const struct deliver_job *j)
+{
+	put_u64(w, j->trace);
+	put_u64(w, j->id);
+	put_i64(w, j->arrival);
+	put_u8(w, j->transport);
+	put_str(w, j->nexthop);
+	put_str(w, j->sender);
+	put_str(w, j->envid);
+	put_u8(w, j->ret);
+	put_u8(w, j->eightbit);
+	put_u8(w, j->utf8);
+	put_u64(w, j->body_offset);
+	put_u64(w, j->body_size);
+	put_edits(w, j->edits, j->nedits);
+	put_u32(w, j->nrcpts);
+	for (uint32_t i = 0; i < j->nrcpts; i++)
+		put_job_rcpt(w, &j->rcpts[i]);
+}
+
+static int get_job_head(struct get *g, struct arena *a, struct deliver_job *j)
+{
+	*j = (struct deliver_job){ 0 };
+	j->trace = get_u64(g);
+	j->id = get_u64(g);
+	j->arrival = get_i64(g);
+	j->transport = get_u8(g);
+	j->nexthop = arena_str(a, get_line(g, NEXTHOP_MAX));
+	j->sender = arena_str(a, get_line(g, ADDRESS_MAX));
+	j->envid = arena_str(a, get_line(g, ENVID_MAX));
+	j->ret = get_u8(g);
+	j->eightbit = get_bool(g);
+	j->utf8 = get_bool(g);
+	j->body_offset = get_u64(g);
+	j->body_size = get_u64(g);
+	if (j->transport >= TRANSPORT_MAX || j->ret > RET_HDRS || j->body_offset > INT64_MAX ||
+	    j->body_size > (uint64_t)INT64_MAX - j->body_offset)
+		g->bad = true;
+	return get_ok(g);
+}
+
+int get_job(struct get *g, struct arena *a, struct deliver_job *j)
+{
+	uint32_t n;
+
+	if (get_job_head(g, a, j) == -1 || get_edits(g, a, &j->edits, &j->nedits) == -1)
+		return -1;
+	n = get_u32(g);
+	if (g->bad || n == 0 || n > JOB_RCPTS || (size_t)(g->end - g->p) / RCPT_WIRE_MIN < n)
+		return -1;
+	j->rcpts = arena_array(a, n, sizeof *j->rcpts);
+	j->nrcpts = n;
+	for (uint32_t i = 0; i < n; i++)
+		get_job_rcpt(g, a, &j->rcpts[i]);
+	return get_end(g);
+}
+
+void put_results(struct put *w, const struct deliver_result *r, uint32_t n)
+{
+	put_u32(w, n);
+	for (uint32_t i = 0; i < n; i++) {
+		put_u32(w, r[i].slot);
+		put_status(w, &r[i].status);
+		put_str(w, r[i].relay);
+		put_u8(w, r[i].site);
+		put_u8(w, r[i].dsn);
+	}
+}
+
+int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint32_t *n)
+{
+	uint32_t count = get_u32(g);
+
+	*r = NULL;
+	*n = 0;
+	if (g->bad || count == 0 || count > JOB_RCPTS ||
+	    (size_t)(g->end - g->p) / RESULT_WIRE_MIN < count)
+		return -1;
+	*r = arena_array(a, count, sizeof **r);
+	for (uint32_t i = 0; i < count; i++) {
+		struct deliver_result *x = &(*r)[i];
+
+		x->slot = get_u32(g);
+		get_status(g, &x->status);
+		x->relay = arena_str(a, get_line(g, RELAY_MAX));
+		x->site = get_bool(g);
+		x->dsn = get_bool(g);
+		if (x->status.code == 0)
+			g->bad = true;
+	}
+	if (get_end(g) == -1)
+		return -1;
+	*n = count;
+	return 0;
+}
