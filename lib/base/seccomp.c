@@ -37,6 +37,7 @@ static const struct row rows[] = {
 	{ CALL(read), BASE },
 	{ CALL(write), BASE },
 	{ CALL(readv), BASE },
+	{ CALL(pread64), BASE },
 	{ CALL(writev), BASE },
 	{ CALL(recvmsg), BASE },
 	{ CALL(sendmsg), BASE },
@@ -103,7 +104,6 @@ static const struct row rows[] = {
 	{ CALL(openat), CALLS_WRITE },
 	{ CALL(openat2), FILES },
 	{ CALL(newfstatat), FILES },
-	{ CALL(pread64), FILES | CALLS_MEMFD },
 	{ CALL(preadv), FILES | CALLS_MEMFD },
 	{ CALL(lseek), FILES },
 	{ CALL(getdents64), FILES },
@@ -169,23 +169,24 @@ static bool granted(const struct row *r, uint32_t calls)
 	return r->groups == BASE || (r->groups & calls) != 0;
 }
 
+/* What a row grants for some arguments answers with the default action for the others. */
+static bool granted_somehow(int call, uint32_t calls)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].call == call && granted(&rows[i], calls))
+			return true;
+	return false;
+}
+
 static int add_soft(scmp_filter_ctx ctx, uint32_t calls)
 {
-	for (size_t i = 0; i < sizeof soft / sizeof *soft; i++) {
-		bool whole = false, partly = false;
+	int r = 0;
 
-		for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
-			if (rows[k].call == soft[i].call && granted(&rows[k], calls)) {
-				whole |= rows[k].check == ANY;
-				partly |= rows[k].check != ANY;
-			}
-		/* what is allowed for some arguments answers with the default action for the others */
-		if (whole || partly)
-			continue;
-		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)soft[i].error), soft[i].call, 0) != 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < sizeof soft / sizeof *soft; i++)
+		if (!granted_somehow(soft[i].call, calls))
+			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)soft[i].error),
+			    soft[i].call, 0);
+	return r;
 }
 
 /* Loads ctx into all threads if all went well so far (r == 0), and frees it. */

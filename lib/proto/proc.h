@@ -74,8 +74,16 @@ struct listener {
 	const struct conf_section *conf;
 };
 size_t proc_listeners(const struct listener **out);
-/* Called when a reload changed the listeners; set it in start(). */
-void proc_on_listeners(void (*fn)(void));
+
+/* What the parent sent with the boot message for this role alone (boot.h); empty for most. */
+struct str proc_extra(void);
+
+/*
+ * For blocking programs, which run a poll() loop of their own in start(): the control channel. When
+ * it is readable, call proc_control(); it returns true when the process shall end.
+ */
+int proc_control_fd(void);
+bool proc_control(void);
 
 /* Tells master that the process cannot do its work any more; does not return. */
 _Noreturn void proc_fatal(const char *event, struct str why);

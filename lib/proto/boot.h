@@ -1,0 +1,66 @@
+/*
+ * How master starts a program and talks to it afterwards, over the control channel on the program's
+ * descriptor 3; spawn does the same for a session. Links libc only. The program's side is proc.c.
+ *
+ * parent -> program, in this order:
+ *	BOOT_BEGIN {struct boot} + configuration memfd (+ the directory that becomes its root)
+ *	BOOT_FD {str name, str path, u32 DIR_* rights, 0 for what is no directory} + descriptor
+ *	BOOT_LISTENER {u32 index of the "listener" section} + listening socket
+ *	BOOT_PEER {u8 role, u16 instance} + channel; these come later too, when a peer is new
+ *	BOOT_GO {}: open what has to be opened, confine yourself, start
+ * program -> parent:
+ *	BOOT_READY {u32 LAYER_* in force}, or BOOT_FATAL {str event, str why} and it exits
+ * parent -> program, later:
+ *	BOOT_RELOAD {} + configuration memfd, BOOT_DRAIN {}, BOOT_STATUS {} (request; answer {str text})
+ */
+#ifndef PROTO_BOOT_H
+#define PROTO_BOOT_H
+
+#include "base/ipc.h"
+#include "base/sandbox.h"
+#include "proto/role.h"
+
+enum {
+	BOOT_CONTROL_FD = 3,
+	BOOT_NAME_MAX = 64,
+	BOOT_PATH_MAX = 4096,
+	BOOT_EXTRA_MAX = 48 * 1024,
+	BOOT_TEXT_MAX = 1024,
+};
+
+struct boot {
+	uint8_t role;
+	uint16_t instance;
+	struct privilege privilege;
+	struct str extra; /* what this role needs besides; see session_row and imapd/session */
+};
+void put_boot(struct put *w, const struct boot *b);
+int get_boot(struct get *g, struct boot *b); /* borrows from the packet */
+
+/* What spawn must know to start sessions; its boot.extra. uid and gid are the account's. */
+struct session_row {
+	struct privilege privilege;
+	struct str program; /* absolute path */
+};
+void put_session_row(struct put *w, const struct session_row *r);
+int get_session_row(struct get *g, struct session_row *r);
+
+/*
+ * Forks and executes program with an empty environment, descriptor 3 = its end of a new control
+ * channel, standard input from null, and no other descriptor but standard output and error. Returns
+ * the pid and sets *control (non-blocking, yours); -1 with errno.
+ */
+int boot_spawn(const char *program, const char *name, int *control);
+
+/* A sealed memory file holding these bytes; -1 with errno. */
+int boot_memfd(const char *name, struct str bytes);
+
+/* Each sends one of the messages above: 0 or -1 with errno. Descriptors stay the caller's. */
+int boot_begin(int control, const struct boot *b, int conf_fd, int root_fd);
+int boot_fd(int control, const char *name, const char *path, uint32_t rights, int fd);
+int boot_listener(int control, uint32_t section, int fd);
+int boot_peer(int control, enum role role, unsigned instance, int fd);
+int boot_note(int control, uint16_t type); /* BOOT_GO, BOOT_DRAIN */
+int boot_reload(int control, int conf_fd);
+
+#endif

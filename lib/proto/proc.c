@@ -1,0 +1,473 @@
+/*
+ * The skeleton of a program: boot, confinement, peers, reload, drain. See proc.h for the contract
+ * and boot.h for the messages.
+ */
+#include "proto/proc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "proto/boot.h"
+#include "proto/types.h"
+
+enum { FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
+
+struct peer {
+	struct chan chan;
+	const struct peer_spec *spec;
+	int pending; /* the descriptor until the program has started */
+	TAILQ_ENTRY(peer) next;
+};
+
+struct named_fd {
+	char name[BOOT_NAME_MAX];
+	char *path;
+	uint32_t rights;
+	int fd;
+};
+
+static const struct program *program;
+static struct boot boot;
+static struct conf *conf;
+static struct chan control;
+static int root_fd = -1;
+static TAILQ_HEAD(, peer) peers = TAILQ_HEAD_INITIALIZER(peers); /* newest first */
+static struct named_fd named_fds[FDS_MAX];
+static size_t nfds;
+static struct listener listeners[LISTENERS_MAX];
+static uint32_t listener_sections[LISTENERS_MAX];
+static size_t nlisteners;
+static bool booted, started, ending;
+
+/* --- what programs ask ------------------------------------------------------------------------ */
+
+const struct conf *proc_conf(void)
+{
+	return conf;
+}
+
+unsigned proc_instance(void)
+{
+	return boot.instance;
+}
+
+bool proc_is_root(void)
+{
+	return boot.privilege.root;
+}
+
+struct str proc_extra(void)
+{
+	return boot.extra;
+}
+
+struct chan *proc_peer(enum role r)
+{
+	struct peer *p;
+
+	TAILQ_FOREACH (p, &peers, next)
+		if (p->chan.role == r && p->chan.fd != -1)
+			return &p->chan;
+	return NULL;
+}
+
+struct chan *proc_peer_nth(enum role r, unsigned instance)
+{
+	struct peer *p;
+
+	TAILQ_FOREACH (p, &peers, next)
+		if (p->chan.role == r && p->chan.instance == instance && p->chan.fd != -1)
+			return &p->chan;
+	return NULL;
+}
+
+static const struct named_fd *find_fd(const char *name)
+{
+	for (size_t i = 0; i < nfds; i++)
+		if (strcmp(named_fds[i].name, name) == 0)
+			return &named_fds[i];
+	return NULL;
+}
+
+int proc_fd(const char *name)
+{
+	const struct named_fd *f = find_fd(name);
+
+	return f == NULL ? -1 : f->fd;
+}
+
+const char *proc_path(const char *name)
+{
+	const struct named_fd *f = find_fd(name);
+
+	return f == NULL ? NULL : f->path;
+}
+
+size_t proc_listeners(const struct listener **out)
+{
+	*out = listeners;
+	return nlisteners;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+_Noreturn void proc_exit(int status)
+{
+	log_flush();
+	_exit(status);
+}
+
+_Noreturn void proc_fatal(const char *event, struct str why)
+{
+	struct put w = put_start();
+	struct ipc_msg m = { .type = BOOT_FATAL };
+
+	log_error(NULL, event, KS("why", why));
+	put_z(&w, event);
+	put_str(&w, str_take(why, BOOT_TEXT_MAX));
+	m.body = put_view(&w);
+	ipc_send(control.fd, &m);
+	proc_exit(EXIT_CONFIG);
+}
+
+static _Noreturn void fatal_errno(const char *event)
+{
+	proc_fatal(event, str_of(strerror(errno)));
+}
+
+/* --- messages of the parent ------------------------------------------------------------------- */
+
+static struct conf *read_conf(int fd)
+{
+	struct conf *c = NULL;
+	struct stat st;
+	char *bytes;
+
+	if (fstat(fd, &st) == -1 || st.st_size < 0)
+		return NULL;
+	bytes = xmalloc((size_t)st.st_size);
+	/* the descriptor's offset is shared with every other process that got it */
+	if (pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size)
+		c = conf_decode(str_bytes(bytes, (size_t)st.st_size));
+	free(bytes);
+	return c;
+}
+
+static int on_begin(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	int fd = ipc_take_fd(m, 0);
+
+	(void)c;
+	if (get_boot(&g, &boot) == -1 || fd == -1)
+		return -1;
+	boot.extra.p = str_dup(boot.extra); /* for the life of the process */
+	conf = read_conf(fd);
+	close(fd);
+	root_fd = ipc_take_fd(m, 1);
+	return conf == NULL ? -1 : 0;
+}
+
+static int on_fd(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct str name = get_line(&g, BOOT_NAME_MAX - 1), path = get_line(&g, BOOT_PATH_MAX);
+	struct named_fd *f = &named_fds[nfds];
+
+	(void)c;
+	if (nfds == FDS_MAX || m->nfds != 1)
+		return -1;
+	f->rights = get_u32(&g);
+	if (get_end(&g) == -1 || str_copy(name, f->name, sizeof f->name) == -1)
+		return -1;
+	f->path = str_dup(path);
+	f->fd = ipc_take_fd(m, 0);
+	nfds++;
+	return 0;
+}
+
+static int on_listener(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	uint32_t section = get_u32(&g);
+
+	(void)c;
+	if (get_end(&g) == -1 || nlisteners == LISTENERS_MAX || m->nfds != 1)
+		return -1;
+	listeners[nlisteners].conf = conf_section(conf, "listener", section);
+	if (listeners[nlisteners].conf == NULL)
+		return -1;
+	listener_sections[nlisteners] = section;
+	listeners[nlisteners++].fd = ipc_take_fd(m, 0);
+	return 0;
+}
+
+static const struct peer_spec *find_spec(enum role role)
+{
+	for (const struct peer_spec *s = program->peers; s != NULL && s->role != ROLE_NONE; s++)
+		if (s->role == role)
+			return s;
+	return NULL;
+}
+
+static void peer_down(struct chan *c)
+{
+	struct peer *p = (struct peer *)c; /* chan is its first member */
+
+	TAILQ_REMOVE(&peers, p, next);
+	log_debug(NULL, EV("peer-gone"), KZ("peer", role_name(c->role)), KI("instance", c->instance));
+	if (p->spec->down != NULL)
+		p->spec->down(c);
+	free(p);
+}
+
+static void peer_connect(struct peer *p)
+{
+	if (p->spec->raw != NULL) {
+		TAILQ_REMOVE(&peers, p, next);
+		p->spec->raw(p->pending, p->chan.instance);
+		free(p);
+		return;
+	}
+	chan_init(&p->chan, &p->pending, p->spec->rows, peer_down);
+	if (p->spec->up != NULL)
+		p->spec->up(&p->chan);
+}
+
+/* Nothing of a peer is read before the program has confined itself and started. */
+static void peer_add(const struct peer_spec *spec, unsigned instance, int fd)
+{
+	struct peer *p = xcalloc(1, sizeof *p);
+
+	p->spec = spec;
+	p->pending = fd;
+	p->chan.fd = -1;
+	p->chan.role = (uint8_t)spec->role;
+	p->chan.instance = (uint16_t)instance;
+	TAILQ_INSERT_HEAD(&peers, p, next);
+	if (started)
+		peer_connect(p);
+}
+
+static int on_peer(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	enum role role = get_u8(&g);
+	unsigned instance = get_u16(&g);
+	const struct peer_spec *spec = find_spec(role);
+	int fd;
+
+	(void)c;
+	if (get_end(&g) == -1 || m->nfds != 1)
+		return -1;
+	fd = ipc_take_fd(m, 0);
+	if (role == ROLE_LOG)
+		log_open(&fd, role_name(boot.role));
+	else if (spec != NULL)
+		peer_add(spec, instance, fd);
+	else
+		close(fd);
+	return 0;
+}
+
+static void load_log_level(void)
+{
+	static const char *const names[] = { "debug", "info", "notice", "warning", "error" };
+	struct str level = conf_str(conf, "log_level");
+
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (str_eq(level, str_of(names[i])))
+			log_threshold((enum log_level)i);
+}
+
+/* A program without a reload function is started again with the new configuration. */
+static int on_reload(struct chan *c, struct ipc_msg *m)
+{
+	int fd = ipc_take_fd(m, 0);
+	struct conf *fresh = fd == -1 ? NULL : read_conf(fd), *old = conf;
+
+	(void)c;
+	if (fd != -1)
+		close(fd);
+	if (fresh == NULL)
+		return -1;
+	if (program->reload == NULL)
+		proc_exit(0);
+	conf = fresh;
+	for (size_t i = 0; i < nlisteners; i++)
+		listeners[i].conf = conf_section(conf, "listener", listener_sections[i]);
+	load_log_level();
+	program->reload();
+	conf_free(old);
+	log_info(NULL, EV("reloaded"));
+	return 0;
+}
+
+static int on_drain(struct chan *c, struct ipc_msg *m)
+{
+	(void)c;
+	(void)m;
+	ending = true;
+	if (program->drain == NULL)
+		proc_exit(0);
+	program->drain();
+	return 0;
+}
+
+static int on_status(struct chan *c, struct ipc_msg *m)
+{
+	struct put w = put_start();
+	struct buf text;
+
+	buf_init(&text, IPC_BODY_MAX / 2);
+	if (program->status != NULL)
+		program->status(&text);
+	put_str(&w, buf_view(&text));
+	chan_reply(c, m, BOOT_STATUS, &w, NULL, 0);
+	buf_clear(&text);
+	return 0;
+}
+
+static int on_go(struct chan *c, struct ipc_msg *m)
+{
+	(void)c;
+	(void)m;
+	booted = true;
+	return 0;
+}
+
+static const struct chan_row boot_rows[] = {
+	{ BOOT_BEGIN, 2, on_begin },
+	{ BOOT_FD, 1, on_fd },
+	{ BOOT_LISTENER, 1, on_listener },
+	{ BOOT_PEER, 1, on_peer },
+	{ BOOT_GO, 0, on_go },
+	{ 0 },
+};
+
+static const struct chan_row control_rows[] = {
+	{ BOOT_PEER, 1, on_peer },
+	{ BOOT_RELOAD, 1, on_reload },
+	{ BOOT_DRAIN, 0, on_drain },
+	{ BOOT_STATUS, 0, on_status },
+	{ 0 },
+};
+
+/* The parent is gone: nobody is left to do anything for. */
+static void control_down(struct chan *c)
+{
+	(void)c;
+	proc_exit(0);
+}
+
+int proc_control_fd(void)
+{
+	return control.fd;
+}
+
+bool proc_control(void)
+{
+	loop_poll();
+	return ending;
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+static void confine(void)
+{
+	struct dir_rule rules[FDS_MAX];
+	uint16_t ports[PORTS_MAX];
+	size_t nrules = 0, nports = 0;
+	struct put w;
+	int layers;
+
+	for (size_t i = 0; i < nfds; i++)
+		if (named_fds[i].rights != 0)
+			rules[nrules++] = (struct dir_rule){ named_fds[i].fd, named_fds[i].rights };
+	if ((boot.privilege.calls & CALLS_CONNECT) != 0) {
+		uint64_t port;
+
+		for (size_t i = 0; i < conf_count(conf, "remote_ports") && nports < PORTS_MAX; i++)
+			if (str_u64(conf_item(conf, "remote_ports", i), 65535, &port) == 0)
+				ports[nports++] = (uint16_t)port;
+	}
+	layers = sandbox_confine(&boot.privilege, root_fd, rules, nrules, ports, nports);
+	if (layers == -1)
+		fatal_errno("confine-failed");
+	if (root_fd != -1)
+		close(root_fd);
+	root_fd = -1;
+	w = put_start();
+	put_u32(&w, (uint32_t)layers);
+	chan_send(&control, BOOT_READY, &w, NULL, 0);
+}
+
+/* Everything that a library opens at first use is opened now. */
+static void warm_up(void)
+{
+	struct timespec ts;
+	struct tm tm;
+
+	tzset();
+	clock_gettime(CLOCK_REALTIME, &ts);
+	localtime_r(&ts.tv_sec, &tm);
+	setvbuf(stdout, NULL, _IONBF, 0);
+	free(xmalloc(256 * 1024));
+}
+
+static void connect_peers(void)
+{
+	struct peer *p, *next;
+
+	started = true;
+	for (p = TAILQ_FIRST(&peers); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, next);
+		peer_connect(p);
+	}
+}
+
+int proc_main(const struct program *p)
+{
+	int fd = BOOT_CONTROL_FD;
+
+	program = p;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1) {
+		fprintf(stderr, "%s: is started by master, not by hand\n", role_name(p->role));
+		return EXIT_CONFIG;
+	}
+	loop_init();
+	loop_before_sleep(log_flush);
+	chan_init(&control, &fd, boot_rows, control_down);
+	control.role = ROLE_MASTER;
+	while (!booted) {
+		poll(&(struct pollfd){ .fd = control.fd, .events = POLLIN }, 1, -1);
+		loop_poll();
+	}
+	control.rows = control_rows;
+	if (boot.role != p->role && !(p->role == ROLE_SMTPD && boot.role == ROLE_LOCAL))
+		proc_fatal("boot-failed", STR("started as another role"));
+	load_log_level();
+	if (sandbox_become(&boot.privilege) == -1)
+		fatal_errno("become-failed");
+	warm_up();
+	if (p->open != NULL && p->open() == -1)
+		proc_fatal("open-failed", STR("see the event before"));
+	confine();
+	if (p->start != NULL && p->start() == -1)
+		proc_fatal("start-failed", STR("see the event before"));
+	connect_peers();
+	loop_run();
+	proc_exit(0);
+}
