@@ -25,22 +25,49 @@ enum setting_type {
 	SET_LIST, /* of strings */
 };
 
+/* What the text of a SET_STR, or an item of a SET_LIST, must look like. */
+enum setting_form {
+	FORM_ANY,      /* printable text on one line */
+	FORM_PATH,     /* absolute, without "." and ".." */
+	FORM_HOST,     /* a host or domain name; may be empty where the default is */
+	FORM_ADDRESS,  /* numeric IPv4 or IPv6 */
+	FORM_NETWORK,  /* 192.0.2.0/24, 2001:db8::/32, or a single address */
+	FORM_USER,     /* name of a system user */
+};
+
+/* Who sets it. */
+enum setting_origin {
+	FROM_FILE,
+	FROM_CONFIG, /* worked out by master/config; not to be set in the file (uid_smtpd) */
+};
+
+enum { SETTING_TEXT_MAX = 4096, SETTING_ITEMS_MAX = 4096, SETTING_WHY = 256 };
+
 /* One row of the table in settings.c. */
 struct setting {
+	const char *topic;   /* heading in the manual page; NULL = as the row above */
 	const char *name;
 	const char *section; /* NULL = top level; "listener" */
 	enum setting_type type;
-	const char *def;     /* as in the file; a list is separated by blanks */
-	int64_t min, max;    /* for numbers */
+	enum setting_form form;
+	enum setting_origin origin;
+	const char *def;     /* as in the file; a list is separated by blanks; NULL = "" */
+	int64_t min, max;    /* for numbers, in the unit of the getter; max 0 = no limit */
 	const char *choices; /* SET_ENUM: "a|b|c" */
-	uint32_t roles;      /* ROLE_BIT()s that may see it; tools see all */
-	const char *help;
+	uint32_t roles;      /* ROLE_BIT()s that may see it; master and tools see all */
+	const char *help;    /* sentences for the manual page; see settings.c for the mark-up */
 };
 
+/* All rows, in the order of the manual page. */
 const struct setting *settings_table(size_t *n);
+/* NULL if there is none. section NULL = top level. */
 const struct setting *setting_find(const char *section, struct str name);
-/* Checks and normalises one value. -1 with a sentence in why (256 bytes). */
-int setting_check(const struct setting *s, struct str text, char why[256]);
+/* Is there a setting with that section, that is: is it a kind of section? */
+bool setting_section(struct str kind);
+/* Checks one value (of a list: one item). -1 with a sentence in why (SETTING_WHY bytes). */
+int setting_check(const struct setting *s, struct str text, char *why);
+/* The number behind the text of a SET_BOOL, _INT, _SIZE (bytes) or _TIME (ms); -1 = malformed. */
+int setting_number(enum setting_type type, struct str text, int64_t *out);
 
 struct conf;
 struct conf_section;
@@ -52,7 +79,7 @@ uint64_t conf_size(const struct conf *c, const char *name);
 uint64_t conf_time(const struct conf *c, const char *name); /* milliseconds */
 size_t conf_count(const struct conf *c, const char *name);  /* items of a SET_LIST */
 struct str conf_item(const struct conf *c, const char *name, size_t i);
-/* "thurn.conf:12", or "default". */
+/* "thurn.conf:12", or "default"; borrowed from the conf. */
 struct str conf_where(const struct conf *c, const char *name);
 
 /* The i-th section of that kind, or NULL; its title; its settings. */
@@ -70,15 +97,38 @@ struct str section_where(const struct conf_section *s, const char *name);
 /* --- making one (master/config, tests) ------------------------------------------------------- */
 
 struct conf *conf_new(void); /* all defaults */
-/* Sets one value (checked already); section NULL = top level. A list takes one call per item. */
+/*
+ * Sets one value, which setting_check() has passed; section NULL = top level. A list takes one call
+ * per item (the first replaces the default), and none leaves the default; conf_clear() empties it.
+ * Texts are copied.
+ */
 void conf_set(struct conf *c, struct conf_section *s, const char *name, struct str text,
     const char *file, unsigned line);
+void conf_clear(struct conf *c, struct conf_section *s, const char *name, const char *file,
+    unsigned line);
 struct conf_section *conf_add_section(struct conf *c, const char *kind, struct str title,
     const char *file, unsigned line);
 void conf_free(struct conf *c);
 
-/* Only what `role` may see; ROLE_MASTER and ROLE_TOOL get everything. May exceed a packet: into b. */
+/*
+ * Appends what `role` may see to b; ROLE_MASTER, ROLE_CONFIG and ROLE_TOOL see everything. May exceed
+ * a packet. -1 when b is full.
+ */
 int conf_encode(const struct conf *c, unsigned role, struct buf *b);
-struct conf *conf_decode(struct str bytes); /* NULL if malformed */
+/* Does `role` see the same values in both (wherever they stand)? Then it needs no reload. */
+bool conf_same(const struct conf *a, const struct conf *b, unsigned role);
+/* Yours to conf_free(); NULL if malformed. Every value is checked again. */
+struct conf *conf_decode(struct str bytes);
+
+/* --- looking at everything (thurn config, the manual page) ----------------------------------- */
+
+/* The value as it would stand in the file, appended to b; lists in braces. s NULL = top level. */
+void conf_text(const struct conf *c, const struct conf_section *s, const struct setting *row,
+    struct buf *b);
+/* Was it set, or is it the default? */
+bool conf_is_set(const struct conf *c, const struct conf_section *s, const struct setting *row);
+/* The i-th section of any kind in the order of the file, or NULL; its kind. */
+const struct conf_section *conf_any_section(const struct conf *c, size_t i);
+const char *section_kind(const struct conf_section *s);
 
 #endif
