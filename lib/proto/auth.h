@@ -12,6 +12,11 @@
 
 enum { LOGIN_MAX = 320, PASSWORD_MAX = 1024, NONCE_BYTES = 16, GRANT_SECONDS = 10 };
 
+/* Where mailbox uids of their own come from; each is given once and never again. */
+enum { ACCOUNT_UID_MIN = 1879048192, ACCOUNT_UID_MAX = 2147483646 };
+
+enum { CLIENT_MAX = 64, AUTH_SERVICE_MAX = 16 }; /* numeric address; "imap" */
+
 /* An account without its secrets. */
 struct account {
 	struct str address; /* lower case, also the login name */
@@ -76,5 +81,21 @@ struct handover {
 enum { HANDOVER_INPUT_MAX = 32 * 1024, IMAP_TAG_MAX = 64 };
 void put_handover(struct put *w, const struct handover *h);
 int get_handover(struct get *g, struct handover *h);
+
+/*
+ * What spawn tells a session: the boot.extra of ROLE_SESSION. Its descriptors come as BOOT_FD "client"
+ * (the connection) and "home" (the account's directory, path "."; as root it is the root as well), its
+ * peers as usual. The session answers the tagged OK and then reads `input` before the connection.
+ */
+struct session_start {
+	uint64_t trace;
+	struct account account;
+	struct str client; /* numeric address */
+	struct str tag;
+	struct str input;
+	bool secure;
+};
+void put_session_start(struct put *w, const struct session_start *s);
+int get_session_start(struct get *g, struct session_start *s);
 
 #endif

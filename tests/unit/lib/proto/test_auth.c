@@ -1,0 +1,147 @@
+/* The messages about accounts: what is put comes out, and nothing else does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "proto/auth.h"
+
+static const struct account alice = { .address = { "alice@example.org", 17 },
+	.home = { "example.org/alice", 17 },
+	.uid = ACCOUNT_UID_MIN,
+	.gid = ACCOUNT_UID_MIN,
+	.quota = 5,
+	.enabled = true };
+
+/* Every prefix of a body is malformed, and so is one byte too many; the whole is fine. */
+#define CHECK_LENGTHS(w, type, get)                                                                \
+	do {                                                                                       \
+		type x;                                                                            \
+		for (size_t n = 0; n <= (w).n; n++) {                                              \
+			struct get g = get_start(str_bytes((w).p, n));                             \
+			assert_int_equal(get(&g, &x), n == (w).n ? 0 : -1);                        \
+		}                                                                                  \
+		(w).p[(w).n] = 0;                                                                  \
+		struct get g = get_start(str_bytes((w).p, (w).n + 1));                             \
+		assert_int_equal(get(&g, &x), -1);                                                 \
+	} while (0)
+
+static void assert_account(const struct account *a)
+{
+	assert_true(str_eq(a->address, alice.address));
+	assert_true(str_eq(a->home, alice.home));
+	assert_int_equal(a->uid, alice.uid);
+	assert_int_equal(a->gid, alice.gid);
+	assert_int_equal(a->quota, alice.quota);
+	assert_true(a->enabled);
+}
+
+static void test_check(void **state)
+{
+	struct put w = put_start();
+	struct auth_check c = { .trace = 1, .service = STR("imap"), .client = STR("192.0.2.1"),
+		.login = STR("a\0b"), .password = STR("p\r\nw") };
+	struct get g;
+
+	(void)state;
+	put_auth_check(&w, &c);
+	CHECK_LENGTHS(w, struct auth_check, get_auth_check);
+	g = get_start(put_view(&w));
+	memset(&c, 0, sizeof c);
+	assert_int_equal(get_auth_check(&g, &c), 0);
+	assert_true(str_eq(c.login, STR("a\0b")));
+	assert_true(str_eq(c.password, STR("p\r\nw")));
+	assert_true(str_eq(c.client, STR("192.0.2.1")));
+}
+
+static void test_answer(void **state)
+{
+	struct put w = put_start();
+	struct auth_answer a = { .verdict = AUTH_LATER, .address = alice.address,
+		.nonce = "0123456789abcde" };
+	struct get g;
+
+	(void)state;
+	put_auth_answer(&w, &a);
+	CHECK_LENGTHS(w, struct auth_answer, get_auth_answer);
+	w.p[0] = AUTH_LATER + 1;
+	g = get_start(put_view(&w));
+	assert_int_equal(get_auth_answer(&g, &a), -1);
+}
+
+static void test_grant(void **state)
+{
+	struct put w = put_start();
+	struct grant in = { .nonce = "0123456789abcde", .login_instance = 7, .trace = 9, .account = alice };
+	struct grant out;
+	struct get g;
+
+	(void)state;
+	put_grant(&w, &in);
+	CHECK_LENGTHS(w, struct grant, get_grant);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_grant(&g, &out), 0);
+	assert_memory_equal(in.nonce, out.nonce, NONCE_BYTES);
+	assert_int_equal(out.login_instance, 7);
+	assert_account(&out.account);
+	/* a nonce of another length is none */
+	w.p[0] = NONCE_BYTES - 1;
+	g = get_start(put_view(&w));
+	assert_int_equal(get_grant(&g, &out), -1);
+}
+
+static void test_handover(void **state)
+{
+	struct put w = put_start();
+	struct handover h = { .nonce = "0123456789abcde", .trace = 3, .client = STR("::1"),
+		.tag = STR("a1"), .input = STR("a2 NOOP\r\n"), .secure = true };
+	struct get g;
+
+	(void)state;
+	put_handover(&w, &h);
+	CHECK_LENGTHS(w, struct handover, get_handover);
+	g = get_start(put_view(&w));
+	memset(&h, 0, sizeof h);
+	assert_int_equal(get_handover(&g, &h), 0);
+	assert_true(str_eq(h.input, STR("a2 NOOP\r\n")));
+	assert_true(h.secure);
+	/* a tag ends up in an answer: no line end may be in it */
+	w = put_start();
+	h.tag = STR("a\r\nb");
+	put_handover(&w, &h);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_handover(&g, &h), -1);
+}
+
+static void test_session_start(void **state)
+{
+	struct put w = put_start();
+	struct session_start s = { .trace = 3, .account = alice, .client = STR("::1"),
+		.tag = STR("a1"), .input = STR("x") };
+	struct get g;
+
+	(void)state;
+	put_session_start(&w, &s);
+	CHECK_LENGTHS(w, struct session_start, get_session_start);
+	g = get_start(put_view(&w));
+	memset(&s, 0, sizeof s);
+	assert_int_equal(get_session_start(&g, &s), 0);
+	assert_account(&s.account);
+	assert_true(str_eq(s.tag, STR("a1")));
+	assert_false(s.secure);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_grant),
+		cmocka_unit_test(test_handover),
+		cmocka_unit_test(test_session_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
