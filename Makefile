@@ -17,11 +17,15 @@ CFLAGS  ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 VERSION := 0.1
 
+# clang before 16 wants a second option to believe the first
+ZERO_INIT := $(shell for f in "" -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang; do \
+	echo 'int x;' | $(CC) -Werror -ftrivial-auto-var-init=zero $$f -xc -c -o /dev/null - 2>/dev/null && \
+	{ echo -ftrivial-auto-var-init=zero $$f; break; }; done)
 T_CPPFLAGS := -D_GNU_SOURCE -Ilib -DTHURN_VERSION='"$(VERSION)"' \
 	-DTHURN_CONF='"$(SYSCONFDIR)/thurn/thurn.conf"' -DTHURN_LIBEXEC='"$(LIBEXECDIR)"'
 T_CFLAGS := -std=gnu17 -Wall -Wextra -Wconversion -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wno-missing-field-initializers -fno-common -fstack-protector-strong -fPIE \
-	-ftrivial-auto-var-init=zero -fno-strict-aliasing
+	-fno-strict-aliasing $(ZERO_INIT)
 T_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 ifdef SANITIZE
 T_CFLAGS  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
