@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ int conf_load_start(struct conf_load *l, const char *program, const char *file)
 		return -1;
 	}
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	l->pidfd = pidfd_open(l->pid, 0);
 	l->fd = fds[0];
 	buf_init(&l->in, ANSWER_MAX);
 	return 0;
@@ -94,8 +96,12 @@ struct conf *conf_load_end(struct conf_load *l, struct buf *text)
 	close(l->fd);
 	c = decode(buf_view(&l->in), text, &said);
 	buf_clear(&l->in);
-	/* it has answered, or nobody is listening any more */
-	kill(l->pid, SIGKILL);
+	/* It has answered, or nobody is listening any more. By descriptor: the pid may be
+	 * another's. */
+	if (l->pidfd != -1) {
+		pidfd_send_signal(l->pidfd, SIGKILL, NULL, 0);
+		close(l->pidfd);
+	}
 	while (waitpid(l->pid, &status, 0) == -1 && errno == EINTR)
 		;
 	if (c == NULL && !said)

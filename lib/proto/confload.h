@@ -23,6 +23,7 @@ enum {
 
 struct conf_load {
 	pid_t pid;
+	int pidfd;
 	int fd; /* to poll for reading */
 	struct buf in;
 };
