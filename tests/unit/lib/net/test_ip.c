@@ -1,0 +1,92 @@
+/* Numeric addresses and networks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "net/ip.h"
+
+static void check(const char *in, const char *expect)
+{
+	struct ip ip;
+	char text[IP_TEXT];
+
+	assert_int_equal(ip_parse(str_of(in), &ip), expect == NULL ? -1 : 0);
+	ip_format(&ip, text);
+	assert_string_equal(text, expect == NULL ? "" : expect);
+}
+
+static void test_parse(void **state)
+{
+	(void)state;
+	check("192.0.2.1", "192.0.2.1");
+	check("[192.0.2.1]", "192.0.2.1");
+	check("::ffff:192.0.2.1", "192.0.2.1");
+	check("2001:DB8:0::1", "2001:db8::1");
+	check("[IPv6:2001:db8::1]", "2001:db8::1");
+	check("999.1.1.1", NULL);
+	check("1.2.3", NULL);
+	check("", NULL);
+	check("[", NULL);
+	check(":::::1", NULL);
+	check("fe80::1%eth0", NULL);
+	check("0000:0000:0000:0000:0000:0000:0000:0000:0000:0001", NULL);
+}
+
+static bool match(const char *net, const char *addr)
+{
+	struct cidr c;
+	struct ip ip;
+
+	assert_int_equal(cidr_parse(str_of(net), &c), 0);
+	assert_int_equal(ip_parse(str_of(addr), &ip), 0);
+	return cidr_match(&c, &ip);
+}
+
+static void test_cidr(void **state)
+{
+	static const char *const bad[] = { "192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/",
+		"192.0.2.0/-1", "/8", "2001:db8::/129", "x/8", "2001:db8::1/32",
+		"192.0.2.0/24/24" };
+	struct cidr c;
+
+	(void)state;
+	assert_true(match("192.0.2.0/24", "192.0.2.255"));
+	assert_false(match("192.0.2.0/24", "192.0.3.0"));
+	assert_true(match("192.0.2.128/25", "192.0.2.200"));
+	assert_false(match("192.0.2.128/25", "192.0.2.127"));
+	assert_true(match("192.0.2.1", "192.0.2.1"));
+	assert_true(match("192.0.2.1", "::ffff:192.0.2.1"));
+	assert_true(match("0.0.0.0/0", "203.0.113.9"));
+	assert_false(match("0.0.0.0/0", "2001:db8::1"));
+	assert_true(match("::/0", "2001:db8::1"));
+	assert_true(match("[2001:db8::]/32", "2001:db8:ffff::1"));
+	assert_true(match("::ffff:192.0.2.0/120", "192.0.2.7"));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(cidr_parse(str_of(bad[i]), &c), -1);
+}
+
+static void test_loopback(void **state)
+{
+	struct ip ip;
+
+	(void)state;
+	ip_parse(STR("127.3.2.1"), &ip);
+	assert_true(ip_loopback(&ip));
+	ip_parse(STR("::1"), &ip);
+	assert_true(ip_loopback(&ip));
+	ip_parse(STR("192.0.2.1"), &ip);
+	assert_false(ip_loopback(&ip));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_cidr),
+		cmocka_unit_test(test_loopback),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
