@@ -1,0 +1,243 @@
+/* One message into one mailbox. See deliver.h. */
+#include "deliver.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "become.h"
+#include "claim.h"
+#include "copy.h"
+#include "fault.h"
+#include "mailbox.h"
+#include "name.h"
+
+struct desk {
+	struct copy copy;
+	struct name name;
+	struct str host;
+};
+
+/* One delivery on its way through the steps. */
+struct task {
+	struct desk *desk;
+	const struct deliver_job *job;
+	const struct deliver_rcpt *rcpt;
+	int body_fd;
+	struct status *st;
+	struct mailbox *box;
+	bool broken; /* the directories that are open are not to be used again */
+};
+
+struct desk *desk_new(struct str host)
+{
+	struct desk *d = xcalloc(1, sizeof *d);
+
+	copy_init(&d->copy);
+	d->host = host;
+	return d;
+}
+
+void desk_free(struct desk *d)
+{
+	copy_clear(&d->copy);
+	free(d);
+}
+
+/* Words the failure of errno for the sender's queue and logs it for the administrator. */
+static int fail(struct task *t, const char *what)
+{
+	struct tag tag = { .trace = t->job->trace, .queue = t->job->id };
+	int err = errno;
+
+	fault_status(t->st, err, what);
+	log_warning(&tag, EV("maildir-failed"), KS("to", t->rcpt->addr), KS("home", t->rcpt->home),
+	    KZ("step", what), KZ("error", strerror(err)));
+	return -1;
+}
+
+/* --- a delivery that may have happened already ------------------------------------------------ */
+
+static bool listed(DIR *d, const struct name *name)
+{
+	struct dirent *e;
+
+	while ((e = readdir(d)) != NULL)
+		if (name_matches(name, e->d_name))
+			return true;
+	return false;
+}
+
+/*
+ * 1 = the message is in that directory, and durably: the attempt that put it there may have died
+ * before its sync. 0 = it is not; -1 = not known.
+ */
+static int search_dir(struct task *t, const char *name)
+{
+	int fd = mailbox_subdir(t->box, name);
+	DIR *d;
+	int r;
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : fail(t, "search of the mailbox");
+	d = fdopendir(fd);
+	if (d == NULL) {
+		fail(t, "search of the mailbox");
+		close(fd);
+		return -1;
+	}
+	errno = 0;
+	r = listed(d, &t->desk->name);
+	if (r == 0 && errno != 0)
+		r = fail(t, "search of the mailbox");
+	if (r == 1 && fsync(fd) == -1)
+		r = fail(t, "sync of the mailbox");
+	closedir(d);
+	return r;
+}
+
+/* In the order in which a message wanders through them. */
+static int search(struct task *t)
+{
+	static const char *const dirs[] = { "new", "cur", "gone" };
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0] && r == 0; i++)
+		r = search_dir(t, dirs[i]);
+	return r;
+}
+
+/* --- a new file --------------------------------------------------------------------------------
+ */
+
+/* In tmp/; what an attempt that died has left there under this name is nobody's any more. */
+static int create(struct task *t)
+{
+	int tmp = mailbox_tmp(t->box);
+	const char *name = t->desk->name.stem;
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(tmp, name, flags, 0600);
+
+	if (fd == -1 && errno == EEXIST && unlinkat(tmp, name, 0) == 0)
+		fd = openat(tmp, name, flags, 0600);
+	return fd;
+}
+
+static int write_file(struct task *t)
+{
+	struct desk *d = t->desk;
+	int fd = create(t);
+	const char *what = NULL;
+	int saved;
+
+	if (fd == -1) {
+		t->broken = errno == ENOENT;
+		return fail(t, "creation of the file");
+	}
+	if (copy_message(&d->copy, t->job, t->rcpt, t->body_fd, fd) == -1)
+		what = "writing of the file";
+	else if (fsync(fd) == -1)
+		what = "sync of the file";
+	saved = errno;
+	if (close(fd) == -1 && what == NULL) {
+		what = "sync of the file";
+		saved = errno;
+	}
+	if (what != NULL) {
+		unlinkat(mailbox_tmp(t->box), d->name.stem, 0);
+		errno = saved;
+		return fail(t, what);
+	}
+	crash_point("maildir.after_sync_file");
+	name_sizes(&d->name, d->copy.crlf.size, d->copy.crlf.wire);
+	return 0;
+}
+
+/* The name is taken: by an earlier attempt, if the size is right. */
+static int check_twin(struct task *t)
+{
+	struct desk *d = t->desk;
+	struct stat st;
+
+	if (fstatat(mailbox_new(t->box), d->name.full, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return fail(t, "look at an earlier delivery");
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->copy.crlf.size) {
+		errno = EEXIST;
+		return fail(t, "link into the mailbox");
+	}
+	return 0;
+}
+
+/* From tmp/ into new/. */
+static int publish(struct task *t)
+{
+	const struct name *n = &t->desk->name;
+	int tmp = mailbox_tmp(t->box), new = mailbox_new(t->box);
+	bool linked = linkat(tmp, n->stem, new, n->full, 0) == 0;
+	int r = 0;
+
+	if (!linked)
+		r = errno == EEXIST ? check_twin(t) : fail(t, "link into the mailbox");
+	else
+		crash_point("maildir.after_link");
+	unlinkat(tmp, n->stem, 0);
+	if (r == -1)
+		return -1;
+	if (mailbox_sync(t->box) == 0) {
+		crash_point("maildir.after_sync_new");
+		return 0;
+	}
+	t->broken = true;
+	fail(t, "sync of the mailbox");
+	/* a sync is not repeated: the next attempt is to begin with a fresh file */
+	if (linked)
+		unlinkat(new, n->full, 0);
+	return -1;
+}
+
+static void deliver_there(struct task *t)
+{
+	if (t->rcpt->maybe) {
+		int r = search(t);
+
+		if (r == 1)
+			status_set(t->st, 250, "2.0.0", "was delivered to mailbox before");
+		if (r != 0)
+			return;
+	}
+	if (write_file(t) == 0 && publish(t) == 0)
+		status_set(t->st, 250, "2.0.0", "delivered to mailbox");
+}
+
+void deliver(struct desk *d, const struct deliver_job *j, const struct deliver_rcpt *r, int body_fd,
+    struct status *st)
+{
+	struct task t = { .desk = d, .job = j, .rcpt = r, .body_fd = body_fd, .st = st };
+	struct claim claim;
+
+	if (become(r->uid, r->gid) == -1) {
+		fail(&t, "becoming the owner of the mailbox");
+		return;
+	}
+	t.box = mailbox_open(r->home, r->folder, become_owner(r->uid), st);
+	if (t.box == NULL) {
+		struct tag tag = { .trace = j->trace, .queue = j->id };
+
+		log_warning(&tag, EV("maildir-unavailable"), KS("to", r->addr), KS("home", r->home),
+		    KI("uid", r->uid), KZ("reason", st->text));
+		return;
+	}
+	name_make(&d->name, j->arrival, j->id, r->slot, d->host);
+	claim_take(&claim, j->id, r->slot);
+	deliver_there(&t);
+	claim_drop(&claim);
+	mailbox_put(t.box, t.broken);
+}

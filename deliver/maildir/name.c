@@ -1,0 +1,45 @@
+/* Names of message files in a Maildir. See name.h. */
+#include "name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+
+static bool safe(char c)
+{
+	return ascii_alpha(c) || ascii_digit(c) || c == '-' || c == '.' || c == '_';
+}
+
+void name_make(struct name *n, int64_t arrival, uint64_t id, uint32_t slot, struct str host)
+{
+	char text[ID_TEXT + 1];
+	char where[NAME_HOST_MAX + 1];
+	int key;
+
+	host = str_take(host.n > 0 ? host : STR("localhost"), NAME_HOST_MAX);
+	for (size_t i = 0; i < host.n; i++)
+		where[i] = safe(host.p[i]) ? host.p[i] : '_';
+	where[host.n] = '\0';
+	id_format(id, text);
+	key = snprintf(n->stem, sizeof n->stem, "%lld.Q%sR%u.",
+	    (long long)(arrival > 0 ? arrival / 1000000 : 0), text, slot);
+	n->key = (size_t)key;
+	snprintf(n->stem + key, sizeof n->stem - n->key, "%s", where);
+	n->full[0] = '\0';
+}
+
+void name_sizes(struct name *n, uint64_t size, uint64_t wire)
+{
+	/* the stem has at most 19 + 18 + 11 + 64 characters, the sizes 2 x 23 */
+	size_t len = strlen(n->stem);
+
+	memcpy(n->full, n->stem, len);
+	snprintf(n->full + len, sizeof n->full - len, ",S=%llu,W=%llu", (unsigned long long)size,
+	    (unsigned long long)wire);
+}
+
+bool name_matches(const struct name *n, const char *entry)
+{
+	return strncmp(entry, n->stem, n->key) == 0;
+}
