@@ -13,11 +13,6 @@
 #include "base/landlock.h"
 #include "base/seccomp.h"
 
-const char *const sandbox_layer_names[LAYERS] = {
-	"uid", "chroot", "caps", "no-new-privs", "landlock-fs", "landlock-net", "landlock-scope",
-	"seccomp",
-};
-
 static int set_limit(int what, rlim_t n)
 {
 	struct rlimit now;

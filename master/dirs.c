@@ -1,0 +1,137 @@
+/* The directories of the suite. See dirs.h. */
+#include "dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(struct suite *s, const char *what, const char *path)
+{
+	snprintf(s->failure, sizeof s->failure, "%s %s: %s", what, path, strerror(errno));
+	return -1;
+}
+
+static uint32_t owner_id(const struct suite *s, const char *prefix, enum role owner)
+{
+	char name[64];
+
+	if (!s->root || owner == ROLE_NONE)
+		return prefix[0] == 'u' ? geteuid() : getegid();
+	snprintf(name, sizeof name, "%s_%s", prefix, role_name(owner));
+	return (uint32_t)conf_int(s->conf, name);
+}
+
+/* 1 = made, 0 = was there, -1 = errno. Only the last component; its parent is synced. */
+static int make_dir(const char *path, unsigned mode)
+{
+	char parent[PATH_MAX], *slash;
+	int fd;
+
+	if (mkdir(path, mode) == -1)
+		return errno == EEXIST ? 0 : -1;
+	if (chmod(path, mode) == -1 || str_copy(str_of(path), parent, sizeof parent) == -1)
+		return -1;
+	slash = strrchr(parent, '/');
+	if (slash == NULL || slash == parent)
+		return 1;
+	*slash = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1) {
+		fsync(fd);
+		close(fd);
+	}
+	return 1;
+}
+
+static int make_marker(int dir, const char *name, uint32_t uid, uint32_t gid)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd == -1)
+		return -1;
+	if (fchown(fd, uid, gid) == -1 || fsync(fd) == -1 || fsync(dir) == -1) {
+		close(fd);
+		return -1;
+	}
+	return close(fd);
+}
+
+static int open_directory(struct suite *s, enum dir i)
+{
+	const struct directory *d = &directories[i];
+	uint32_t uid = owner_id(s, "uid", d->owner), gid = owner_id(s, "gid", d->owner);
+	char path[PATH_MAX];
+	struct stat st;
+	int made, fd;
+
+	if (str_copy(conf_str(s->conf, d->setting), path, sizeof path) == -1)
+		return fail(s, d->setting, "too long");
+	made = make_dir(path, d->mode);
+	if (made == -1)
+		return fail(s, "cannot make", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return fail(s, "cannot open", path);
+	s->dir_fds[i] = fd;
+	if (made == 1 && s->root && fchown(fd, uid, gid) == -1)
+		return fail(s, "cannot give away", path);
+	/* The marker is made with the directory and never later: an empty mount point has none. */
+	if (made == 1 && d->marker != NULL && make_marker(fd, d->marker, uid, gid) == -1)
+		return fail(s, "cannot mark", path);
+	if (made == 0 && st.st_uid != uid) {
+		snprintf(s->failure, sizeof s->failure, "%s: belongs to uid %u, not %u", path,
+		    st.st_uid, uid);
+		return -1;
+	}
+	if (made == 0 && (st.st_mode & 022) != 0) {
+		snprintf(s->failure, sizeof s->failure, "%s: others may write to it", path);
+		return -1;
+	}
+	return 0;
+}
+
+static int open_root(struct suite *s, const char *run)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/empty", run);
+	if (make_dir(path, 0555) == -1)
+		return fail(s, "cannot make", path);
+	s->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->root_fd == -1 ? fail(s, "cannot open", path) : 0;
+}
+
+/* One master per run directory, for as long as it lives. */
+static int lock_run(struct suite *s, const char *run)
+{
+	int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return fail(s, "cannot open", run);
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		snprintf(s->failure, sizeof s->failure, "%s: the suite is running already", run);
+		return -1;
+	}
+	return 0;
+}
+
+int dirs_open(struct suite *s)
+{
+	char run[PATH_MAX / 2];
+
+	if (str_copy(conf_str(s->conf, "run_directory"), run, sizeof run) == -1)
+		return fail(s, "run_directory", "too long");
+	if (make_dir(run, 0755) == -1)
+		return fail(s, "cannot make", run);
+	if (lock_run(s, run) == -1)
+		return -1;
+	for (enum dir i = 0; i < DIRS; i++)
+		if (open_directory(s, i) == -1)
+			return -1;
+	return s->root ? open_root(s, run) : 0;
+}

@@ -1,0 +1,159 @@
+/* The process table. See table.h. */
+#include "table.h"
+
+#include <linux/capability.h>
+
+#define CAP(x) (1ull << CAP_##x)
+
+const struct process processes[] = {
+	{
+	    .role = ROLE_LOG,
+	    .program = "services-log",
+	    .phase = 0,
+	    .reload = RELOAD_IN_PLACE,
+	    .calls = CALLS_READ | CALLS_WRITE,
+	    .dirs = { { DIR_LOGS + 1, DIR_READ | DIR_WRITE } },
+	    .nofile = 4096,
+	},
+	{
+	    .role = ROLE_SPAWN,
+	    .program = "master-spawn",
+	    .phase = 1,
+	    .reload = RELOAD_IN_PLACE,
+	    .root_kept = true,
+	    .caps = CAP(SETUID) | CAP(SETGID) | CAP(SYS_CHROOT) | CAP(CHOWN) | CAP(KILL),
+	    .dirs = { { DIR_MAIL + 1, DIR_READ | DIR_WRITE } },
+	    .nofile = 16384,
+	},
+	{
+	    .role = ROLE_AUTH,
+	    .program = "services-auth",
+	    .phase = 1,
+	    .reload = RELOAD_IN_PLACE,
+	    .calls = CALLS_ACCEPT | CALLS_THREADS | CALLS_READ | CALLS_WRITE | CALLS_LMDB,
+	    .dirs = { { DIR_ACCOUNTS + 1, DIR_READ | DIR_WRITE } },
+	    .socket = "accounts",
+	    .nofile = 1024,
+	},
+	{
+	    .role = ROLE_LOOKUP,
+	    .program = "services-lookup",
+	    .phase = 1,
+	    .reload = RELOAD_TRY,
+	    .calls = CALLS_READ | CALLS_LMDB,
+	    .dirs = { { DIR_TABLES + 1, DIR_READ } },
+	    .nofile = 1024,
+	},
+	{
+	    .role = ROLE_NOTIFY,
+	    .program = "services-notify",
+	    .phase = 1,
+	    .reload = RELOAD_IN_PLACE,
+	    .nofile = 16384,
+	},
+	{
+	    .role = ROLE_MAILDIR,
+	    .program = "deliver-maildir",
+	    .phase = 1,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_THREADS | CALLS_READ | CALLS_WRITE | CALLS_FSUID,
+	    .caps = CAP(SETUID) | CAP(SETGID),
+	    .dirs = { { DIR_MAIL + 1, DIR_READ | DIR_WRITE } },
+	    .nofile = 4096,
+	},
+	{
+	    .role = ROLE_REMOTE,
+	    .program = "deliver-remote",
+	    .phase = 1,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_CONNECT,
+	    .nofile = 16384,
+	},
+	{
+	    .role = ROLE_QUEUE,
+	    .program = "queue",
+	    .phase = 2,
+	    .reload = RELOAD_IN_PLACE,
+	    .calls = CALLS_ACCEPT | CALLS_THREADS | CALLS_MEMFD | CALLS_READ | CALLS_WRITE,
+	    .dirs = { { DIR_SPOOL + 1, DIR_READ | DIR_WRITE } },
+	    .socket = "queue",
+	    .nofile = 16384,
+	},
+	{
+	    .role = ROLE_SMTPD,
+	    .program = "smtpd",
+	    .count = "smtpd_workers",
+	    .phase = 3,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_ACCEPT,
+	    .nofile = 16384,
+	},
+	{
+	    .role = ROLE_LOCAL,
+	    .program = "smtpd",
+	    .phase = 3,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_ACCEPT,
+	    .nofile = 4096,
+	},
+	{
+	    .role = ROLE_LOGIN,
+	    .program = "imapd-login",
+	    .count = "imap_workers",
+	    .phase = 3,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_ACCEPT,
+	    .nofile = 16384,
+	},
+};
+const size_t nprocesses = sizeof processes / sizeof *processes;
+
+const struct process session_process = {
+	.role = ROLE_SESSION,
+	.program = "imapd-session",
+	.calls = CALLS_READ | CALLS_WRITE | CALLS_LMDB,
+	.nofile = 1024,
+};
+
+const struct edge edges[] = {
+	{ ROLE_SMTPD, ROLE_LOOKUP },
+	{ ROLE_SMTPD, ROLE_QUEUE },
+	{ ROLE_LOCAL, ROLE_LOOKUP },
+	{ ROLE_LOCAL, ROLE_QUEUE },
+	{ ROLE_QUEUE, ROLE_LOOKUP },
+	{ ROLE_QUEUE, ROLE_MAILDIR },
+	{ ROLE_QUEUE, ROLE_REMOTE },
+	{ ROLE_MAILDIR, ROLE_NOTIFY },
+	{ ROLE_LOOKUP, ROLE_AUTH },
+	{ ROLE_LOGIN, ROLE_AUTH },
+	{ ROLE_LOGIN, ROLE_SPAWN },
+	{ ROLE_AUTH, ROLE_SPAWN },
+	{ ROLE_SPAWN, ROLE_NOTIFY },
+	{ ROLE_NONE, ROLE_NONE },
+};
+
+const struct directory directories[DIRS] = {
+	[DIR_SPOOL] = { "spool_directory", "spool", ROLE_QUEUE, 0700, "thurn-spool" },
+	[DIR_MAIL] = { "mail_directory", "mail", ROLE_NONE, 0711, NULL },
+	[DIR_TABLES] = { "table_directory", "tables", ROLE_NONE, 0755, NULL },
+	[DIR_ACCOUNTS] = { "account_directory", "accounts", ROLE_AUTH, 0700, NULL },
+	[DIR_LOGS] = { "log_directory", "logs", ROLE_LOG, 0750, NULL },
+};
+
+static const struct {
+	const char *service;
+	enum role role;
+} services[] = {
+	{ "smtp", ROLE_SMTPD },
+	{ "lmtp", ROLE_SMTPD },
+	{ "local", ROLE_LOCAL },
+	{ "imap", ROLE_LOGIN },
+};
+
+enum role service_role(struct str service)
+{
+	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
+		if (str_eq(service, str_of(services[i].service)))
+			return services[i].role;
+	return ROLE_NONE;
+}
