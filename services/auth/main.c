@@ -1,0 +1,132 @@
+/*
+ * services/auth: owns the accounts and their password hashes, says whether a password is right, and
+ * grants sessions. Takes typed questions of fixed shape only: from login (AUTH_CHECK), from
+ * lookup (AUTH_ACCOUNT), and from the owner's tools at the control socket. See thurn-auth(8).
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proto/proc.h"
+#include "proto/types.h"
+#include "service.h"
+
+static struct auth_settings settings;
+static unsigned threads;
+
+const struct auth_settings *auth_settings(void)
+{
+	return &settings;
+}
+
+static void load_settings(void)
+{
+	const struct conf *c = proc_conf();
+
+	settings.scheme = conf_str(c, "password_scheme");
+	settings.cost = (unsigned long)conf_int(c, "password_cost");
+	settings.default_domain = conf_str(c, "auth_default_domain");
+	settings.per_minute = (uint32_t)conf_int(c, "auth_tries_per_minute");
+	if (proc_is_root()) {
+		settings.admin = 0;
+		settings.owner.uid = (uint32_t)conf_int(c, "mailbox_uid");
+		settings.owner.gid = (uint32_t)conf_int(c, "mailbox_gid");
+	} else {
+		settings.admin = geteuid();
+		settings.owner.uid = geteuid();
+		settings.owner.gid = getegid();
+	}
+	if (settings.owner.gid == 0)
+		settings.owner.gid = settings.owner.uid;
+}
+
+/* As many hashes at once as there are processors for this process. */
+static unsigned processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < 1 ? 1 : n > POOL_THREADS_MAX ? POOL_THREADS_MAX : (unsigned)n;
+}
+
+static int auth_open(void)
+{
+	char why[256];
+
+	load_settings();
+	threads = (unsigned)conf_int(proc_conf(), "auth_threads");
+	if (threads == 0)
+		threads = processors();
+	if (accounts_open(proc_path("accounts"), proc_fd("accounts"), why) == -1) {
+		log_error(NULL, EV("accounts-unusable"), KZ("why", why));
+		return -1;
+	}
+	if (check_open() == -1) {
+		log_error(
+		    NULL, EV("password-scheme-unusable"), KS("scheme", settings.scheme), KERRNO);
+		return -1;
+	}
+	return 0;
+}
+
+static int auth_start(void)
+{
+	if (pool_start(threads, (unsigned)conf_int(proc_conf(), "auth_waiting_max")) == -1) {
+		log_error(NULL, EV("threads-failed"), KERRNO);
+		return -1;
+	}
+	if (proc_fd("socket.accounts") != -1)
+		control_start(proc_fd("socket.accounts"));
+	return 0;
+}
+
+static void auth_reload(void)
+{
+	load_settings();
+	if (check_reload() == -1)
+		log_error(
+		    NULL, EV("password-scheme-unusable"), KS("scheme", settings.scheme), KERRNO);
+}
+
+static void idle(void)
+{
+	accounts_close();
+	proc_exit(0);
+}
+
+static void auth_drain(void)
+{
+	control_drain(idle);
+}
+
+static void auth_status(struct buf *out)
+{
+	buf_printf(
+	    out, "checks %u\nhashes %u\n", pool_waiting(POOL_VERIFY), pool_waiting(POOL_HASH));
+}
+
+static const struct chan_row login_rows[] = { { AUTH_CHECK, 0, on_auth_check }, { 0 } };
+static const struct chan_row lookup_rows[] = { { AUTH_ACCOUNT, 0, on_auth_account }, { 0 } };
+static const struct chan_row spawn_rows[] = { { 0 } };
+
+static const struct peer_spec peers[] = {
+	{ ROLE_LOGIN, .rows = login_rows, .down = check_login_down },
+	{ ROLE_LOOKUP, .rows = lookup_rows },
+	{ ROLE_SPAWN, .rows = spawn_rows },
+	{ ROLE_NONE },
+};
+
+int main(void)
+{
+	static const struct program program = { .role = ROLE_AUTH,
+		.peers = peers,
+		.open = auth_open,
+		.start = auth_start,
+		.reload = auth_reload,
+		.drain = auth_drain,
+		.status = auth_status };
+
+	return proc_main(&program);
+}
