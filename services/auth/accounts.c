@@ -225,7 +225,7 @@ static int open_log(int dirfd, char why[256])
 	char last = '\n';
 
 	db.log_fd = openat(
-	    dirfd, "changes.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	    dirfd, "changes.log", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (db.log_fd == -1 || fstat(db.log_fd, &st) == -1) {
 		(void)snprintf(why, 256, "changes.log: %s", strerror(errno));
 		return -1;
