@@ -468,6 +468,9 @@ int proc_main(const struct program *p)
 	if (p->start != NULL && p->start() == -1)
 		proc_fatal("start-failed", STR("see the event before"));
 	connect_peers();
-	loop_run();
+	if (p->run != NULL)
+		p->run();
+	else
+		loop_run();
 	proc_exit(0);
 }

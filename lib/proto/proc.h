@@ -37,6 +37,9 @@ struct program {
 	int (*open)(void);
 	/* Confined: begin to take input. -1 ends the start. */
 	int (*start)(void);
+	/* Instead of the event loop, for blocking programs: does everything and returns at the end. Peers
+	 * (raw) are connected before it. NULL: the loop runs. */
+	void (*run)(void);
 	/* A new configuration has been checked and is now proc_conf(). May be NULL: then the process is
 	 * restarted when a setting that it may see changes. */
 	void (*reload)(void);
@@ -79,7 +82,7 @@ size_t proc_listeners(const struct listener **out);
 struct str proc_extra(void);
 
 /*
- * For blocking programs, which run a poll() loop of their own in start(): the control channel. When
+ * For blocking programs, which run a poll() loop of their own in run(): the control channel. When
  * it is readable, call proc_control(); it returns true when the process shall end.
  */
 int proc_control_fd(void);
