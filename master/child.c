@@ -29,8 +29,8 @@ const char *child_state_name(enum child_state state)
 	return names[state];
 }
 
-static void log_child(enum log_level level, const char *event, const struct child *c,
-    const char *text)
+static void log_child(
+    enum log_level level, const char *event, const struct child *c, const char *text)
 {
 	log_event(level, NULL, event,
 	    LOG_KVS(KZ("process", role_name(c->row->role)), KI("instance", c->instance),
@@ -94,39 +94,54 @@ static struct privilege row_privilege(const struct suite *s, const struct proces
 	};
 }
 
-static int conf_memfd(const struct suite *s, enum role role)
+enum role child_conf_role(const struct process *row)
+{
+	return row->role == ROLE_SPAWN ? ROLE_SESSION : row->role;
+}
+
+static int conf_memfd(const struct suite *s, const struct process *row)
 {
 	struct buf b;
 	int fd = -1;
 
 	buf_init(&b, CONF_MAX);
-	if (conf_encode(s->conf, role, &b) == 0)
+	if (conf_encode(s->conf, child_conf_role(row), &b) == 0)
 		fd = boot_memfd("configuration", buf_view(&b));
 	buf_clear(&b);
 	return fd;
 }
 
-static int send_begin(struct suite *s, struct child *c)
+/* What is sent to a role besides its configuration: spawn learns how to start sessions. */
+static struct str child_extra(const struct suite *s, const struct process *row)
 {
 	static uint8_t space[BOOT_PATH_MAX + 256];
+	struct put extra = put_into(space, sizeof space);
+	char program[BOOT_PATH_MAX];
+	struct session_row session;
+
+	if (row->role != ROLE_SPAWN)
+		return STR_NONE;
+	snprintf(program, sizeof program, "%s/%s", s->libexec, session_process.program);
+	session = (struct session_row){
+		.privilege = row_privilege(s, &session_process),
+		.program = str_of(program),
+		.sessions_max = (uint32_t)conf_int(s->conf, "imap_sessions"),
+		.per_account_max = (uint32_t)conf_int(s->conf, "imap_sessions_per_account"),
+	};
+	put_session_row(&extra, &session);
+	return put_view(&extra);
+}
+
+static int send_begin(struct suite *s, struct child *c)
+{
 	struct boot b = {
 		.role = (uint8_t)c->row->role,
 		.instance = (uint16_t)c->instance,
 		.privilege = row_privilege(s, c->row),
+		.extra = child_extra(s, c->row),
 	};
-	struct put extra = put_into(space, sizeof space);
-	char program[BOOT_PATH_MAX];
-	int conf_fd = conf_memfd(s, c->row->role), r;
+	int conf_fd = conf_memfd(s, c->row), r;
 
-	if (c->row->role == ROLE_SPAWN) {
-		struct session_row row = { .privilege = row_privilege(s, &session_process) };
-
-		/* what its sessions may know is all that spawn needs to know */
-		snprintf(program, sizeof program, "%s/%s", s->libexec, session_process.program);
-		row.program = str_of(program);
-		put_session_row(&extra, &row);
-		b.extra = put_view(&extra);
-	}
 	r = boot_begin(c->control, &b, conf_fd, s->root && !c->row->root_kept ? s->root_fd : -1);
 	if (conf_fd != -1)
 		close(conf_fd);
@@ -249,8 +264,8 @@ static bool phase_reached(struct suite *s, unsigned phase)
 	struct child *c;
 
 	TAILQ_FOREACH (c, &s->children, next)
-		if (c->row->phase < phase && c->state != CHILD_READY && c->state != CHILD_DRAINING &&
-		    c->generation == s->generation)
+		if (c->row->phase < phase && c->state != CHILD_READY &&
+		    c->state != CHILD_DRAINING && c->generation == s->generation)
 			return false;
 	return true;
 }
@@ -420,10 +435,10 @@ void children_reap(struct suite *s)
 
 void child_reload(struct suite *s, struct child *c)
 {
-	int fd = conf_memfd(s, c->row->role);
+	int fd = conf_memfd(s, c->row);
 
 	if (fd != -1 && c->control != -1)
-		boot_reload(c->control, fd);
+		boot_reload(c->control, child_extra(s, c->row), fd);
 	if (fd != -1)
 		close(fd);
 	c->generation = s->generation;

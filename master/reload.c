@@ -44,8 +44,8 @@ static bool changed(const struct conf *a, const struct conf *b, const struct pro
 		return true;
 	buf_init(&x, CONF_MAX);
 	buf_init(&y, CONF_MAX);
-	conf_encode(a, row->role, &x);
-	conf_encode(b, row->role, &y);
+	conf_encode(a, child_conf_role(row), &x);
+	conf_encode(b, child_conf_role(row), &y);
 	differs = !str_eq(buf_view(&x), buf_view(&y));
 	buf_clear(&x);
 	buf_clear(&y);

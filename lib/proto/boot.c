@@ -61,12 +61,16 @@ void put_session_row(struct put *w, const struct session_row *r)
 {
 	put_privilege(w, &r->privilege);
 	put_str(w, r->program);
+	put_u32(w, r->sessions_max);
+	put_u32(w, r->per_account_max);
 }
 
 int get_session_row(struct get *g, struct session_row *r)
 {
 	get_privilege(g, &r->privilege);
 	r->program = get_line(g, BOOT_PATH_MAX);
+	r->sessions_max = get_u32(g);
+	r->per_account_max = get_u32(g);
 	return get_end(g);
 }
 
@@ -127,15 +131,16 @@ int boot_memfd(const char *name, struct str bytes)
 			return -1;
 		}
 	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1) {
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) ==
+	    -1) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-static int send_message(int control, uint16_t type, const struct put *w, const int *fds,
-    unsigned nfds)
+static int send_message(
+    int control, uint16_t type, const struct put *w, const int *fds, unsigned nfds)
 {
 	struct ipc_msg m = { .type = type, .nfds = nfds };
 
@@ -190,7 +195,9 @@ int boot_note(int control, uint16_t type)
 	return send_message(control, type, NULL, NULL, 0);
 }
 
-int boot_reload(int control, int conf_fd)
+int boot_reload(int control, struct str extra, int conf_fd)
 {
-	return send_message(control, BOOT_RELOAD, NULL, &conf_fd, 1);
+	struct ipc_msg m = { .type = BOOT_RELOAD, .body = extra, .fds = { conf_fd }, .nfds = 1 };
+
+	return ipc_send(control, &m);
 }

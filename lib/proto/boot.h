@@ -11,7 +11,7 @@
  * program -> parent:
  *	BOOT_READY {u32 LAYER_* in force}, or BOOT_FATAL {str event, str why} and it exits
  * parent -> program, later:
- *	BOOT_RELOAD {} + configuration memfd, BOOT_DRAIN {}, BOOT_STATUS {} (request; answer {str text})
+ *	BOOT_RELOAD {boot.extra} + configuration memfd, BOOT_DRAIN {}, BOOT_STATUS {} (request; answer {str text})
  */
 #ifndef PROTO_BOOT_H
 #define PROTO_BOOT_H
@@ -37,10 +37,15 @@ struct boot {
 void put_boot(struct put *w, const struct boot *b);
 int get_boot(struct get *g, struct boot *b); /* borrows from the packet */
 
-/* What spawn must know to start sessions; its boot.extra. uid and gid are the account's. */
+/*
+ * What spawn must know to start sessions; its boot.extra, and again the body of its BOOT_RELOAD. uid
+ * and gid are the account's. The configuration that spawn gets is that of ROLE_SESSION: it hands it on
+ * without reading it.
+ */
 struct session_row {
 	struct privilege privilege;
 	struct str program; /* absolute path */
+	uint32_t sessions_max, per_account_max;
 };
 void put_session_row(struct put *w, const struct session_row *r);
 int get_session_row(struct get *g, struct session_row *r);
@@ -61,6 +66,6 @@ int boot_fd(int control, const char *name, const char *path, uint32_t rights, in
 int boot_listener(int control, uint32_t section, int fd);
 int boot_peer(int control, enum role role, unsigned instance, int fd);
 int boot_note(int control, uint16_t type); /* BOOT_GO, BOOT_DRAIN */
-int boot_reload(int control, int conf_fd);
+int boot_reload(int control, struct str extra, int conf_fd);
 
 #endif
