@@ -32,8 +32,8 @@ void loop_init(void)
 
 static void run_hooks(void)
 {
-	for (unsigned i = 0; i < nhooks; i++)
-		hooks[i]();
+	for (unsigned i = nhooks; i > 0; i--)
+		hooks[i - 1]();
 }
 
 void loop_run(void)

@@ -48,7 +48,10 @@ void watch_clear(struct watch *w);
 void timer_set(struct timer *t, uint64_t ms, void (*fn)(void *), void *arg);
 void timer_clear(struct timer *t);
 
-/* fn is called each time before the loop sleeps (log flush, batched output). At most 8 of them. */
+/*
+ * fn is called each time before the loop sleeps (log flush, batched output). The last one set is
+ * called first, so that the log, set before all others, takes what they say. At most 8 of them.
+ */
 void loop_before_sleep(void (*fn)(void));
 
 #endif

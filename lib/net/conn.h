@@ -3,12 +3,14 @@
  * writes `out` when the socket takes it, watches a deadline. Plain today; TLS comes in below this
  * interface (conn.c), so nobody else reads or writes the descriptor.
  *
- * Idle connections hold no buffer memory.
+ * Idle connections hold no buffer memory. No function here calls an event: events come from the
+ * loop only. While the peer does not take our output, its input is not read.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "base/buf.h"
 #include "base/loop.h"
@@ -17,13 +19,15 @@ struct conn;
 
 enum conn_end { CONN_EOF, CONN_ERROR, CONN_TIMEOUT };
 
+/* Each may conn_close() c and free what it is embedded in. */
 struct conn_events {
 	/* New bytes are in c->in; consume what is complete with buf_drop(). Called again only when
-	 * more arrives, or after conn_resume(). May conn_close() c. */
+	 * more arrives, or after conn_resume(). */
 	void (*input)(struct conn *c);
-	/* All of `out` has been taken by the socket; may be NULL. */
+	/* All of `out` has been taken by the socket, or it is connected; may be NULL. */
 	void (*drained)(struct conn *c);
-	/* The peer has closed, the socket failed (errno), or the deadline passed. Does not close. */
+	/* The peer has closed and its input has been handled, the socket failed (errno), the deadline
+	 * passed, or conn_finish() is done (CONN_EOF). Does not close. */
 	void (*end)(struct conn *c, enum conn_end why);
 };
 
@@ -34,10 +38,16 @@ struct conn {
 	void *owner;
 	struct watch watch;
 	struct timer deadline;
-	bool paused, eof, closing, in_event;
+	/* conn.c's own */
+	TAILQ_ENTRY(conn) next;
+	bool *gone;
+	bool paused, eof, closing, linger, connecting, blocked, queued, kick, ended;
 };
 
-/* Takes *fd (leaves -1), makes it non-blocking. in_max: the longest line or chunk to wait for. */
+/*
+ * Takes *fd (leaves -1), makes it non-blocking. in_max: the longest line or chunk to wait for; when
+ * that much is unconsumed, no more is read.
+ */
 void conn_init(struct conn *c, int *fd, size_t in_max, size_t out_max, const struct conn_events *ev,
     void *owner);
 /* Begins a connect() to a numeric address; `drained` or `end` tells the outcome. -1 with errno. */
@@ -56,11 +66,20 @@ void conn_deadline(struct conn *c, uint64_t ms);
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 
-/* Closes once `out` has been written (bounded by the deadline); conn_close: at once. Both safe twice. */
+/*
+ * conn_finish: no more input; `end` comes once `out` has been written (bounded by the deadline).
+ * conn_linger: the same for a peer that may still be sending: what it sends is thrown away for up to
+ * two seconds, else the reset that an early close causes would overtake our last words.
+ * conn_close: at once. All safe twice.
+ */
 void conn_finish(struct conn *c);
+void conn_linger(struct conn *c);
 void conn_close(struct conn *c);
 
-/* Takes the descriptor out (after an orderly flush), leaving the conn closed; unread input stays in c->in. */
+/*
+ * Takes the descriptor out, leaving the conn closed; unread input stays in c->in (which the caller
+ * then clears). Output is written first as far as the socket takes it; what it does not take is lost.
+ */
 int conn_detach(struct conn *c);
 
 /*
