@@ -12,7 +12,9 @@ LIBEXECDIR  ?= $(PREFIX)/libexec/thurn
 MANDIR      ?= $(PREFIX)/share/man
 
 O       ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CFLAGS  ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 VERSION := 0.1
@@ -108,6 +110,79 @@ $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 
 units: $(UNIT_BIN)
 fuzzers: $(FUZZ_BIN)
+
+# --- what the machine needs ----------------------------------------------------------------------
+# Libraries, compilers and clients only. Servers that tests run against are unpacked into a private
+# folder by tests/peers and never installed.
+
+BUILD_DEPS := gcc make python3 libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
+	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev
+TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest curl swaks msmtp neomutt \
+	isync strace mandoc clang-format-14 clang-tidy-14
+APT        := apt-get -o DPkg::Lock::Timeout=300
+ROOT_DO    := $(if $(filter 0,$(shell id -u)),,sudo )
+
+define need
+	@missing=$$(for p in $1; do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then echo "  APT     $$missing" | tr '\n' ' '; echo; \
+		$(ROOT_DO)$(APT) update -qq && $(ROOT_DO)env DEBIAN_FRONTEND=noninteractive $(APT) install -y -qq \
+		--no-install-recommends $$missing >/dev/null; fi
+endef
+
+.PHONY: build-deps test-deps
+build-deps:
+	$(call need,$(BUILD_DEPS))
+test-deps: build-deps
+	$(call need,$(TEST_DEPS))
+deps: test-deps
+
+# --- installing ----------------------------------------------------------------------------------
+# No file is set-uid or set-gid. The names that scripts know are links: sendmail, mailq, newaliases, and
+# in a folder of their own postmap, postqueue, postsuper, postcat, for whoever wants them in the PATH.
+
+PAGES   = $(wildcard $(foreach n,1 5 8,*/*.$n */*/*.$n))
+COMPAT := postmap postalias postqueue postsuper postcat
+UNITDIR ?= /lib/systemd/system
+PUT     := install -D
+
+install: all
+	for p in $(DAEMON_BIN); do $(PUT) -m 755 $$p $(DESTDIR)$(LIBEXECDIR)/$${p##*/} || exit; done
+	$(PUT) -m 755 $(O)/bin/thurn $(DESTDIR)$(PREFIX)/bin/thurn
+	$(PUT) -m 755 $(O)/bin/sendmail $(DESTDIR)$(SBINDIR)/sendmail
+	mkdir -p $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(LIBEXECDIR)/compat
+	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
+	for n in mailq newaliases; do ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/$$n || exit; done
+	for n in $(COMPAT); do ln -sf $(PREFIX)/bin/thurn $(DESTDIR)$(LIBEXECDIR)/compat/$$n || exit; done
+	for p in $(PAGES); do $(PUT) -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit; done
+	test -e $(DESTDIR)$(SYSCONFDIR)/thurn/thurn.conf || \
+		$(PUT) -m 644 etc/thurn.conf $(DESTDIR)$(SYSCONFDIR)/thurn/thurn.conf
+	mkdir -p $(DESTDIR)$(SYSCONFDIR)/thurn/tables
+	$(PUT) -m 644 etc/thurn.sysusers $(DESTDIR)/usr/lib/sysusers.d/thurn.conf
+	$(PUT) -m 644 etc/thurn.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/thurn.conf
+	$(PUT) -m 644 etc/thurn.service $(DESTDIR)$(UNITDIR)/thurn.service
+
+# --- trying and testing --------------------------------------------------------------------------
+
+# Set-up first, then a make of its own, because what is missing now also decides what can be built.
+demo: build-deps
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/demo $(if $(ONCE),--once)
+
+check: test-deps
+	@$(PYTHON) tests/run
+
+crash powercut fuzz bench: test-deps
+	@$(PYTHON) tests/run $@ CYCLES=$(CYCLES) TIME=$(TIME) $(ARGS)
+
+asan:
+	@$(MAKE) --no-print-directory O=build/asan CC=clang-14 SANITIZE=address,undefined all
+
+lint: test-deps
+	@clang-tidy-14 --quiet $(wildcard lib/*/*.c master/*.c) -- $(T_CPPFLAGS) -std=gnu17
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format-14 -i $(FORMATTED)
 
 clean:
 	rm -rf build
