@@ -220,6 +220,11 @@ struct conf_section *conf_add_section(
 	return add_section(c, known, title, where_text(c, file, line));
 }
 
+struct conf_section *conf_section_to_set(struct conf *c, size_t i)
+{
+	return i < c->nsections ? c->sections[i] : NULL;
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 static _Noreturn void misuse(const char *name, const char *why)
@@ -353,9 +358,22 @@ const char *section_kind(const struct conf_section *s)
 	return s->kind;
 }
 
+struct str section_place(const struct conf_section *s)
+{
+	return str_of(s->where);
+}
+
 bool conf_is_set(const struct conf *c, const struct conf_section *s, const struct setting *row)
 {
 	return (s == NULL ? &c->top : s)->values[row_index(row)].where != NULL;
+}
+
+struct str conf_setting_where(
+    const struct conf *c, const struct conf_section *s, const struct setting *row)
+{
+	const char *where = (s == NULL ? &c->top : s)->values[row_index(row)].where;
+
+	return str_of(where != NULL ? where : "default");
 }
 
 static void text_put(struct str s, bool quote, struct buf *b)

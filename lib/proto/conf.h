@@ -108,6 +108,8 @@ void conf_clear(struct conf *c, struct conf_section *s, const char *name, const 
     unsigned line);
 struct conf_section *conf_add_section(struct conf *c, const char *kind, struct str title,
     const char *file, unsigned line);
+/* The i-th section of any kind in the order of the file, or NULL. */
+struct conf_section *conf_section_to_set(struct conf *c, size_t i);
 void conf_free(struct conf *c);
 
 /*
@@ -127,8 +129,11 @@ void conf_text(const struct conf *c, const struct conf_section *s, const struct 
     struct buf *b);
 /* Was it set, or is it the default? */
 bool conf_is_set(const struct conf *c, const struct conf_section *s, const struct setting *row);
+struct str conf_setting_where(const struct conf *c, const struct conf_section *s,
+    const struct setting *row);
 /* The i-th section of any kind in the order of the file, or NULL; its kind. */
 const struct conf_section *conf_any_section(const struct conf *c, size_t i);
 const char *section_kind(const struct conf_section *s);
+struct str section_place(const struct conf_section *s); /* "thurn.conf:7": its first setting */
 
 #endif

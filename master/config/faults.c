@@ -16,6 +16,9 @@ void faults_clear(struct faults *f)
 	buf_clear(&f->warnings);
 }
 
+static void say(struct buf *b, struct str where, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
 /* One line, whatever the texts in it hold. */
 static void say(struct buf *b, struct str where, const char *fmt, va_list ap)
 {

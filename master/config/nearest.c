@@ -24,8 +24,8 @@ static unsigned distance(struct str a, struct str b)
 		row[0] = i;
 		for (unsigned k = 1; k <= b.n; k++) {
 			above = row[k];
-			row[k] = min3(above + 1, row[k - 1] + 1,
-			    before + (a.p[i - 1] == b.p[k - 1] ? 0 : 1));
+			row[k] = min3(
+			    above + 1, row[k - 1] + 1, before + (a.p[i - 1] == b.p[k - 1] ? 0 : 1));
 			before = above;
 		}
 	}

@@ -2,8 +2,8 @@
  * From the scanned text to a configuration. See parse.h.
  *
  * libconfuse gives its callbacks no argument of ours, so the state of the one parser is static. It
- * may end the process when it is out of memory, and expands variables: that is why this is a program
- * of its own with an empty environment, and why it sees only what scan.c has passed.
+ * may end the process when it is out of memory, and expands variables: that is why this is a
+ * program of its own with an empty environment, and why it sees only what scan.c has passed.
  */
 #include "parse.h"
 
@@ -75,6 +75,8 @@ static void unknown(const cfg_t *cfg, struct str name)
 		    near != NULL ? "\"?" : "");
 }
 
+static void complain(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
 static void complain(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	static const struct str unknown_option = STR("no such option '");
@@ -104,7 +106,8 @@ static struct conf_section *section_of(cfg_t *cfg)
 	if (parser.nsections == SECTIONS_MAX)
 		return NULL;
 	if (title == NULL || title[0] == '\0' || strlen(title) > TITLE_MAX)
-		fault(line_of(cfg), "the title of a section must have 1 to %d characters", TITLE_MAX);
+		fault(
+		    line_of(cfg), "the title of a section must have 1 to %d characters", TITLE_MAX);
 	scan_place(parser.scan, line_of(cfg), &file, &line);
 	parser.sections[parser.nsections].cfg = cfg;
 	parser.sections[parser.nsections].section =
@@ -227,13 +230,15 @@ struct conf *parse(const struct scan *s, struct faults *f)
 	struct conf *c = conf_new();
 	struct buf text;
 
-	parser = (struct parser){ .scan = s, .faults = f, .conf = c, .top = cfg_init(opts, CFGF_NONE) };
+	parser =
+	    (struct parser){ .scan = s, .faults = f, .conf = c, .top = cfg_init(opts, CFGF_NONE) };
 	if (parser.top == NULL)
 		abort();
 	cfg_set_error_function(parser.top, complain);
 	buf_init(&text, SCAN_TEXT_MAX + 2);
 	buf_str(&text, buf_view(&s->text));
-	buf_char(&text, '\n');
+	if (!str_ends(buf_view(&text), STR("\n")))
+		buf_char(&text, '\n');
 	if (cfg_parse_buf(parser.top, buf_cstr(&text)) == CFG_SUCCESS) {
 		take_empty_lists(parser.top, NULL);
 		for (size_t i = 0; i < parser.nsections; i++)

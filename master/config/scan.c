@@ -16,9 +16,10 @@ struct cursor {
 	const char *file;
 	const char *p, *end;
 	unsigned line;
-	unsigned braces;
-	char last;      /* the last mark, 'w' for a word or string, 0 at the beginning */
-	bool fresh;     /* a new line has begun since: the next word may begin a statement */
+	unsigned braces,
+	    opened; /* open ones; the line of the last that was opened at the outside */
+	char last; /* the last mark, 'w' for a word or string, 0 at the beginning */
+	bool fresh; /* a new line has begun since: the next word may begin a statement */
 };
 
 void scan_init(struct scan *s, struct faults *f)
@@ -49,6 +50,8 @@ void scan_place(const struct scan *s, unsigned line, const char **file, unsigned
 
 	*file = NULL;
 	*in_file = 0;
+	if (line > s->lines)
+		line = s->lines; /* the end */
 	while (i > 0 && s->parts[i - 1].out > line)
 		i--;
 	if (i == 0)
@@ -77,7 +80,7 @@ static void newline(struct cursor *c)
 static bool word_char(char ch)
 {
 	return ch != '\0' && strchr(" #\"'\t\n\r={}()+,/*", ch) == NULL &&
-	    ((unsigned char)ch >= ' ' && ch != 127);
+	       ((unsigned char)ch >= ' ' && ch != 127);
 }
 
 /* Faults of what libconfuse would drop or take for a comment in the middle of a word. */
@@ -100,7 +103,8 @@ static struct str take_word(struct cursor *c)
 
 	for (;;) {
 		if (peek(c, 0) == '$' && peek(c, 1) == '{')
-			FAULT(c, "variables like ${...} are not supported; in single quotes it is text");
+			FAULT(c,
+			    "variables like ${...} are not supported; in single quotes it is text");
 		if (word_char(peek(c, 0)))
 			c->p++;
 		else if (peek(c, 0) == '/' && word_char(peek(c, 1)))
@@ -137,7 +141,8 @@ static void take_string(struct cursor *c)
 		if ((unsigned char)*c->p < ' ' && *c->p != '\t')
 			FAULT(c, "control character %d in a string", *c->p);
 		if (quote == '"' && *c->p == '$' && peek(c, 1) == '{')
-			FAULT(c, "variables like ${...} are not supported; write \\${ or single quotes");
+			FAULT(c,
+			    "variables like ${...} are not supported; write \\${ or single quotes");
 		if (*c->p != '\\' || peek(c, 1) == '\n')
 			continue;
 		if (quote == '"')
@@ -181,7 +186,8 @@ static void skip_blanks(struct cursor *c)
 		c->p++;
 }
 
-/* The quoted name behind "include", with or without parentheses; as an absolute or relative path. */
+/* The quoted name behind "include", with or without parentheses; as an absolute or relative path.
+ */
 static const char *include_path(struct cursor *c)
 {
 	struct str dir = str_of(c->file), name;
@@ -251,8 +257,8 @@ static void do_word(struct cursor *c)
 
 static void do_mark(struct cursor *c)
 {
-	if (*c->p == '{')
-		c->braces++;
+	if (*c->p == '{' && c->braces++ == 0)
+		c->opened = c->line;
 	else if (*c->p == '}' && c->braces > 0)
 		c->braces--;
 	c->fresh = false;
@@ -310,6 +316,8 @@ void scan_text(struct scan *s, const char *name, struct str text)
 		do_char(&c);
 	if (s->text.full)
 		FAULT(&c, "the configuration is larger than %d bytes", SCAN_TEXT_MAX);
+	else if (c.braces > 0)
+		faults_add(s->faults, c.file, c.opened, "the '{' here is not closed");
 }
 
 /* The content of a regular file on the heap, or NULL with errno. */

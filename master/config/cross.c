@@ -1,0 +1,134 @@
+/* Faults that no single setting shows. See cross.h. */
+#include "cross.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- directories ----------------------------------------------------------------------------- */
+
+/* Is b the same path as a, or below it? Repeated and final slashes do not count. */
+static bool path_within(struct str a, struct str b)
+{
+	struct str pa, pb;
+
+	while (str_cut(&a, '/', &pa)) {
+		if (pa.n == 0)
+			continue;
+		do {
+			if (!str_cut(&b, '/', &pb))
+				return false;
+		} while (pb.n == 0);
+		if (!str_eq(pa, pb))
+			return false;
+	}
+	return true;
+}
+
+/* Each belongs to another process: one below another would be open to two. */
+static void check_directories(const struct conf *c, struct faults *f)
+{
+	static const char *const names[] = { "spool_directory", "mail_directory", "table_directory",
+		"account_directory", "run_directory", "log_directory" };
+	enum { NAMES = sizeof names / sizeof names[0] };
+
+	for (size_t a = 0; a < NAMES; a++)
+		for (size_t b = 0; b < NAMES; b++)
+			if (a != b && path_within(conf_str(c, names[a]), conf_str(c, names[b])))
+				faults_at(f, conf_where(c, names[b]), "%s is inside %s", names[b],
+				    names[a]);
+}
+
+/* The address of a Unix socket has 108 bytes. */
+static void check_socket_paths(const struct conf *c, struct faults *f)
+{
+	enum { ROOM = 108 - (int)sizeof "/accounts" };
+
+	if (conf_str(c, "run_directory").n > ROOM)
+		faults_at(f, conf_where(c, "run_directory"),
+		    "run_directory is longer than %d bytes, too long for sockets in it", ROOM);
+}
+
+/* --- listeners ------------------------------------------------------------------------------- */
+
+static bool any_address(struct str a)
+{
+	return str_eq(a, STR("0.0.0.0")) || str_eq(a, STR("::"));
+}
+
+/* IPv6 sockets take IPv6 only, so the two families never meet. */
+static bool overlap(struct str a, struct str b)
+{
+	if ((str_find(a, ':') == -1) != (str_find(b, ':') == -1))
+		return false;
+	return str_eq(a, b) || any_address(a) || any_address(b);
+}
+
+static void compare(const struct conf_section *a, const struct conf_section *b, struct faults *f)
+{
+	if (section_int(a, "port") != section_int(b, "port"))
+		return;
+	for (size_t i = 0; i < section_count(a, "address"); i++)
+		for (size_t k = 0; k < section_count(b, "address"); k++) {
+			struct str x = section_item(a, "address", i);
+			struct str y = section_item(b, "address", k);
+
+			if (overlap(x, y))
+				faults_at(f, section_place(b),
+				    "listener %.*s: %.*s port %lld is taken by listener %.*s",
+				    STR_ARG(section_title(b)), STR_ARG(y),
+				    (long long)section_int(b, "port"), STR_ARG(section_title(a)));
+		}
+}
+
+static void check_listeners(const struct conf *c, struct faults *f)
+{
+	const struct conf_section *a, *b;
+
+	for (size_t i = 0; (b = conf_section(c, "listener", i)) != NULL; i++) {
+		if (section_count(b, "address") == 0)
+			faults_at(f, section_place(b), "listener %.*s has no address",
+			    STR_ARG(section_title(b)));
+		for (size_t k = 0; k < i; k++) {
+			a = conf_section(c, "listener", k);
+			compare(a, b, f);
+		}
+	}
+	if (conf_section(c, "listener", 0) == NULL)
+		faults_warn(
+		    f, STR_NONE, "no listener: mail comes in by the local submission socket only");
+}
+
+/* --- users ----------------------------------------------------------------------------------- */
+
+static void check_users(const struct conf *c, struct faults *f)
+{
+	size_t n;
+	const struct setting *rows = settings_table(&n);
+
+	for (size_t a = 0; a < n; a++) {
+		if (rows[a].section != NULL || !str_starts(str_of(rows[a].name), STR("uid_")) ||
+		    conf_int(c, rows[a].name) == 0)
+			continue;
+		for (size_t b = 0; b < a; b++)
+			if (rows[b].section == NULL &&
+			    str_starts(str_of(rows[b].name), STR("uid_")) &&
+			    conf_int(c, rows[a].name) == conf_int(c, rows[b].name))
+				faults_warn(f, STR_NONE,
+				    "user_%s and user_%s have the same uid: each could act as the "
+				    "other",
+				    rows[b].name + 4, rows[a].name + 4);
+	}
+}
+
+void cross_check(const struct conf *c, struct faults *f)
+{
+	static void (*const checks[])(const struct conf *, struct faults *) = {
+		check_directories,
+		check_socket_paths,
+		check_listeners,
+		check_users,
+	};
+
+	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+		checks[i](c, f);
+}
