@@ -9,7 +9,16 @@
 #include "mail/envelope.h"
 #include "mail/status.h"
 
-enum { RULE_MAX = 200, HOME_MAX = 512, NEXTHOP_MAX = 512 };
+enum {
+	RULE_MAX = 200,
+	HOME_MAX = 512,
+	NEXTHOP_MAX = 512,
+	/* fields of a question */
+	ACCESS_LISTENER_MAX = 255,
+	ACCESS_CLIENT_MAX = 64,
+	ACCESS_HELO_MAX = 255,
+	ACCESS_LOGIN_MAX = 320,
+};
 
 /*
  * LOOKUP_CLIENT, LOOKUP_MAIL, LOOKUP_RCPT: may this client, sender, recipient pass?
@@ -18,17 +27,17 @@ enum { RULE_MAX = 200, HOME_MAX = 512, NEXTHOP_MAX = 512 };
 struct access_question {
 	uint64_t trace;
 	struct str listener; /* title of the listener */
-	struct str client;   /* numeric address */
+	struct str client; /* numeric address */
 	struct str helo;
-	struct str login;    /* authenticated as */
+	struct str login; /* authenticated as */
 	struct str sender;
 	struct str rcpt;
-	bool trusted;        /* the listener says that this client may relay (local socket) */
+	bool trusted; /* the listener says that this client may relay (local socket) */
 };
 struct access_answer {
 	struct status status; /* 2xx = go on; 4xx, 5xx = say this to the client */
-	struct str rule;      /* which rule decided, with file:line: for the log, never for the client */
-	bool relay;           /* LOOKUP_CLIENT: in trusted_networks */
+	struct str rule; /* which rule decided, with file:line: for the log, never for the client */
+	bool relay; /* LOOKUP_CLIENT: in trusted_networks */
 };
 void put_access_question(struct put *w, const struct access_question *q);
 int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */
@@ -48,21 +57,22 @@ struct route_question {
 
 enum transport {
 	TRANSPORT_MAILDIR, /* home, uid, gid, extension are set */
-	TRANSPORT_SMTP,    /* next hop: "[host]:port", "[192.0.2.1]:25", "host" (MX: later) */
+	TRANSPORT_SMTP, /* next hop: "[host]:port", "[192.0.2.1]:25", "host" (MX: later) */
 	TRANSPORT_LMTP,
 	TRANSPORT_DISCARD, /* accept and forget */
-	TRANSPORT_ERROR,   /* status says why: 5xx bounces, 4xx is tried again */
-	TRANSPORT_HOLD,    /* keep until released */
+	TRANSPORT_ERROR, /* status says why: 5xx bounces, 4xx is tried again */
+	TRANSPORT_HOLD, /* keep until released */
 	TRANSPORT_MAX
 };
 
 struct route {
 	uint8_t transport;
-	struct str addr;    /* the final recipient address */
+	struct str addr; /* the final recipient address */
 	struct str nexthop;
-	struct str owner;   /* envelope sender to use instead (owner-alias); empty = the message's own */
-	struct str home;    /* below the mail directory: "example.org/alice" */
-	struct str folder;  /* mailbox below it, "" = INBOX */
+	struct str
+	    owner; /* envelope sender to use instead (owner-alias); empty = the message's own */
+	struct str home; /* below the mail directory: "example.org/alice" */
+	struct str folder; /* mailbox below it, "" = INBOX */
 	uint32_t uid, gid;
 	struct status status;
 	struct str rule;

@@ -1,0 +1,133 @@
+/* The questions to services/lookup and its answers. See lookup.h. */
+#include "proto/lookup.h"
+
+enum { ROUTES_MAX = 4096 /* in one packet; a route is at least 40 bytes long */ };
+
+void put_access_question(struct put *w, const struct access_question *q)
+{
+	put_u64(w, q->trace);
+	put_str(w, q->listener);
+	put_str(w, q->client);
+	put_str(w, q->helo);
+	put_str(w, q->login);
+	put_str(w, q->sender);
+	put_str(w, q->rcpt);
+	put_u8(w, q->trusted);
+}
+
+int get_access_question(struct get *g, struct access_question *q)
+{
+	q->trace = get_u64(g);
+	q->listener = get_line(g, ACCESS_LISTENER_MAX);
+	q->client = get_line(g, ACCESS_CLIENT_MAX);
+	q->helo = get_line(g, ACCESS_HELO_MAX);
+	q->login = get_line(g, ACCESS_LOGIN_MAX);
+	q->sender = get_line(g, ADDRESS_MAX);
+	q->rcpt = get_line(g, ADDRESS_MAX);
+	q->trusted = get_bool(g);
+	return get_end(g);
+}
+
+void put_access_answer(struct put *w, const struct access_answer *a)
+{
+	put_status(w, &a->status);
+	put_str(w, str_take(a->rule, RULE_MAX));
+	put_u8(w, a->relay);
+}
+
+int get_access_answer(struct get *g, struct access_answer *a)
+{
+	get_status(g, &a->status);
+	a->rule = get_line(g, RULE_MAX);
+	a->relay = get_bool(g);
+	return get_end(g);
+}
+
+void put_route_question(struct put *w, const struct route_question *q)
+{
+	put_u64(w, q->trace);
+	put_str(w, q->sender);
+	put_str(w, q->rcpt);
+}
+
+int get_route_question(struct get *g, struct route_question *q)
+{
+	q->trace = get_u64(g);
+	q->sender = get_line(g, ADDRESS_MAX);
+	q->rcpt = get_line(g, ADDRESS_MAX);
+	return get_end(g);
+}
+
+void put_route(struct put *w, const struct route *r)
+{
+	put_u8(w, r->transport);
+	put_str(w, r->addr);
+	put_str(w, r->nexthop);
+	put_str(w, r->owner);
+	put_str(w, r->home);
+	put_str(w, r->folder);
+	put_u32(w, r->uid);
+	put_u32(w, r->gid);
+	put_status(w, &r->status);
+	put_str(w, str_take(r->rule, RULE_MAX));
+}
+
+/* What a path is made of must not lead elsewhere: no "..", not absolute. */
+static bool path_below(struct str path)
+{
+	struct str part;
+
+	if (path.n > 0 && path.p[0] == '/')
+		return false;
+	while (str_cut(&path, '/', &part)) {
+		if (str_eq(part, STR("..")))
+			return false;
+	}
+	return true;
+}
+
+int get_route(struct get *g, struct arena *a, struct route *r)
+{
+	r->transport = get_u8(g);
+	r->addr = arena_str(a, get_line(g, ADDRESS_MAX));
+	r->nexthop = arena_str(a, get_line(g, NEXTHOP_MAX));
+	r->owner = arena_str(a, get_line(g, ADDRESS_MAX));
+	r->home = arena_str(a, get_line(g, HOME_MAX));
+	r->folder = arena_str(a, get_line(g, HOME_MAX));
+	r->uid = get_u32(g);
+	r->gid = get_u32(g);
+	get_status(g, &r->status);
+	r->rule = arena_str(a, get_line(g, RULE_MAX));
+	if (r->transport >= TRANSPORT_MAX || !path_below(r->home) ||
+	    (r->transport == TRANSPORT_MAILDIR && r->home.n == 0) ||
+	    (r->transport == TRANSPORT_ERROR && r->status.code < 400))
+		g->bad = true;
+	return get_ok(g);
+}
+
+void put_route_answer(struct put *w, const struct route_answer *r)
+{
+	put_u8(w, r->more);
+	put_u8(w, r->expanded);
+	put_u32(w, r->nroutes);
+	for (uint32_t i = 0; i < r->nroutes; i++)
+		put_route(w, &r->routes[i]);
+}
+
+int get_route_answer(struct get *g, struct arena *a, struct route_answer *r)
+{
+	r->more = get_bool(g);
+	r->expanded = get_bool(g);
+	r->nroutes = get_u32(g);
+	if (get_ok(g) == -1 || r->nroutes > ROUTES_MAX) {
+		g->bad = true;
+		r->nroutes = 0;
+		return -1;
+	}
+	r->routes = arena_array(a, r->nroutes, sizeof *r->routes);
+	for (uint32_t i = 0; i < r->nroutes; i++) {
+		if (get_route(g, a, &r->routes[i]) == -1)
+			return -1;
+	}
+	return get_end(g);
+}
