@@ -120,6 +120,18 @@ static void check_users(const struct conf *c, struct faults *f)
 	}
 }
 
+/* --- ranges ---------------------------------------------------------------------------------- */
+
+static void check_ranges(const struct conf *c, struct faults *f)
+{
+	if (conf_int(c, "mailbox_uid_min") > conf_int(c, "mailbox_uid_max"))
+		faults_at(f, conf_where(c, "mailbox_uid_max"),
+		    "mailbox_uid_max is below mailbox_uid_min");
+	if (conf_int(c, "mailbox_uid") != 0)
+		faults_warn(f, conf_where(c, "mailbox_uid"),
+		    "all mailboxes share one uid: only the sandbox keeps them apart");
+}
+
 void cross_check(const struct conf *c, struct faults *f)
 {
 	static void (*const checks[])(const struct conf *, struct faults *) = {
@@ -127,6 +139,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_socket_paths,
 		check_listeners,
 		check_users,
+		check_ranges,
 	};
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Uids that services/auth gives to mailboxes: no program may have one. */
-enum { MAILBOX_UID_MIN = 1879048192, MAILBOX_UID_MAX = 2147483646 };
-
 static void set_default(struct conf *c, const char *name, struct str value)
 {
 	if (conf_str(c, name).n == 0)
@@ -95,7 +92,8 @@ static void resolve_user(
 	if (uid == 0 || gid == 0)
 		faults_at(
 		    f, where, "%s: \"%.*s\" is root or in its group", row->name, STR_ARG(name));
-	else if (uid >= MAILBOX_UID_MIN && uid <= MAILBOX_UID_MAX)
+	else if ((int64_t)uid >= conf_int(c, "mailbox_uid_min") &&
+		 (int64_t)uid <= conf_int(c, "mailbox_uid_max"))
 		faults_at(f, where, "%s: uid %llu is in the range of mailboxes", row->name,
 		    (unsigned long long)uid);
 	set_id(c, "uid_", role, uid);
