@@ -11,7 +11,8 @@
  * QUEUE_LARGE (request, smtpd -> queue): struct queue_large: the body outgrew BODY_SMALL, or is known
  *	to. Answer: QUEUE_LARGE {status} and, when good, a spool file opened write-only for appending,
  *	for the same id; the memfd of that id is void. smtpd writes all of the body into it again.
- * QUEUE_ABORT (notice, smtpd -> queue): {u64 queue id} a large body is not wanted any more.
+ * QUEUE_ABORT (notice, smtpd -> queue): {u64 queue id} that body, large or not, is not wanted any more
+ *	though it was written into (smtpd may neither truncate nor seek): the queue forgets the id.
  * QUEUE_COMMIT (request, smtpd -> queue): struct queue_commit. Answer: QUEUE_COMMIT, struct
  *	queue_answer + that memfd. 250 means synced; nothing else does. After any answer the id is
  *	used up.
