@@ -64,7 +64,7 @@ TOOL_BIN   := $(addprefix $(O)/bin/,$(TOOLS))
 UNIT_BIN   := $(addprefix $(O)/unit/,$(UNITS))
 FUZZ_BIN   := $(addprefix $(O)/fuzz/,$(FUZZERS))
 
-.PHONY: all help check demo install bench lint format asan clean deps unit units fuzzers crash powercut fuzz
+.PHONY: all help check demo install bench lint format asan clean deps units testers fuzzers crash powercut fuzz
 .SECONDARY:
 all: $(DAEMON_BIN) $(TOOL_BIN)
 
@@ -107,6 +107,16 @@ $(O)/fuzz/$1: $(O)/obj/tests/fuzz/$1.o $(call own_archive,$1) $(LIB_A)
 $(O)/fuzz/$1: T_LDFLAGS += -fsanitize=fuzzer
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
+
+# other programs of the tests: tests/X/y.c is build/test/X/y; they may know master's table
+TESTERS    := $(patsubst tests/%.c,%,$(wildcard tests/sandbox/*.c tests/bench/*.c tests/fault/*.c tests/powercut/*.c))
+TESTER_BIN := $(addprefix $(O)/test/,$(TESTERS))
+define tester_rule
+$(O)/test/$1: $(O)/obj/tests/$1.o $(O)/obj/master/lib.a $(LIB_A)
+	$$(LINK)
+endef
+$(foreach t,$(TESTERS),$(eval $(call tester_rule,$(t))))
+testers: $(TESTER_BIN)
 
 units: $(UNIT_BIN)
 fuzzers: $(FUZZ_BIN)

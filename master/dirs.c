@@ -12,7 +12,7 @@
 
 static int fail(struct suite *s, const char *what, const char *path)
 {
-	snprintf(s->failure, sizeof s->failure, "%s %s: %s", what, path, strerror(errno));
+	snprintf(s->failure, sizeof s->failure, "%s %.512s: %s", what, path, strerror(errno));
 	return -1;
 }
 
@@ -84,12 +84,12 @@ static int open_directory(struct suite *s, enum dir i)
 	if (made == 1 && d->marker != NULL && make_marker(fd, d->marker, uid, gid) == -1)
 		return fail(s, "cannot mark", path);
 	if (made == 0 && st.st_uid != uid) {
-		snprintf(s->failure, sizeof s->failure, "%s: belongs to uid %u, not %u", path,
+		snprintf(s->failure, sizeof s->failure, "%.512s: belongs to uid %u, not %u", path,
 		    st.st_uid, uid);
 		return -1;
 	}
 	if (made == 0 && (st.st_mode & 022) != 0) {
-		snprintf(s->failure, sizeof s->failure, "%s: others may write to it", path);
+		snprintf(s->failure, sizeof s->failure, "%.512s: others may write to it", path);
 		return -1;
 	}
 	return 0;
@@ -114,7 +114,7 @@ static int lock_run(struct suite *s, const char *run)
 	if (fd == -1)
 		return fail(s, "cannot open", run);
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		snprintf(s->failure, sizeof s->failure, "%s: the suite is running already", run);
+		snprintf(s->failure, sizeof s->failure, "%.512s: the suite is running already", run);
 		return -1;
 	}
 	return 0;
