@@ -174,6 +174,18 @@ int chan_answer(struct chan *c, struct chan_ref ref, uint16_t type, const struct
 	return send_packet(c, &m, w, fds, nfds);
 }
 
+int chan_answer_part(struct chan *c, struct chan_ref ref, uint16_t type, const struct put *w)
+{
+	struct ipc_msg m = {
+		.type = type,
+		.flags = IPC_REPLY | IPC_MORE,
+		.id = ref.id,
+		.gen = ref.gen,
+	};
+
+	return send_packet(c, &m, w, NULL, 0);
+}
+
 int chan_reply(struct chan *c, const struct ipc_msg *to, uint16_t type, const struct put *w,
     const int *fds, unsigned nfds)
 {
@@ -220,8 +232,14 @@ static int chan_dispatch(struct chan *c, struct ipc_msg *m)
 		struct ask *a = slot_find(c, m);
 
 		/* an answer that came too late is no fault of the peer */
-		if (a != NULL)
+		if (a == NULL)
+			return 0;
+		if ((m->flags & IPC_MORE) == 0)
 			ask_end(a, m);
+		else if (a->parts)
+			a->done(a, m);
+		else
+			return -1;
 		return 0;
 	}
 	for (row = c->rows; row != NULL && row->type != 0; row++)

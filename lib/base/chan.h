@@ -58,6 +58,8 @@ struct chan_ref {
 };
 int chan_answer(struct chan *c, struct chan_ref ref, uint16_t type, const struct put *w,
     const int *fds, unsigned nfds);
+/* One part of an answer that does not fit into a packet; the last part goes by chan_answer(). */
+int chan_answer_part(struct chan *c, struct chan_ref ref, uint16_t type, const struct put *w);
 
 /* A request; embedded in its owner and zero-initialised before first use. */
 struct ask {
@@ -66,12 +68,14 @@ struct ask {
 	struct timer deadline;
 	void (*done)(struct ask *a, struct ipc_msg *m);
 	void *arg;
+	bool parts; /* set before asking: the answer may come in parts */
 	TAILQ_ENTRY(ask) next;
 };
 
 /*
  * Asks c (which may be NULL or down) and calls a->done exactly once, from the loop and never from
  * here: with the answer, or with NULL when there will be none (peer gone, deadline, not sent).
+ * Where a->parts is set, an answer in parts (IPC_MORE in m->flags) calls it for each part.
  */
 void chan_ask(struct chan *c, struct ask *a, uint16_t type, const struct put *w, const int *fds,
     unsigned nfds, uint64_t ms, void (*done)(struct ask *, struct ipc_msg *), void *arg);

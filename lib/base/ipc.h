@@ -22,7 +22,11 @@ enum {
 	IPC_FDS_MAX = 16,
 };
 
-enum { IPC_REPLY = 1 }; /* flags: this packet answers the request with the same id and generation */
+/* flags */
+enum {
+	IPC_REPLY = 1, /* this packet answers the request with the same id and generation */
+	IPC_MORE = 2,  /* and another one follows: the answer does not fit into one */
+};
 
 struct ipc_msg {
 	uint16_t type; /* enum ipc_type of proto/types.h */
@@ -31,10 +35,13 @@ struct ipc_msg {
 	struct str body;  /* borrowed from the caller's space */
 	int fds[IPC_FDS_MAX];
 	unsigned nfds;
+	int32_t pid; /* received: the sender's, said by the kernel, where ipc_want_pid(); else 0 */
 };
 
 /* A connected pair, close-on-exec, non-blocking. */
 int ipc_pair(int fds[2]);
+/* What arrives at this end from now on names its sender's process. -1 with errno. */
+int ipc_want_pid(int fd);
 
 /*
  * Sends one packet. 0, or -1 with errno: EAGAIN (peer's buffer is full), EPIPE (gone), EMSGSIZE.

@@ -47,7 +47,7 @@ int get_access_answer(struct get *g, struct access_answer *a);
 /*
  * LOOKUP_ROUTE: where does mail for this recipient go? Aliases are expanded, rewriting is done, a
  * transport is chosen. The answer is one or more packets of LOOKUP_ROUTE replies to the same id;
- * all but the last have `more`. A target's own failure (loop, bad alias) is a TRANSPORT_ERROR.
+ * all but the last have `more` and are sent by chan_answer_part(). A target's own failure (loop, bad alias) is a TRANSPORT_ERROR.
  */
 struct route_question {
 	uint64_t trace;
