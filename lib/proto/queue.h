@@ -4,8 +4,9 @@
  * QUEUE_STOCK (notice, queue -> smtpd): struct queue_stock: bodies to write into, each a queue id and
  *	an empty memfd (the packet's descriptors, in order), and how much room the spool has. The queue
  *	sends a few when the channel comes up and one with every answer to a COMMIT, so that a small
- *	message costs no packet of its own for it. smtpd empties and reuses a memfd whose transaction
- *	ended without a COMMIT. Sent without bodies when only the room has changed.
+ *	message costs no packet of its own for it. A memfd into which
+ *	nothing was written serves another transaction. Sent without bodies when only the room has
+ *	changed.
  * QUEUE_STOCK (notice, smtpd -> queue): {u32 n}: n more bodies are wanted (1..STOCK_PACKET), because
  *	more transactions are under way at once than there are bodies.
  * QUEUE_LARGE (request, smtpd -> queue): struct queue_large: the body outgrew BODY_SMALL, or is known
