@@ -202,6 +202,9 @@ static void connect_pair(struct child *a, struct child *b)
 		log_error(NULL, EV("pair-failed"), KERRNO);
 		return;
 	}
+	/* the log stamps each event with the process that said it */
+	if (a->row->role == ROLE_LOG || b->row->role == ROLE_LOG)
+		ipc_want_pid(pair[a->row->role == ROLE_LOG ? 0 : 1]);
 	/* a peer that cannot be told is dying; it gets new channels when it is back */
 	boot_peer(a->control, b->row->role, b->instance, pair[0]);
 	boot_peer(b->control, a->row->role, a->instance, pair[1]);
@@ -226,6 +229,7 @@ static void connect_child(struct suite *s, struct child *c)
 		int pair[2];
 
 		if (ipc_pair(pair) == 0) {
+			ipc_want_pid(pair[1]);
 			boot_peer(c->control, ROLE_MASTER, 0, pair[1]);
 			close(pair[1]);
 			log_open(&pair[0], "master");

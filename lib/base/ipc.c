@@ -180,12 +180,17 @@ int get_end(const struct get *g)
 
 union control {
 	struct cmsghdr align;
-	char space[CMSG_SPACE(IPC_FDS_MAX * sizeof(int))];
+	char space[CMSG_SPACE(IPC_FDS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 };
 
 int ipc_pair(int fds[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
+}
+
+int ipc_want_pid(int fd)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int));
 }
 
 int ipc_send(int fd, const struct ipc_msg *m)
@@ -230,22 +235,33 @@ int ipc_send(int fd, const struct ipc_msg *m)
 	}
 }
 
-static void collect_fds(struct msghdr *mh, struct ipc_msg *m)
+static void collect_fds(const struct cmsghdr *c, struct ipc_msg *m)
 {
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+		if (m->nfds < IPC_FDS_MAX)
+			m->fds[m->nfds++] = fd;
+		else
+			close(fd);
+	}
+}
+
+static void collect_control(struct msghdr *mh, struct ipc_msg *m)
+{
+	struct ucred who;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
-		size_t n;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		if (c->cmsg_level != SOL_SOCKET)
 			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-			if (m->nfds < IPC_FDS_MAX)
-				m->fds[m->nfds++] = fd;
-			else
-				close(fd);
+		if (c->cmsg_type == SCM_RIGHTS) {
+			collect_fds(c, m);
+		} else if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof who)) {
+			memcpy(&who, CMSG_DATA(c), sizeof who);
+			m->pid = who.pid;
 		}
 	}
 }
@@ -282,12 +298,13 @@ int ipc_recv(int fd, struct ipc_msg *m, void *space)
 	ssize_t n;
 
 	m->nfds = 0;
+	m->pid = 0;
 	do {
 		n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return errno == ECONNRESET ? 0 : -1;
-	collect_fds(&mh, m);
+	collect_control(&mh, m);
 	if (n == 0 && m->nfds == 0)
 		return 0;
 	if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||

@@ -303,6 +303,30 @@ static void output_waits_in_order_and_is_bounded(void **state)
 	assert_true((size_t)sent * IPC_BODY_MAX < CHAN_OUT_MAX + 1024 * 1024);
 }
 
+static void packet_names_its_sender(void **state)
+{
+	static uint8_t space[IPC_PACKET_MAX];
+	struct ipc_msg out = { .type = T_NOTE }, in;
+	int fds[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ipc_pair(fds), 0);
+	assert_int_equal(ipc_send(fds[0], &out), 0);
+	assert_int_equal(ipc_recv(fds[1], &in, space), 1);
+	assert_int_equal(in.pid, 0);
+	assert_int_equal(ipc_want_pid(fds[1]), 0);
+	for (unsigned i = 0; i < IPC_FDS_MAX; i++)
+		out.fds[out.nfds++] = null;
+	assert_int_equal(ipc_send(fds[0], &out), 0);
+	assert_int_equal(ipc_recv(fds[1], &in, space), 1);
+	assert_int_equal(in.pid, getpid());
+	assert_int_equal(in.nfds, IPC_FDS_MAX);
+	ipc_close_fds(&in);
+	close(null);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +335,7 @@ int main(void)
 		cmocka_unit_test(lines_have_no_line_ends),
 		cmocka_unit_test(too_much_is_marked),
 		cmocka_unit_test(packet_carries_descriptors),
+		cmocka_unit_test(packet_names_its_sender),
 		cmocka_unit_test(nonsense_is_not_a_packet),
 		cmocka_unit_test_setup_teardown(request_is_answered_once, connect_both, close_both),
 		cmocka_unit_test_setup_teardown(request_ends_with_its_peer, connect_both, close_both),
