@@ -123,7 +123,7 @@ fuzzers: $(FUZZ_BIN)
 
 # --- what the machine needs ----------------------------------------------------------------------
 # Libraries, compilers and clients only. Servers that tests run against are unpacked into a private
-# folder by tests/peers and never installed.
+# folder by tests/peers.py and never installed.
 
 BUILD_DEPS := gcc make python3 libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
 	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev

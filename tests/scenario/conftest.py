@@ -1,0 +1,118 @@
+"""Fixtures for tests with the real programs: a private instance per test file, in a folder of its own.
+
+    def test_something(suite):            # two accounts, default settings
+    suite = new_suite(conf='...', users=5)  # in a fixture of your own, for other settings
+"""
+import contextlib, imaplib, json, os, pathlib, shutil, smtplib, subprocess, tempfile, time
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TESTS.parent / 'build')).resolve()
+
+
+class Suite:
+    """A running instance and what tests do with it; the fields of tests/instance's JSON are attributes."""
+
+    def __init__(self, users=2, conf='', build=BUILD):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-test-'))
+        self.top.chmod(0o711)
+        self.extra = self.top / 'extra.conf'
+        self.extra.write_text(conf)
+        self.build = build
+        self.users = users
+
+    def start(self):
+        out = subprocess.run([TESTS / 'instance', 'start', self.top, '--users', str(self.users), '--conf', self.extra,
+                              '--build', self.build], capture_output=True, text=True)
+        assert out.returncode == 0, out.stdout + out.stderr
+        self.__dict__.update({k: v for k, v in json.loads(out.stdout).items() if k != 'build'})
+        return self
+
+    def stop(self):
+        return subprocess.run([TESTS / 'instance', 'stop', self.top, '--build', self.build], capture_output=True, text=True)
+
+    def close(self):
+        """Ends it; it must have been fine until then, and nothing may be left."""
+        out = self.stop()
+        log = self.events()
+        shutil.rmtree(self.top, ignore_errors=True)
+        assert out.returncode == 0, out.stdout + out.stderr + '\n'.join(map(str, log[-20:]))
+
+    # --- using it
+
+    def tool(self, *args, check=True, **kw):
+        """thurn ARGS, or another tool if the first word is a path or the name of a link."""
+        env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'), THURN_CONF=self.conf)
+        return subprocess.run([self.build / 'bin/thurn', '-c', self.conf, *args], env=env, check=check,
+                              capture_output=True, text=True, **kw)
+
+    def smtp(self, **kw):
+        return smtplib.SMTP(self.host, self.smtp_port, timeout=20, **kw)
+
+    @property
+    def smtp_port(self):
+        return self.__dict__['smtp']
+
+    @property
+    def imap_port(self):
+        return self.__dict__['imap']
+
+    def login(self, n=0):
+        m = imaplib.IMAP4(self.host, self.imap_port, timeout=20)
+        m.login(self.accounts[n]['address'], self.accounts[n]['password'])
+        return m
+
+    def send(self, text, to=None, sender='sender@client.test', body='body'):
+        with smtplib.SMTP(self.host, self.smtp_port, timeout=20) as s:
+            return s.sendmail(sender, to or [self.accounts[0]['address']], f'Subject: {text}\r\n\r\n{body}\r\n')
+
+    def events(self, name=None):
+        """The log so far, parsed; only events of that name if one is given."""
+        try:
+            lines = open(self.log, errors='replace').read().splitlines()
+        except (OSError, AttributeError):
+            return []
+        parsed = [json.loads(l) for l in lines if l.startswith('{')]
+        return [e for e in parsed if name is None or e.get('event') == name]
+
+    def messages(self, n=0, folder=''):
+        """Files of that mailbox in new/ and cur/."""
+        base = pathlib.Path(self.accounts[n]['maildir']) / folder
+        return [p for d in ('new', 'cur') for p in (base / d).iterdir() if p.is_file()] if base.is_dir() else []
+
+    def wait_for(self, what, seconds=20):
+        return wait_for(what, seconds)
+
+
+def wait_for(what, seconds=20):
+    """The first true value of what(), looked at again and again; fails after so many seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        assert time.monotonic() < until, f'waited {seconds} s in vain'
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(**kw):
+    s = Suite(**kw)
+    try:
+        s.start()
+        yield s
+    finally:
+        s.close()
+
+
+@pytest.fixture(scope='module')
+def suite():
+    with running() as s:
+        yield s
+
+
+@pytest.fixture
+def new_suite():
+    """For tests with settings of their own: new_suite(conf=..., users=...)"""
+    with contextlib.ExitStack() as stack:
+        yield lambda **kw: stack.enter_context(running(**kw))
