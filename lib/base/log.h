@@ -6,6 +6,18 @@
  * 256 KiB buffer and go out in one packet when the loop is about to sleep; when that is full, info
  * events are dropped and counted. Never log a secret or a body. Safe from any thread.
  * Before the log channel exists (and in tools and tests) events go to standard error as text.
+ *
+ * Names and keys of the events that services/log also writes in the words of Postfix (text.c there);
+ * keys that are empty may be left out, others may be added:
+ *	connect, disconnect, lost-connection, timeout	client port listener; after (stage)
+ *	mail-accepted (smtpd)	client helo login protocol message_id		tag: trace, queue
+ *	mail-queued (queue)	from size nrcpt
+ *	rcpt-refused mail-refused data-refused client-refused (smtpd)
+ *				client helo from to protocol code enhanced text rule
+ *	rcpt-sent rcpt-deferred rcpt-bounced (queue)
+ *				to orig_to relay transport delay_ms delays enhanced text
+ *	mail-removed, mail-expired, mail-held, mail-released, bounce-sent (queue)  from reason bounce (its id)
+ *	auth-refused auth-accepted	client login mechanism
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
