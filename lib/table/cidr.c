@@ -132,6 +132,7 @@ static int each(struct table *t, table_each_fn *fn, void *arg, char *why)
 
 const struct table_type table_cidr = { .name = "cidr",
 	.source = SOURCE_TEXT,
+	.pattern = true,
 	.load = load,
 	.unload = unload,
 	.lookup = lookup,

@@ -67,6 +67,17 @@ static bool refresh(struct table *t, uint64_t now)
 	return changed;
 }
 
+static bool any_pattern(const struct table *t)
+{
+	const struct parts *p = t->content;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		if (table_is_pattern(p->part[i]))
+			return true;
+	}
+	return false;
+}
+
 static enum table_result union_lookup(
     struct table *t, struct str key, struct arena *a, struct table_answer *out)
 {
@@ -124,10 +135,12 @@ const struct table_type table_unionmap = { .name = "unionmap",
 	.load = load,
 	.unload = unload,
 	.lookup = union_lookup,
+	.any_pattern = any_pattern,
 	.refresh = refresh };
 const struct table_type table_pipemap = { .name = "pipemap",
 	.source = SOURCE_SPEC,
 	.load = load,
 	.unload = unload,
 	.lookup = pipe_lookup,
+	.any_pattern = any_pattern,
 	.refresh = refresh };

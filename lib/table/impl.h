@@ -26,7 +26,9 @@ struct table_type {
 	enum table_result (*lookup)(
 	    struct table *t, struct str key, struct arena *a, struct table_answer *out);
 	int (*each)(struct table *t, table_each_fn *fn, void *arg, char *why);
-	bool (*refresh)(struct table *t, uint64_t now); /* SOURCE_SPEC with tables inside */
+	/* SOURCE_SPEC with tables inside: */
+	bool (*any_pattern)(const struct table *t);
+	bool (*refresh)(struct table *t, uint64_t now);
 };
 
 extern const struct table_type table_texthash, table_inline, table_static, table_cidr, table_pcre,

@@ -230,6 +230,7 @@ const struct table_type table_inline = { .name = "inline",
 	.each = each };
 const struct table_type table_static = { .name = "static",
 	.source = SOURCE_SPEC,
+	.pattern = true,
 	.load = static_load,
 	.unload = unload,
 	.lookup = static_lookup };

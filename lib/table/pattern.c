@@ -326,12 +326,14 @@ static int each(struct table *t, table_each_fn *fn, void *arg, char *why)
 
 const struct table_type table_pcre = { .name = "pcre",
 	.source = SOURCE_TEXT,
+	.pattern = true,
 	.load = pcre_load,
 	.unload = unload,
 	.lookup = lookup,
 	.each = each };
 const struct table_type table_regexp = { .name = "regexp",
 	.source = SOURCE_TEXT,
+	.pattern = true,
 	.load = regexp_load,
 	.unload = unload,
 	.lookup = lookup,

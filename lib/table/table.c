@@ -275,6 +275,11 @@ struct str table_file(const struct table *t)
 	return t->type->source == SOURCE_SPEC ? STR_NONE : str_of(t->name);
 }
 
+bool table_is_pattern(const struct table *t)
+{
+	return t->type->any_pattern != NULL ? t->type->any_pattern(t) : t->type->pattern;
+}
+
 const char *table_stale(const struct table *t)
 {
 	return t->stale;

@@ -57,6 +57,11 @@ void table_close(struct table *t); /* NULL is allowed */
 struct str table_spec(const struct table *t);
 /* The name behind "type:", or "" where the table has no file. */
 struct str table_file(const struct table *t);
+/*
+ * True for pcre:, regexp:, cidr: and static:, which are asked for whole addresses only: where the
+ * formats say "then the domain alone", such a table is not asked again.
+ */
+bool table_is_pattern(const struct table *t);
 /* The built file is older than its text: a sentence, or "". Known after table_open() and refresh.
  */
 const char *table_stale(const struct table *t);
