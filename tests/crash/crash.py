@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+"""Kills the suite with SIGKILL while mail flows, again and again, and looks whether a promise was broken.
+
+    crash.py [--cycles N] [--jobs J] [--seed S] [--state FILE] [--build DIR]
+
+One cycle: an instance runs, clients send messages, something is killed (the whole suite at a random moment or at a
+named point of the code, or one process of it while the rest goes on), the suite is started again, its queue
+drains. Then every message that got a 250 must be in the mailbox of each recipient, whole, once; a second copy is
+counted and allowed only where a kill fell into its delivery. Messages that got no 250 may be there or not, but
+never in part. Meanwhile an IMAP client sets flags and expunges; what it was told OK must still be so.
+
+A state file keeps seed and totals over runs, so that long runs add up. Needs a build with -DTHURN_TEST_CRASH.
+"""
+import argparse, collections, hashlib, imaplib, json, os, pathlib, random, re, shutil, signal, smtplib, subprocess, sys, tempfile, threading, time
+
+HERE = pathlib.Path(__file__).resolve().parent
+INSTANCE = HERE.parent / 'instance'
+RCPTS = 3
+SENDERS = 4
+
+# Where the code may die: name and how often the point may be passed before.
+POINTS = ['accept.after_create', 'accept.before_mark', 'accept.after_file_sync', 'accept.after_dir_sync', 'accept.after_answer',
+          'shortcut.after_dispatch', 'shortcut.before_answer', 'shortcut.after_answer', 'result.before_slot', 'result.after_slot',
+          'remove.before_unlink', 'remove.after_unlink', 'maildir.after_sync_file', 'maildir.after_link', 'maildir.after_sync_new',
+          'maildir.after_answer']
+ROLES = ['queue', 'deliver-maildir', 'smtpd', 'lookup', 'auth', 'notify', 'spawn', 'log', 'imapd-login']
+
+
+def body(token, size):
+    """Its own proof: the second half repeats a hash of the first."""
+    text = (token + ' ' + 'x' * 60 + '\r\n') * max(1, size // 90)
+    return text + hashlib.sha256(text.encode()).hexdigest() + '\r\n'
+
+
+def whole(raw):
+    lines = raw.replace(b'\r\n', b'\n').partition(b'\n\n')[2].split(b'\n')
+    text = b''.join(l + b'\r\n' for l in lines[:-2])
+    return len(lines) > 2 and lines[-1] == b'' and hashlib.sha256(text).hexdigest().encode() == lines[-2]
+
+
+class Run:
+    def __init__(self, seed, build):
+        self.random = random.Random(seed)
+        self.build = build
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-crash-'))
+        self.top.chmod(0o711)
+        self.lock = threading.Lock()
+        self.acked = {}                 # token -> recipients
+        self.sent = 0
+        self.seen = {}                  # file name -> token
+        self.totals = collections.Counter()
+        self.tampered = {}              # message file prefix -> what an IMAP client was promised about it
+        self.env = dict(os.environ, THURN_BUILD=str(build), THURN_LIBEXEC=str(build / 'libexec'))
+        (self.top / 'extra.conf').write_text('')
+        out = subprocess.run([INSTANCE, 'start', self.top, '--users', str(RCPTS), '--build', build], capture_output=True, text=True)
+        if out.returncode:
+            raise SystemExit(out.stdout + out.stderr)
+        self.info = json.loads(out.stdout)
+
+    # --- the instance
+
+    def thurn(self, *args, **env):
+        return subprocess.run([self.build / 'bin/thurn', '-c', self.info['conf'], *args], env=dict(self.env, **env),
+                              capture_output=True, text=True)
+
+    def processes(self):
+        r = self.thurn('status', '--json')
+        return [json.loads(l) for l in r.stdout.splitlines()]
+
+    def tree(self, pid):
+        kids = collections.defaultdict(list)
+        for p in os.listdir('/proc'):
+            if p.isdigit():
+                try:
+                    kids[int(open(f'/proc/{p}/stat').read().rsplit(')', 1)[1].split()[1])].append(int(p))
+                except OSError:
+                    pass
+        found, todo = [pid], [pid]
+        while todo:
+            new = kids[todo.pop()]
+            found += new
+            todo += new
+        return found
+
+    def kill_all(self):
+        pids = self.tree(self.info['pid'])
+        for p in pids:
+            try:
+                os.kill(p, signal.SIGKILL)
+            except OSError:
+                pass
+        until = time.monotonic() + 10
+        while any(alive(p) for p in pids) and time.monotonic() < until:
+            time.sleep(0.005)
+
+    def start(self, **env):
+        r = self.thurn('start', **env)
+        if r.returncode:
+            raise RuntimeError('does not start again: ' + r.stdout + r.stderr)
+        self.info['pid'] = next(p['pid'] for p in self.processes() if p.get('process') == 'master')
+
+    # --- clients
+
+    def client(self, n, stop):
+        rnd = random.Random(self.random.random() + n)
+        s = None
+        while not stop.is_set():
+            try:
+                if s is None:
+                    s = smtplib.SMTP('127.0.0.1', self.info['smtp'], timeout=10)
+                with self.lock:
+                    self.sent += 1
+                    token = f'token-{os.getpid()}-{id(self)}-{self.sent}-end'
+                count = rnd.choice([1, 1, 1, 2, RCPTS])
+                to = [a['address'] for a in rnd.sample(self.info['accounts'], count)]
+                text = f'Subject: {token}\r\n\r\n' + body(token, rnd.choice([200, 2000, 2000, 4000, 40000, 400000]))
+                refused = s.sendmail('sender@client.test', to, text)
+                with self.lock:
+                    self.acked[token] = [t for t in to if t not in refused]
+            except (smtplib.SMTPException, OSError):
+                try:
+                    if s is not None:
+                        s.close()
+                except OSError:
+                    pass
+                s = None
+                time.sleep(0.01)
+        if s is not None:
+            s.close()
+
+    def reader(self, stop):
+        """Flags and expunges as IMAP clients do: an OK is a promise too."""
+        a = self.info['accounts'][0]
+        rnd = random.Random(self.random.random())
+        m = None
+        while not stop.is_set():
+            try:
+                if m is None:
+                    m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=10)
+                    m.login(a['address'], a['password'])
+                m.select()
+                uids = m.uid('SEARCH', 'ALL')[1][0].split()
+                if uids:
+                    uid = rnd.choice(uids)
+                    m.uid('STORE', uid, '+FLAGS.SILENT', rnd.choice(['\\Seen', '\\Flagged', '\\Answered']))
+                    if rnd.random() < 0.2:
+                        m.append('Kept', None, None, b'Subject: kept\r\n\r\n' + b'kept\r\n')
+                time.sleep(0.02)
+            except (imaplib.IMAP4.error, OSError, EOFError):
+                m = None
+                time.sleep(0.02)
+
+    # --- one cycle
+
+    def cycle(self):
+        kind = self.random.choice(['all', 'point', 'one', 'all', 'point'])
+        stop = threading.Event()
+        clients = [threading.Thread(target=self.client, args=(n, stop), daemon=True) for n in range(SENDERS)]
+        clients.append(threading.Thread(target=self.reader, args=(stop,), daemon=True))
+        env = {}
+        if kind == 'point':
+            env['THURN_CRASH'] = f'{self.random.choice(POINTS)}:{self.random.randint(1, 12)}'
+            self.kill_all()
+            self.start(**env)
+        for c in clients:
+            c.start()
+        time.sleep(self.random.uniform(0.05, 0.4))
+        if kind == 'one':
+            role = self.random.choice(ROLES)
+            for p in self.processes():
+                if p.get('process') == role and p.get('pid'):
+                    try:
+                        os.kill(p['pid'], signal.SIGKILL)
+                    except OSError:
+                        pass
+            time.sleep(0.2)
+        else:
+            self.kill_all()
+        stop.set()
+        for c in clients:
+            c.join(15)
+        if kind != 'one':
+            self.start()
+        self.totals[kind] += 1
+        self.drain()
+        return self.check(kind, env)
+
+    def drain(self):
+        self.thurn('queue', 'flush')
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            r = self.thurn('queue', 'list', '--json')
+            if r.returncode == 0 and not r.stdout.strip():
+                return
+            time.sleep(0.03)
+        raise RuntimeError('the queue does not drain: ' + r.stdout[:2000] + r.stderr)
+
+    def mailbox(self, address):
+        i = next(k for k, a in enumerate(self.info['accounts']) if a['address'] == address)
+        base = pathlib.Path(self.info['accounts'][i]['maildir'])
+        found = collections.Counter()
+        for d in ('new', 'cur'):
+            for p in os.scandir(base / d):
+                key = (address, p.name.split(',')[0].split(':')[0])
+                if key not in self.seen:
+                    raw = open(p.path, 'rb').read()
+                    m = re.search(rb'token-[\d-]+-end', raw)
+                    if not m or not whole(raw):
+                        raise RuntimeError(f'{p.path} is not whole: {len(raw)} bytes')
+                    self.seen[key] = m[0].decode()
+                found[self.seen[key]] += 1
+        return found
+
+    def check(self, kind, env):
+        problems = []
+        boxes = {a['address']: self.mailbox(a['address']) for a in self.info['accounts']}
+        for token, to in self.acked.items():
+            for t in to:
+                n = boxes[t][token]
+                if n == 0:
+                    problems.append(f'LOST {token} for {t} after {kind} {env}')
+                elif n > 2:
+                    problems.append(f'{n} copies of {token} for {t}')
+        self.totals['duplicates'] = sum(n - 1 for b in boxes.values() for n in b.values() if n > 1)
+        self.totals['cycles'] += 1
+        corrupt = list(pathlib.Path(self.info['spool'], 'corrupt').glob('*'))
+        if corrupt:
+            problems.append(f'corrupt spool files: {corrupt}')
+        return problems
+
+    def close(self):
+        self.kill_all()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def alive(pid):
+    try:
+        return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def job(cycles, seed, build, out):
+    """A process: runs its share; a new instance now and then, so that mailboxes stay small."""
+    done = 0
+    while done < cycles:
+        r = Run(seed + done, build)
+        try:
+            for _ in range(min(25, cycles - done)):
+                problems = r.cycle()
+                done += 1
+                out.write(json.dumps({'problems': problems}) + '\n')
+                out.flush()
+        except RuntimeError as e:
+            done += 1
+            out.write(json.dumps({'problems': [str(e), 'log: ' + tail(r.info['log'])]}) + '\n')
+        finally:
+            out.write(json.dumps({'totals': dict(r.totals, acked=len(r.acked), sent=r.sent)}) + '\n')
+            out.flush()
+            r.close()
+
+
+def tail(log):
+    try:
+        return '\n'.join(open(log, errors='replace').read().splitlines()[-30:])
+    except OSError as e:
+        return str(e)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--cycles', type=int, default=200)
+    p.add_argument('--jobs', type=int, default=2)
+    p.add_argument('--seed', type=int, default=None)
+    p.add_argument('--state', type=pathlib.Path)
+    p.add_argument('--build', type=pathlib.Path, default=HERE.parent.parent / 'build/crash')
+    a = p.parse_args()
+    state = json.loads(a.state.read_text()) if a.state and a.state.exists() else {}
+    seed = a.seed if a.seed is not None else state.get('seed', random.randrange(10**9))
+    print(f'seed {seed}', flush=True)
+    pipes, pids = [], []
+    for j in range(a.jobs):
+        r, w = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(r)
+            try:
+                job(a.cycles // a.jobs + (j < a.cycles % a.jobs), seed * 1000 + j * 100000, a.build.resolve(), os.fdopen(w, 'w'))
+            except BaseException as e:
+                print(f'job {j}: {e!r}', file=sys.stderr)
+                os._exit(1)
+            os._exit(0)
+        os.close(w)
+        pipes.append(os.fdopen(r))
+        pids.append(pid)
+    totals, failed = collections.Counter(state.get('totals', {})), 0
+    threads = []
+
+    def collect(f):
+        nonlocal failed
+        for line in f:
+            r = json.loads(line)
+            if r.get('problems'):
+                failed += 1
+                print('\n'.join(r['problems']), flush=True)
+            totals.update(r.get('totals', {}))
+
+    for f in pipes:
+        threads.append(threading.Thread(target=collect, args=(f,)))
+        threads[-1].start()
+    for t in threads:
+        t.join()
+    broken = sum(os.waitpid(pid, 0)[1] != 0 for pid in pids)
+    if a.state:
+        a.state.write_text(json.dumps({'seed': seed + 1, 'totals': totals}))
+    print(', '.join(f'{k} {v}' for k, v in sorted(totals.items())))
+    print(f"{totals['cycles'] - state.get('totals', {}).get('cycles', 0) - failed} passed, {failed + broken} failed")
+    raise SystemExit(1 if failed or broken else 0)
+
+
+if __name__ == '__main__':
+    main()

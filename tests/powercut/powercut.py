@@ -1,0 +1,220 @@
+#!/usr/bin/python3
+"""Cuts the power right after a promise, on ext4 and XFS, and looks whether it was kept.
+
+    powercut.py [--cycles N] [--fs ext4,xfs] [--build DIR]
+
+A cut is the shutdown ioctl of the file system with the log not flushed: what was not synced is gone, as after a power
+failure. Two promises are tested, N cuts each per file system:
+
+    accept    the spool is on the image; a message that cannot be delivered yet is accepted; cut at the 250;
+              after the restart the queue must have it, whole
+    deliver   the mail directory is on the image; a message is delivered; cut when the 250 (which means delivered
+              and synced, or spooled) has come; after the restart it must be in new/ or cur/, or still in the queue
+    append    an IMAP APPEND is answered OK; cut; after the restart the mailbox must have it
+
+Needs root, loop devices and mkfs; without them it says so and counts as skipped.
+"""
+import argparse, fcntl, imaplib, json, os, pathlib, shutil, signal, smtplib, struct, subprocess, sys, tempfile, time
+
+HERE = pathlib.Path(__file__).resolve().parent
+INSTANCE = HERE.parent / 'instance'
+SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
+NO_LOG_FLUSH = 2
+SIZE = {'ext4': '64M', 'xfs': '320M'}
+
+
+def sh(*args):
+    return subprocess.run([str(a) for a in args], capture_output=True, text=True)
+
+
+class Image:
+    """A file system in a file, mounted at `at`."""
+
+    def __init__(self, fs, top):
+        self.fs, self.file, self.at = fs, top / f'{fs}.img', top / 'mnt'
+        self.at.mkdir()
+        sh('truncate', '-s', SIZE[fs], self.file)
+        r = sh(f'mkfs.{fs}', *(['-q', '-F'] if fs == 'ext4' else ['-q', '-f']), self.file)
+        if r.returncode:
+            raise OSError(r.stderr)
+        self.mount()
+
+    def mount(self):
+        r = sh('mount', '-o', 'loop', self.file, self.at)
+        if r.returncode:
+            raise OSError(r.stderr)
+        self.at.chmod(0o755)
+
+    def cut(self):
+        fd = os.open(self.at, os.O_RDONLY)
+        fcntl.ioctl(fd, SHUTDOWN, struct.pack('I', NO_LOG_FLUSH))
+        os.close(fd)
+
+    def umount(self):
+        for _ in range(100):
+            if sh('umount', self.at).returncode == 0:
+                return
+            time.sleep(0.02)
+        raise OSError(f'cannot unmount {self.at}')
+
+
+class Rig:
+    def __init__(self, fs, what, build):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-cut-'))
+        self.top.chmod(0o711)
+        self.build, self.what = build, what
+        self.env = dict(os.environ, THURN_LIBEXEC=str(build / 'libexec'))
+        self.image = Image(fs, self.top)
+        where = 'spool' if what == 'accept' else 'mail'
+        extra = f'{where}_directory = "{self.image.at}/{where}"\n'
+        if what == 'accept':
+            # a next hop where nobody listens: everything stays in the queue
+            extra += 'relayhost = "[127.0.0.1]:9"\nremote_ports = {9}\nminimal_backoff = 1h\n'
+        (self.top / 'extra.conf').write_text(extra)
+        out = sh(INSTANCE, 'start', self.top / 'i', '--users', '1', '--conf', self.top / 'extra.conf', '--build', build)
+        if out.returncode:
+            raise RuntimeError(out.stdout + out.stderr)
+        self.info = json.loads(out.stdout)
+        os.sync()
+
+    def thurn(self, *args):
+        return subprocess.run([self.build / 'bin/thurn', '-c', self.info['conf'], *args], env=self.env, capture_output=True, text=True)
+
+    def kill(self):
+        pids, todo = [], [self.info['pid']]
+        while todo:
+            p = todo.pop()
+            pids.append(p)
+            try:
+                todo += [int(k) for t in os.listdir(f'/proc/{p}/task') for k in open(f'/proc/{p}/task/{t}/children').read().split()]
+            except OSError:
+                pass
+        for p in pids:
+            try:
+                os.kill(p, signal.SIGKILL)
+            except OSError:
+                pass
+        for _ in range(500):
+            if not any(os.path.exists(f'/proc/{p}/exe') and os.access(f'/proc/{p}/exe', os.F_OK) for p in pids):
+                break
+            time.sleep(0.01)
+
+    def again(self):
+        self.kill()
+        self.image.umount()
+        self.image.mount()
+        r = self.thurn('start')
+        if r.returncode:
+            raise RuntimeError('does not start after the cut: ' + r.stdout + r.stderr)
+        self.info['pid'] = next(p['pid'] for p in map(json.loads, self.thurn('status', '--json').stdout.splitlines())
+                                if p.get('process') == 'master')
+
+    def queued(self):
+        return [json.loads(l) for l in self.thurn('queue', 'list', '--json').stdout.splitlines()]
+
+    # --- the promises; each returns what is wrong, or None
+
+    def accept(self, token):
+        with smtplib.SMTP('127.0.0.1', self.info['smtp'], timeout=20) as s:
+            s.sendmail('sender@client.test', [f'{token}@elsewhere.test'], f'Subject: {token}\r\n\r\n' + 'line of text\r\n' * 200)
+            self.image.cut()
+        self.again()
+        mine = [q for q in self.queued() if token in json.dumps(q)]
+        if len(mine) != 1:
+            return f'{len(mine)} of {token} in the queue'
+        text = self.thurn('queue', 'show', mine[0]['queue_id']).stdout
+        return None if text.count('line of text') == 200 else f'{token} is not whole'
+
+    def deliver(self, token):
+        a = self.info['accounts'][0]
+        with smtplib.SMTP('127.0.0.1', self.info['smtp'], timeout=20) as s:
+            s.sendmail('sender@client.test', [a['address']], f'Subject: {token}\r\n\r\n' + 'line of text\r\n' * 200)
+            self.image.cut()
+        self.again()
+        self.thurn('queue', 'flush')
+        until = time.monotonic() + 10
+        while self.queued() and time.monotonic() < until:
+            time.sleep(0.02)
+        found = [p for d in ('new', 'cur') for p in (pathlib.Path(a['maildir']) / d).iterdir() if token.encode() in p.read_bytes()]
+        if len(found) != 1:
+            return f'{len(found)} of {token} in the mailbox'
+        return None if found[0].read_bytes().count(b'line of text') == 200 else f'{token} is not whole'
+
+    def append(self, token):
+        a = self.info['accounts'][0]
+        m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
+        m.login(a['address'], a['password'])
+        r = m.append('INBOX', '(\\Flagged)', None, f'Subject: {token}\r\n\r\n'.encode() + b'line of text\r\n' * 200)
+        self.image.cut()
+        if r[0] != 'OK':
+            return f'APPEND of {token}: {r}'
+        try:
+            m.shutdown()
+        except OSError:
+            pass
+        self.again()
+        m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
+        m.login(a['address'], a['password'])
+        m.select()
+        found = m.search(None, 'SUBJECT', token, 'FLAGGED')[1][0].split()
+        if len(found) != 1:
+            return f'{len(found)} of {token} by IMAP'
+        text = m.fetch(found[0], '(BODY[TEXT])')[1][0][1]
+        m.logout()
+        return None if text.count(b'line of text') == 200 else f'{token} is not whole'
+
+    def close(self):
+        self.kill()
+        try:
+            self.image.umount()
+        except OSError as e:
+            print(e, file=sys.stderr)
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def possible(fs):
+    if os.geteuid() != 0:
+        return 'needs root'
+    if not shutil.which(f'mkfs.{fs}'):
+        return f'no mkfs.{fs}'
+    if not os.path.exists('/dev/loop-control'):
+        return 'no loop devices'
+    return None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--cycles', type=int, default=20)
+    p.add_argument('--fs', default='ext4,xfs')
+    p.add_argument('--build', type=pathlib.Path, default=HERE.parent.parent / 'build')
+    a = p.parse_args()
+    os.environ['PATH'] += ':/sbin:/usr/sbin'
+    passed = failed = skipped = 0
+    for fs in a.fs.split(','):
+        why = possible(fs)
+        for what in ('accept', 'deliver', 'append'):
+            if why:
+                print(f'{fs} {what}: skipped: {why}')
+                skipped += 1
+                continue
+            bad = 0
+            rig = Rig(fs, what, a.build.resolve())
+            try:
+                for n in range(a.cycles):
+                    fault = getattr(rig, what)(f'cut-{fs}-{what}-{n}-end')
+                    if fault:
+                        bad += 1
+                        print(f'{fs} {what} {n}: {fault}', flush=True)
+            except (OSError, RuntimeError, smtplib.SMTPException, imaplib.IMAP4.error) as e:
+                bad += 1
+                print(f'{fs} {what}: {e!r}', flush=True)
+            finally:
+                rig.close()
+            print(f'{fs} {what}: {a.cycles} cuts, {bad} broken promises', flush=True)
+            passed, failed = passed + (bad == 0), failed + (bad != 0)
+    print(f'{passed} passed, {failed} failed, {skipped} skipped')
+    raise SystemExit(1 if failed else 0)
+
+
+if __name__ == '__main__':
+    main()
