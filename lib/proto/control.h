@@ -11,14 +11,44 @@
  * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire
  * AUTH_CTL_ADD {str address, str password hash-or-clear, u64 quota}, AUTH_CTL_PASSWD {str address, str password},
  * AUTH_CTL_DELETE {str address}, AUTH_CTL_LIST {}
+ *
+ * The tool's side of it is control.c.
  */
 #ifndef PROTO_CONTROL_H
 #define PROTO_CONTROL_H
+
+#include <sys/types.h>
 
 #include "base/ipc.h"
 
 enum { CONTROL_TEXT_MAX = 1024 };
 
 /* Who may: the owner of the suite (root, or whoever started it). Others may list their own mail. */
+
+struct control {
+	int fd;    /* -1 = not connected */
+	pid_t pid; /* of the process that bound the socket (master) */
+	uint32_t asked;
+};
+
+/*
+ * Connects to RUN/NAME; blocking. 0, or -1 with errno: ENOENT and ECONNREFUSED mean that the suite
+ * is not running.
+ */
+int control_open(struct control *c, const char *run, const char *name);
+void control_close(struct control *c);
+
+struct control_answer {
+	uint32_t status; /* exit status for the tool: 0 = done, else sysexits(3) */
+	char text[CONTROL_TEXT_MAX + 1];
+};
+
+/*
+ * Sends a request and calls record() for each record of the answer (m: for its descriptors, which it
+ * may take). 0 when the answer is complete, -1 with errno when it never will be.
+ */
+int control_ask(struct control *c, uint16_t type, const struct put *w,
+    void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg,
+    struct control_answer *answer);
 
 #endif

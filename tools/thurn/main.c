@@ -1,0 +1,66 @@
+/*
+ * thurn: the one command to run and look after the suite.
+ *
+ *	thurn [-c CONF] COMMAND [OPTIONS]
+ *
+ * CONF chooses the instance. Called by a name of Postfix's tools (postqueue, postmap, ...) it
+ *behaves as that tool (compat.c).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+struct command {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{ "start", cmd_start, "start the suite [--foreground]" },
+	{ "stop", cmd_stop, "let it finish its work and end" },
+	{ "reload", cmd_reload, "take the changed configuration, all of it or nothing" },
+	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
+};
+
+static int usage(FILE *to)
+{
+	fprintf(to, "usage: thurn [-c CONF] COMMAND [OPTIONS]\n\n");
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(to, "\nCONF is %s unless given; thurn(8) tells more.\n", THURN_CONF);
+	return to == stdout ? EX_OK : EX_USAGE;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "thurn %s", c->name);
+	tool_set_name(name);
+	return c->fn(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			tool_set_conf_path(argv[++i]);
+		else if (strcmp(argv[i], "--version") == 0)
+			return printf("thurn %s\n", THURN_VERSION) > 0 ? EX_OK : EX_IOERR;
+		else
+			return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
+	}
+	if (i == argc)
+		return usage(stderr);
+	for (size_t k = 0; k < sizeof commands / sizeof commands[0]; k++)
+		if (strcmp(argv[i], commands[k].name) == 0)
+			return run(&commands[k], argc - i, argv + i);
+	if (strcmp(argv[i], "help") == 0)
+		return usage(stdout);
+	tool_warn("there is no command \"%s\"", argv[i]);
+	return usage(stderr);
+}

@@ -1,0 +1,193 @@
+/* What all sub-commands share. See command.h. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "command.h"
+#include "proto/confload.h"
+
+static const char *name = "thurn";
+static char conf_path[PATH_MAX];
+static char libexec[PATH_MAX];
+static struct conf *conf;
+
+const char *tool_name(void)
+{
+	return name;
+}
+
+void tool_set_name(const char *s)
+{
+	name = s;
+}
+
+static void vwarn(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+
+static void vwarn(const char *fmt, va_list ap)
+{
+	fflush(stdout);
+	fprintf(stderr, "%s: ", name);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+void tool_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vwarn(fmt, ap);
+	va_end(ap);
+}
+
+int tool_fail(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vwarn(fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+void tool_set_conf_path(const char *path)
+{
+	char cwd[PATH_MAX];
+	int n;
+
+	if (path[0] == '/')
+		n = snprintf(conf_path, sizeof conf_path, "%s", path);
+	else if (getcwd(cwd, sizeof cwd) != NULL)
+		n = snprintf(conf_path, sizeof conf_path, "%s/%s", cwd, path);
+	else
+		n = -1;
+	if (n < 0 || (size_t)n >= sizeof conf_path)
+		exit(tool_fail(EX_USAGE, "%s: not a usable path", path));
+}
+
+const char *tool_conf_path(void)
+{
+	const char *env = getenv("THURN_CONF");
+
+	if (conf_path[0] == '\0')
+		tool_set_conf_path(env != NULL && env[0] != '\0' ? env : THURN_CONF);
+	return conf_path;
+}
+
+/* In a build tree the programs are in ../libexec. */
+static bool find_beside(void)
+{
+	char exe[PATH_MAX], probe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	struct str dir;
+
+	if (n <= 0)
+		return false;
+	dir = str_bytes(exe, (size_t)n);
+	for (int i = 0; i < 2; i++)
+		dir = str_take(dir, (size_t)(str_rfind(dir, '/') > 0 ? str_rfind(dir, '/') : 0));
+	if (snprintf(probe, sizeof probe, "%.*s/libexec/master-config", STR_ARG(dir)) >=
+		(int)sizeof probe ||
+	    access(probe, X_OK) == -1)
+		return false;
+	snprintf(libexec, sizeof libexec, "%.*s/libexec", STR_ARG(dir));
+	return true;
+}
+
+const char *tool_libexec(void)
+{
+	const char *env = geteuid() == 0 ? NULL : getenv("THURN_LIBEXEC");
+
+	if (libexec[0] != '\0')
+		return libexec;
+	if (env != NULL && env[0] == '/' && strlen(env) < sizeof libexec)
+		snprintf(libexec, sizeof libexec, "%s", env);
+	else if (!find_beside())
+		snprintf(libexec, sizeof libexec, "%s", THURN_LIBEXEC);
+	return libexec;
+}
+
+const struct conf *tool_conf(void)
+{
+	char program[PATH_MAX + 32];
+	struct buf text;
+
+	if (conf != NULL)
+		return conf;
+	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
+	buf_init(&text, CONF_LOAD_TEXT_MAX * 2);
+	conf = conf_load(program, tool_conf_path(), &text);
+	if (conf == NULL) {
+		fprintf(stderr, "%s", buf_cstr(&text));
+		exit(EX_CONFIG);
+	}
+	buf_clear(&text);
+	return conf;
+}
+
+/* --- the running suite ----------------------------------------------------------------------- */
+
+int tool_control(struct control *c, const char *service)
+{
+	char *run = str_dup(conf_str(tool_conf(), "run_directory"));
+	int r = control_open(c, run, service);
+
+	if (r == -1 && (errno == ENOENT || errno == ECONNREFUSED))
+		tool_warn("the suite is not running (nobody listens at %s/%s)", run, service);
+	else if (r == -1)
+		tool_warn("%s/%s: %s", run, service, strerror(errno));
+	free(run);
+	return r;
+}
+
+int tool_ask(const char *service, uint16_t type, const struct put *w,
+    void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg)
+{
+	struct control_answer answer;
+	struct control c;
+	int r;
+
+	if (tool_control(&c, service) == -1)
+		return EX_UNAVAILABLE;
+	r = control_ask(&c, type, w, record, arg, &answer);
+	if (r == -1)
+		tool_warn("no answer: %s", strerror(errno));
+	control_close(&c);
+	if (r == -1)
+		return EX_UNAVAILABLE;
+	if (answer.text[0] == '\0')
+		return (int)answer.status;
+	if (answer.status != 0)
+		tool_warn("%s", answer.text);
+	else
+		printf("%s\n", answer.text);
+	return (int)answer.status;
+}
+
+void tool_print_record(void *arg, struct str json, struct ipc_msg *m)
+{
+	(void)arg;
+	(void)m;
+	printf("%.*s\n", STR_ARG(json));
+}
+
+bool tool_flag(int *argc, char **argv, const char *long_name, char brief)
+{
+	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *a = argv[i];
+		bool is_long = a[0] == '-' && a[1] == '-' && strcmp(a + 2, long_name) == 0;
+		bool is_brief = brief != '\0' && a[0] == '-' && a[1] == brief && a[2] == '\0';
+
+		if (!is_long && !is_brief)
+			continue;
+		for (; i < *argc; i++)
+			argv[i] = argv[i + 1];
+		--*argc;
+		return true;
+	}
+	return false;
+}
