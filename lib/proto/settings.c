@@ -462,7 +462,8 @@ static const struct setting table[] = {
 	    .def = "",
 	    .roles = R(LOOKUP) | R(QUEUE),
 	    .help = "Address that gets the mail to postmaster in every own domain where neither a table nor "
-		    "an account has that name." },
+		    "an account has that name, and hears of bounces that cannot be delivered; for those, "
+		    "when empty, postmaster at `hostname`." },
 
 	{ .topic = "Rewriting and routing",
 	    .name = "recipient_delimiter",
@@ -570,12 +571,6 @@ static const struct setting table[] = {
 	    .max = 256 * 1024,
 	    .roles = R(QUEUE),
 	    .help = "Of messages larger than that, a bounce returns only the header." },
-	{ .name = "postmaster",
-	    .type = SET_STR,
-	    .def = "",
-	    .roles = R(QUEUE),
-	    .help = "Who hears of bounces that cannot be delivered. When empty, postmaster at "
-		    "`hostname`." },
 	{ .name = "queue_minimal_free",
 	    .type = SET_SIZE,
 	    .def = "64M",

@@ -37,6 +37,10 @@ static void table_is_sound(void **state)
 
 		assert_ptr_equal(setting_find(s->section, str_of(s->name)), s);
 		assert_non_null(s->help);
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(str_of(rows[k].name), str_of(s->name)) &&
+			    str_eq(str_of(rows[k].section), str_of(s->section)))
+				fail_msg("%s stands twice in the table", s->name);
 		assert_true((s->type == SET_ENUM) == (s->choices != NULL));
 		if (s->type != SET_LIST)
 			assert_int_equal(setting_check(s, rest, why), 0);
