@@ -1,0 +1,44 @@
+/*
+ * The message on its way out: read from the queue's descriptor, edited, every line end made CRLF,
+ * and dots stuffed where DATA needs it.
+ */
+#ifndef REMOTE_BODY_H
+#define REMOTE_BODY_H
+
+#include "base/buf.h"
+#include "mail/dots.h"
+#include "mail/edit.h"
+#include "proto/deliver.h"
+
+enum body_form { BODY_DATA, BODY_BDAT };
+
+struct body {
+	const struct deliver_job *job;
+	int fd; /* borrowed */
+	enum body_form form;
+	uint64_t done; /* bytes of the stored body that were read */
+	struct edit_copy edit;
+	struct dots_out dots;
+	struct dots_in lines; /* for BDAT: only mends line ends */
+	struct buf *out;
+	bool ended;
+};
+
+void body_start(struct body *b, const struct deliver_job *job, int fd, enum body_form form);
+/*
+ * Appends the next block to out: at most about twice BLOCK, or four times with stuffing. With
+ * BODY_DATA the last one ends with the final dot. 1 = more to come, 0 = that was all, -1 with errno
+ * (EBADMSG: too short).
+ */
+int body_next(struct body *b, struct buf *out);
+
+/* The size to announce (RFC 1870 section 6: an estimate): stored bytes and what edits add. */
+uint64_t body_size(const struct deliver_job *job);
+
+/* Bytes above 127, in the header and anywhere. limit = how far to look. */
+struct body_look {
+	bool header, any;
+};
+int body_look(const struct deliver_job *job, int fd, uint64_t limit, struct body_look *look);
+
+#endif

@@ -1,0 +1,226 @@
+/* Next hops and their connections. See hop.h. */
+#include "hop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "session.h"
+#include "settings.h"
+
+enum { BUCKETS = 1024, PORT_SMTP = 25, PORT_LMTP = 24 };
+
+static LIST_HEAD(, hop) table[BUCKETS];
+static TAILQ_HEAD(starved_list, hop) starved = TAILQ_HEAD_INITIALIZER(starved); /* longest first */
+static struct session_list idle = TAILQ_HEAD_INITIALIZER(idle); /* of all hops */
+static unsigned connections;
+static bool closing; /* none stays idle any more */
+
+unsigned hop_connections(void)
+{
+	return connections;
+}
+
+/* --- the table ---------------------------------------------------------------------------------
+ */
+
+static size_t bucket(struct str key)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < key.n; i++)
+		h = (h ^ (unsigned char)key.p[i]) * 16777619u;
+	return h % BUCKETS;
+}
+
+static struct hop *find(uint8_t transport, struct str key)
+{
+	struct hop *h;
+
+	LIST_FOREACH (h, &table[bucket(key)], chain)
+		if (h->transport == transport && str_eq(str_of(h->key), key))
+			return h;
+	return NULL;
+}
+
+/* NULL when the next hop cannot be read. */
+static struct hop *make(uint8_t transport, struct str key)
+{
+	uint16_t port = transport == TRANSPORT_LMTP ? PORT_LMTP : PORT_SMTP;
+	struct nexthop target;
+	struct hop *h;
+
+	if (nexthop_parse(key, port, &target) == -1)
+		return NULL;
+	h = xcalloc(1, sizeof *h);
+	h->transport = transport;
+	h->target = target;
+	h->key = str_dup(key);
+	TAILQ_INIT(&h->waiting);
+	TAILQ_INIT(&h->idle);
+	LIST_INSERT_HEAD(&table[bucket(key)], h, chain);
+	return h;
+}
+
+static void drop_if_unused(struct hop *h)
+{
+	if (h->sessions > 0 || !TAILQ_EMPTY(&h->waiting))
+		return;
+	LIST_REMOVE(h, chain);
+	free(h->key);
+	free(h);
+}
+
+/* --- waiting jobs ------------------------------------------------------------------------------
+ */
+
+static void wait_in(struct hop *h, struct job *j)
+{
+	TAILQ_INSERT_TAIL(&h->waiting, j, next);
+	if (!h->starved)
+		TAILQ_INSERT_TAIL(&starved, h, starved_next);
+	h->starved = true;
+}
+
+static struct job *take_waiting(struct hop *h)
+{
+	struct job *j = TAILQ_FIRST(&h->waiting);
+
+	if (j == NULL)
+		return NULL;
+	TAILQ_REMOVE(&h->waiting, j, next);
+	TAILQ_REMOVE(&starved, h, starved_next);
+	h->starved = !TAILQ_EMPTY(&h->waiting);
+	/* to the end of the line, so that one next hop does not hold up the others */
+	if (h->starved)
+		TAILQ_INSERT_TAIL(&starved, h, starved_next);
+	return j;
+}
+
+static void connect_for(struct hop *h, struct job *j)
+{
+	h->sessions++;
+	connections++;
+	session_open(h, j);
+}
+
+/* A connection has become free: whoever waits longest gets one. */
+static void serve_starved(void)
+{
+	struct hop *h;
+
+	while (connections < settings()->connections && (h = TAILQ_FIRST(&starved)) != NULL)
+		connect_for(h, take_waiting(h));
+}
+
+/* --- for jobs ----------------------------------------------------------------------------------
+ */
+
+static struct session *take_idle(struct hop *h)
+{
+	struct session *s = TAILQ_FIRST(&h->idle);
+
+	if (s != NULL)
+		hop_session_not_idle(s);
+	return s;
+}
+
+static void refuse(struct job *j)
+{
+	struct status st;
+
+	status_set(&st, 451, "4.3.5", "next hop \"%.*s\" is not valid", STR_ARG(j->d.nexthop));
+	job_settle_rest(j, &(struct outcome){ .status = &st });
+	job_finish(j);
+}
+
+void hop_submit(struct job *j)
+{
+	struct hop *h = find(j->d.transport, j->d.nexthop);
+	struct session *s;
+
+	if (h == NULL)
+		h = make(j->d.transport, j->d.nexthop);
+	if (h == NULL) {
+		refuse(j);
+		return;
+	}
+	j->hop = h;
+	j->session = NULL;
+	s = j->fresh ? NULL : take_idle(h);
+	if (s != NULL) {
+		session_run(s, j);
+		return;
+	}
+	wait_in(h, j);
+	/* an idle connection to elsewhere makes room */
+	if (connections >= settings()->connections && !TAILQ_EMPTY(&idle))
+		session_quit(TAILQ_LAST(&idle, session_list));
+	else
+		serve_starved();
+}
+
+void hop_withdraw(struct job *j)
+{
+	struct hop *h = j->hop;
+
+	TAILQ_REMOVE(&h->waiting, j, next);
+	if (TAILQ_EMPTY(&h->waiting)) {
+		TAILQ_REMOVE(&starved, h, starved_next);
+		h->starved = false;
+	}
+	drop_if_unused(h);
+}
+
+/* --- for sessions ------------------------------------------------------------------------------
+ */
+
+struct job *hop_session_free(struct session *s)
+{
+	struct hop *h = s->hop;
+	struct job *j = take_waiting(h);
+
+	if (j != NULL && !j->fresh)
+		return j;
+	if (j != NULL)
+		wait_in(h, j);
+	if (closing || settings()->idle == 0 ||
+	    (connections >= settings()->connections && !TAILQ_EMPTY(&starved))) {
+		session_quit(s);
+		return NULL;
+	}
+	s->idle = true;
+	TAILQ_INSERT_HEAD(&h->idle, s, idle_next);
+	TAILQ_INSERT_HEAD(&idle, s, all_idle_next);
+	return NULL;
+}
+
+void hop_session_not_idle(struct session *s)
+{
+	if (!s->idle)
+		return;
+	s->idle = false;
+	TAILQ_REMOVE(&s->hop->idle, s, idle_next);
+	TAILQ_REMOVE(&idle, s, all_idle_next);
+}
+
+void hop_session_gone(struct session *s)
+{
+	struct hop *h = s->hop;
+
+	hop_session_not_idle(s);
+	s->hop = NULL;
+	connections--;
+	h->sessions--;
+	serve_starved();
+	drop_if_unused(h);
+}
+
+void hop_close_idle(void)
+{
+	struct session *s;
+
+	closing = true;
+	while ((s = TAILQ_FIRST(&idle)) != NULL)
+		session_quit(s);
+}

@@ -1,0 +1,42 @@
+/*
+ * Next hops: which connections there are to each, which jobs wait for one, and how many connections
+ * the whole process may have. How many jobs go to a next hop at a time is the queue's decision;
+ * here each gets a connection at once, an idle one if there is one, until the process is at its
+ * limit.
+ */
+#ifndef REMOTE_HOP_H
+#define REMOTE_HOP_H
+
+#include "job.h"
+#include "nexthop.h"
+
+struct hop {
+	LIST_ENTRY(hop) chain;
+	TAILQ_ENTRY(hop) starved_next; /* while jobs wait */
+	bool starved;
+	uint8_t transport;
+	struct nexthop target;
+	TAILQ_HEAD(job_list, job) waiting;
+	TAILQ_HEAD(session_list, session) idle; /* most recently used first */
+	unsigned sessions; /* idle and busy */
+	char *key; /* next hop as in the job */
+};
+
+/* Starts the job, or lets it wait for a connection. */
+void hop_submit(struct job *j);
+/* Takes a waiting job back. */
+void hop_withdraw(struct job *j);
+
+/* What a session tells about itself. The next job for it; NULL: it is idle now, or has been closed.
+ */
+struct job *hop_session_free(struct session *s);
+void hop_session_gone(struct session *s);
+/* It is about to close and may not be used again, though it was idle. */
+void hop_session_not_idle(struct session *s);
+
+/* Closes all idle connections, and from now on each that becomes idle. */
+void hop_close_idle(void);
+
+unsigned hop_connections(void);
+
+#endif

@@ -1,0 +1,151 @@
+/* Jobs of the queue. See job.h. */
+#include "job.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "hop.h"
+#include "proto/types.h"
+#include "session.h"
+
+enum { TEXT_SHORT = 200 };
+_Static_assert(JOB_RCPTS *(TEXT_SHORT + HOP_HOST_MAX + IP_TEXT + 64) < IPC_BODY_MAX, "must fit");
+
+static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
+static unsigned njobs;
+static struct job_counts counts;
+
+struct tag job_tag(const struct job *j)
+{
+	return (struct tag){ .trace = j->d.trace, .queue = j->d.id };
+}
+
+static void job_free(struct job *j)
+{
+	LIST_REMOVE(j, all);
+	njobs--;
+	if (j->fd != -1)
+		close(j->fd);
+	free(j->results);
+	free(j->state);
+	arena_clear(&j->arena);
+	free(j);
+}
+
+int job_receive(struct chan *c, struct ipc_msg *m)
+{
+	struct job *j = xcalloc(1, sizeof *j);
+	struct get g = get_start(m->body);
+
+	arena_init(&j->arena);
+	j->fd = ipc_take_fd(m, 0);
+	LIST_INSERT_HEAD(&jobs, j, all);
+	njobs++;
+	if (j->fd == -1 || get_job(&g, &j->arena, &j->d) == -1 ||
+	    (j->d.transport != TRANSPORT_SMTP && j->d.transport != TRANSPORT_LMTP)) {
+		log_error(NULL, EV("remote-bad-job"));
+		job_free(j);
+		return -1;
+	}
+	j->chan = c;
+	j->ref = (struct chan_ref){ m->id, m->gen };
+	j->left = j->d.nrcpts;
+	j->results = xcalloc(j->d.nrcpts, sizeof *j->results);
+	j->state = xcalloc(j->d.nrcpts, sizeof *j->state);
+	counts.jobs++;
+	hop_submit(j);
+	return 0;
+}
+
+static void count(const struct status *st)
+{
+	if (status_good(st))
+		counts.sent++;
+	else if (status_temporary(st))
+		counts.deferred++;
+	else
+		counts.failed++;
+}
+
+void job_settle(struct job *j, uint32_t i, const struct outcome *o)
+{
+	struct deliver_result *r = &j->results[i];
+
+	if (j->state[i] == RCPT_SETTLED)
+		return;
+	j->state[i] = RCPT_SETTLED;
+	j->left--;
+	r->slot = j->d.rcpts[i].slot;
+	r->status = *o->status;
+	r->relay = arena_str(&j->arena, str_take(o->relay, RELAY_MAX));
+	r->site = o->site;
+	r->dsn = o->dsn;
+	count(o->status);
+}
+
+void job_settle_rest(struct job *j, const struct outcome *o)
+{
+	for (uint32_t i = 0; i < j->d.nrcpts; i++)
+		job_settle(j, i, o);
+}
+
+/* Many long texts of the server do not fit a packet together: then each is cut. */
+static struct put encode(struct job *j)
+{
+	struct put w = put_start();
+
+	put_results(&w, j->results, j->d.nrcpts);
+	if (!w.bad)
+		return w;
+	for (uint32_t i = 0; i < j->d.nrcpts; i++)
+		j->results[i].status.text[TEXT_SHORT] = '\0';
+	w = put_start();
+	put_results(&w, j->results, j->d.nrcpts);
+	return w;
+}
+
+void job_finish(struct job *j)
+{
+	if (j->chan != NULL) {
+		struct put w = encode(j);
+
+		if (chan_answer(j->chan, j->ref, DELIVER_RESULT, &w, NULL, 0) == -1) {
+			struct tag tag = job_tag(j);
+
+			log_error(&tag, EV("remote-no-answer"), KI("rcpts", j->d.nrcpts));
+		}
+	}
+	job_free(j);
+}
+
+void job_orphan(struct chan *c)
+{
+	struct job *j, *next;
+
+	for (j = LIST_FIRST(&jobs); j != NULL; j = next) {
+		next = LIST_NEXT(j, all);
+		if (j->chan != c)
+			continue;
+		j->chan = NULL;
+		if (j->session == NULL) {
+			hop_withdraw(j);
+			job_free(j);
+		} else if (!session_committed(j->session)) {
+			/* the queue will send it again; what has not reached its end must not
+			 * arrive twice */
+			session_abort(j->session);
+			job_free(j);
+		}
+	}
+}
+
+unsigned job_count(void)
+{
+	return njobs;
+}
+
+const struct job_counts *job_counts(void)
+{
+	return &counts;
+}

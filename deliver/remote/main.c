@@ -1,0 +1,85 @@
+/*
+ * deliver-remote: takes jobs from the queue and hands messages to other hosts by SMTP or LMTP. It
+ * opens no file: message bodies come as descriptors from the queue.
+ */
+#include "base/loop.h"
+#include "hop.h"
+#include "job.h"
+#include "nexthop.h"
+#include "proto/proc.h"
+#include "proto/types.h"
+#include "settings.h"
+
+enum { DRAIN_POLL_MS = 50 };
+
+static bool draining;
+static struct timer drain_timer;
+
+static int configure(void)
+{
+	settings_read(proc_conf());
+	return nexthop_configure(proc_conf());
+}
+
+static void remote_reload(void)
+{
+	/* what cannot be read keeps the hosts that were known */
+	configure();
+}
+
+/* Never in the middle of a message whose answer is outstanding: it would be sent twice. */
+static void exit_when_idle(void *arg)
+{
+	if (job_count() == 0)
+		proc_exit(0);
+	timer_set(&drain_timer, DRAIN_POLL_MS, exit_when_idle, arg);
+}
+
+static void remote_drain(void)
+{
+	draining = true;
+	hop_close_idle();
+	timer_set(&drain_timer, DRAIN_POLL_MS, exit_when_idle, NULL);
+}
+
+static void remote_status(struct buf *out)
+{
+	const struct job_counts *n = job_counts();
+
+	buf_printf(out,
+	    "connections %u\nrunning %u\njobs %llu\nsent %llu\ndeferred %llu\nfailed %llu\n"
+	    "packets %llu\n",
+	    hop_connections(), job_count(), (unsigned long long)n->jobs,
+	    (unsigned long long)n->sent, (unsigned long long)n->deferred,
+	    (unsigned long long)n->failed, (unsigned long long)chan_packets());
+}
+
+/* Jobs that come while draining are let fall: the queue takes them for not begun when we exit. */
+static int on_job(struct chan *c, struct ipc_msg *m)
+{
+	return draining ? 0 : job_receive(c, m);
+}
+
+static const struct chan_row queue_rows[] = {
+	{ DELIVER_JOB, 1, on_job },
+	{ 0 },
+};
+
+static const struct peer_spec peers[] = {
+	{ .role = ROLE_QUEUE, .rows = queue_rows, .down = job_orphan },
+	{ 0 },
+};
+
+int main(void)
+{
+	static const struct program program = {
+		.role = ROLE_REMOTE,
+		.peers = peers,
+		.open = configure,
+		.reload = remote_reload,
+		.drain = remote_drain,
+		.status = remote_status,
+	};
+
+	return proc_main(&program);
+}

@@ -1,0 +1,183 @@
+/* Next hops and their addresses. See nexthop.h. */
+#include "nexthop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+enum { PORT_MAX = 65535 };
+
+struct host {
+	char name[HOP_HOST_MAX + 1];
+	struct addresses addresses;
+};
+
+static struct host *hosts;
+static size_t nhosts;
+
+/* --- the text ----------------------------------------------------------------------------------
+ */
+
+static bool host_char(char c)
+{
+	return ascii_alpha(c) || ascii_digit(c) || c == '-' || c == '.' || c == '_';
+}
+
+/* A name or a numeric address; in text of a route, so its form was not checked before. */
+static int take_host(struct str s, struct nexthop *h)
+{
+	if (ip_parse(s, &h->ip) == 0) {
+		char text[IP_TEXT];
+
+		ip_format(&h->ip, text);
+		return str_copy(str_of(text), h->host, sizeof h->host);
+	}
+	h->ip = (struct ip){ 0 };
+	if (s.n == 0 || s.n > HOP_HOST_MAX)
+		return -1;
+	for (size_t i = 0; i < s.n; i++) {
+		if (!host_char(s.p[i]))
+			return -1;
+		h->host[i] = ascii_lower(s.p[i]);
+	}
+	h->host[s.n] = '\0';
+	return 0;
+}
+
+static int take_port(struct str s, struct nexthop *h)
+{
+	uint64_t port;
+
+	if (str_u64(s, PORT_MAX, &port) == -1 || port == 0)
+		return -1;
+	h->port = (uint16_t)port;
+	return 0;
+}
+
+int nexthop_parse(struct str text, uint16_t default_port, struct nexthop *h)
+{
+	ssize_t end;
+
+	*h = (struct nexthop){ .port = default_port };
+	if (text.n > 0 && text.p[0] == '[') {
+		end = str_find(text, ']');
+		if (end == -1 || take_host(str_take(str_skip(text, 1), (size_t)end - 1), h) == -1)
+			return -1;
+		h->bracketed = true;
+		text = str_skip(text, (size_t)end + 1);
+		if (text.n == 0)
+			return 0;
+		return text.p[0] == ':' ? take_port(str_skip(text, 1), h) : -1;
+	}
+	end = str_rfind(text, ':');
+	if (end == -1)
+		return take_host(text, h);
+	/* an IPv6 address needs brackets: its last group would be taken for a port */
+	if (take_host(str_take(text, (size_t)end), h) == -1 || h->ip.family == 6)
+		return -1;
+	return take_port(str_skip(text, (size_t)end + 1), h);
+}
+
+/* --- names -------------------------------------------------------------------------------------
+ */
+
+/* "name=address,address" */
+static int add_host(struct host *h, struct str text)
+{
+	struct str name, address;
+
+	if (!str_cut(&text, '=', &name) || text.p == NULL || name.n == 0 || name.n > HOP_HOST_MAX)
+		return -1;
+	for (size_t i = 0; i < name.n; i++)
+		h->name[i] = ascii_lower(name.p[i]);
+	while (str_cut(&text, ',', &address))
+		if (h->addresses.n == HOP_ADDRESSES_MAX ||
+		    ip_parse(address, &h->addresses.ip[h->addresses.n++]) == -1)
+			return -1;
+	return 0;
+}
+
+int nexthop_configure(const struct conf *c)
+{
+	size_t n = conf_count(c, "static_hosts");
+	struct host *list = xcalloc(n + 1, sizeof *list);
+
+	for (size_t i = 0; i < n; i++) {
+		struct str item = conf_item(c, "static_hosts", i);
+
+		if (add_host(&list[i], item) == -1) {
+			log_error(NULL, EV("remote-bad-static-host"), KS("value", item));
+			free(list);
+			return -1;
+		}
+	}
+	free(hosts);
+	hosts = list;
+	nhosts = n;
+	return 0;
+}
+
+static const struct addresses *find_host(const char *name)
+{
+	static const struct addresses localhost = {
+		.ip = { { .family = 4, .bytes = { 127, 0, 0, 1 } },
+		    { .family = 6, .bytes = { [15] = 1 } } },
+		.n = 2,
+	};
+
+	for (size_t i = 0; i < nhosts; i++)
+		if (strcmp(hosts[i].name, name) == 0)
+			return &hosts[i].addresses;
+	return strcmp(name, "localhost") == 0 ? &localhost : NULL;
+}
+
+static void resolved(void *arg)
+{
+	struct resolve *r = arg;
+
+	r->done(r->arg, &r->found, &r->status);
+}
+
+void nexthop_resolve(struct resolve *r, const struct nexthop *h,
+    void (*done)(void *, const struct addresses *, const struct status *), void *arg)
+{
+	const struct addresses *known = find_host(h->host);
+
+	r->done = done;
+	r->arg = arg;
+	r->found.n = 0;
+	if (h->ip.family != 0)
+		r->found = (struct addresses){ .ip = { h->ip }, .n = 1 };
+	else if (known != NULL)
+		r->found = *known;
+	else
+		status_set(&r->status, 451, "4.4.3",
+		    "no address is known for host %s: it is not in static_hosts", h->host);
+	timer_set(&r->timer, 0, resolved, r);
+}
+
+void resolve_cancel(struct resolve *r)
+{
+	timer_clear(&r->timer);
+}
+
+socklen_t nexthop_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
+{
+	memset(ss, 0, sizeof *ss);
+	if (ip->family == 6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		memcpy(&in6->sin6_addr, ip->bytes, sizeof in6->sin6_addr);
+		return sizeof *in6;
+	}
+	struct sockaddr_in *in = (struct sockaddr_in *)ss;
+
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	memcpy(&in->sin_addr, ip->bytes, sizeof in->sin_addr);
+	return sizeof *in;
+}

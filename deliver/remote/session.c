@@ -1,0 +1,477 @@
+/* One connection to a next hop. See session.h. */
+#include "session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "settings.h"
+#include "transaction.h"
+
+enum {
+	IN_MAX = 16 * 1024,
+	QUIT_MS = 5000, /* for a QUIT that the server does not take */
+};
+
+#define TO(s) (1u << (s))
+static const unsigned edges[S_STATES] = {
+	[S_RESOLVING] = TO(S_CONNECTING) | TO(S_DEAD),
+	[S_CONNECTING] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_DEAD),
+	[S_GREETING] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_DEAD),
+	[S_HELLO] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_READY) | TO(S_DEAD),
+	[S_READY] = TO(S_ENVELOPE) | TO(S_CLOSING) | TO(S_DEAD),
+	[S_ENVELOPE] = TO(S_READY) | TO(S_CONTENT) | TO(S_FINAL) | TO(S_DEAD),
+	[S_CONTENT] = TO(S_FINAL) | TO(S_DEAD),
+	[S_FINAL] = TO(S_READY) | TO(S_DEAD),
+	[S_CLOSING] = TO(S_DEAD),
+};
+
+void session_state(struct session *s, enum session_state to)
+{
+	assert((edges[s->state] & TO(to)) != 0);
+	s->state = to;
+}
+
+/* --- ends --------------------------------------------------------------------------------------
+ */
+
+static void connect_next(struct session *s);
+
+static void reap(void *arg)
+{
+	free(arg);
+}
+
+/* Closes it; whoever is up the stack may still look at s->state. */
+static void bury(struct session *s)
+{
+	session_state(s, S_DEAD);
+	resolve_cancel(&s->resolve);
+	conn_close(&s->conn);
+	if (s->hop != NULL)
+		hop_session_gone(s);
+	timer_set(&s->reap, 0, reap, s);
+}
+
+/* The server may have closed an idle connection just when the next message was on its way there. */
+static bool stale(const struct session *s)
+{
+	return s->state == S_ENVELOPE && !s->t.answered && s->served > (s->t.begun ? 1u : 0u);
+}
+
+void session_fail(struct session *s, const struct status *st)
+{
+	struct job *j = s->job;
+	bool early = s->state < S_READY;
+	bool again = stale(s);
+
+	if (early && s->next_address < s->addresses.n) {
+		log_info(
+		    NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", st->text));
+		conn_close(&s->conn);
+		connect_next(s);
+		return;
+	}
+	s->job = NULL;
+	bury(s);
+	if (j == NULL)
+		return;
+	if (again) {
+		j->fresh = true;
+		hop_submit(j);
+		return;
+	}
+	job_settle_rest(j,
+	    &(struct outcome){ .status = st, .relay = str_of(s->relay), .site = early || s->last });
+	job_finish(j);
+}
+
+void session_abort(struct session *s)
+{
+	s->job = NULL;
+	bury(s);
+}
+
+void session_quit(struct session *s)
+{
+	hop_session_gone(s);
+	session_state(s, S_CLOSING);
+	conn_write(&s->conn, STR("QUIT\r\n"));
+	conn_deadline(&s->conn, QUIT_MS);
+	conn_linger(&s->conn);
+}
+
+bool session_committed(const struct session *s)
+{
+	return s->state == S_FINAL && !s->t.void_data;
+}
+
+/* --- expected replies --------------------------------------------------------------------------
+ */
+
+static void on_greeting(struct session *s, const struct reply *r, uint32_t rcpt);
+static void on_ehlo(struct session *s, const struct reply *r, uint32_t rcpt);
+static void on_helo(struct session *s, const struct reply *r, uint32_t rcpt);
+
+static const struct {
+	const char *command; /* as in "in reply to ..." */
+	transaction_fn *fn;
+	int class; /* first digit of the reply that means yes */
+} steps[STEPS] = {
+	[STEP_GREETING] = { "connection", on_greeting, 2 },
+	[STEP_EHLO] = { "EHLO command", on_ehlo, 2 },
+	[STEP_HELO] = { "HELO command", on_helo, 2 },
+	[STEP_LHLO] = { "LHLO command", on_helo, 2 },
+	[STEP_RSET] = { "RSET command", transaction_rset, 2 },
+	[STEP_MAIL] = { "MAIL FROM command", transaction_mail, 2 },
+	[STEP_RCPT] = { "RCPT TO command", transaction_rcpt, 2 },
+	[STEP_DATA] = { "DATA command", transaction_data, 3 },
+	[STEP_CHUNK] = { "BDAT command", transaction_chunk, 2 },
+	[STEP_FINAL] = { "end of DATA command", transaction_final, 2 },
+};
+
+void session_expect(struct session *s, enum step step, uint32_t rcpt)
+{
+	assert(s->nexpects < EXPECT_MAX);
+	s->expects[(s->first + s->nexpects++) % EXPECT_MAX] =
+	    (struct expect){ .step = (uint8_t)step, .rcpt = (uint16_t)rcpt };
+}
+
+static struct expect take_expect(struct session *s)
+{
+	struct expect e = s->expects[s->first];
+
+	s->first = (s->first + 1) % EXPECT_MAX;
+	s->nexpects--;
+	return e;
+}
+
+/* What the session is waiting for, for people. */
+static const char *doing(const struct session *s)
+{
+	if (s->state == S_CONTENT)
+		return "sending the message";
+	return s->nexpects > 0 ? steps[s->expects[s->first].step].command : "nothing";
+}
+
+void session_reply_status(
+    struct session *s, const struct reply *r, enum step step, struct status *st)
+{
+	if (r->code / 100 == steps[step].class && step != STEP_DATA)
+		status_set(
+		    st, r->code, r->enhanced[0] != '\0' ? r->enhanced : "2.0.0", "%s", r->text);
+	else if (r->code >= 400)
+		reply_status(r, steps[step].command, st);
+	else
+		status_set(st, 451, "4.5.0",
+		    "%s answered with %d, which makes no sense (in reply to %s)", s->relay, r->code,
+		    steps[step].command);
+}
+
+/* --- time --------------------------------------------------------------------------------------
+ */
+
+/* RFC 5321 4.5.3.2 */
+static void set_deadline(struct session *s)
+{
+	const struct settings *set = settings();
+	uint64_t ms = set->command;
+
+	if (s->state == S_CLOSING || s->state == S_DEAD)
+		return;
+	if (s->state == S_CONNECTING)
+		ms = set->connect;
+	else if (s->state == S_READY)
+		ms = set->idle;
+	else if (s->state == S_FINAL)
+		ms = set->final;
+	else if (s->state == S_CONTENT ||
+		 (s->nexpects > 0 && s->expects[s->first].step == STEP_DATA))
+		ms = set->data;
+	conn_deadline(&s->conn, ms);
+}
+
+/* --- greeting ----------------------------------------------------------------------------------
+ */
+
+static void hello(struct session *s, const char *verb, enum step step)
+{
+	if (s->state != S_HELLO || step == STEP_HELO)
+		session_state(s, S_HELLO);
+	conn_printf(&s->conn, "%s %s\r\n", verb, settings()->hostname);
+	session_expect(s, step, 0);
+}
+
+/* A host that does not want to talk now may want to later, whatever the digit. */
+static void on_greeting(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	struct status st;
+
+	(void)rcpt;
+	if (r->code == 220) {
+		if (s->hop->transport == TRANSPORT_LMTP)
+			hello(s, "LHLO", STEP_LHLO);
+		else
+			hello(s, "EHLO", STEP_EHLO);
+		return;
+	}
+	status_set(&st, 451, "4.3.2", "%s refused to talk: %d %s%s%s", s->relay, r->code,
+	    r->enhanced, r->enhanced[0] != '\0' ? " " : "", r->text);
+	session_fail(s, &st);
+}
+
+static void on_helo(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	bool lmtp = s->hop->transport == TRANSPORT_LMTP;
+	struct status st;
+
+	(void)rcpt;
+	if (r->code / 100 == 2) {
+		session_state(s, S_READY);
+		return;
+	}
+	session_reply_status(s, r, lmtp ? STEP_LHLO : STEP_HELO, &st);
+	session_fail(s, &st);
+}
+
+/* RFC 5321 3.2: a server that does not know EHLO is asked with HELO. */
+static void on_ehlo(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	if (r->code / 100 != 5) {
+		on_helo(s, r, rcpt);
+		return;
+	}
+	s->caps = (struct caps){ 0 };
+	hello(s, "HELO", STEP_HELO);
+}
+
+/* --- input -------------------------------------------------------------------------------------
+ */
+
+/* With a job it works, without one it waits for the next or goes. */
+static void go_on(struct session *s)
+{
+	const struct settings *set = settings();
+	unsigned limit = set->messages;
+
+	if (s->caps.mail_max > 0 && s->caps.mail_max < limit)
+		limit = s->caps.mail_max;
+	while (s->state == S_READY) {
+		bool worn = s->served >= limit;
+		struct job *j = s->job;
+
+		if (j != NULL && j->left > 0 && !worn) {
+			transaction_begin(s);
+			continue;
+		}
+		s->job = NULL;
+		if (worn)
+			session_quit(s);
+		if (j != NULL && j->left > 0)
+			hop_submit(j);
+		else if (j != NULL)
+			job_finish(j);
+		if (worn)
+			return;
+		s->job = hop_session_free(s);
+		if (s->job == NULL)
+			return;
+		s->job->session = s;
+	}
+}
+
+static void protocol_error(struct session *s, const char *what)
+{
+	struct status st;
+
+	status_set(&st, 451, "4.5.0", "protocol error by %s: %s (waiting for %s)", s->relay, what,
+	    doing(s));
+	s->last = true;
+	session_fail(s, &st);
+}
+
+static void take_reply(struct session *s)
+{
+	struct expect e;
+	struct status st;
+
+	if (s->reply.code == 421 && s->state >= S_READY) {
+		/* it closes now: what this answers is dealt with, the rest is not its business */
+		s->last = true;
+		session_reply_status(s, &s->reply, s->expects[s->first].step, &st);
+		if (stale(s)) {
+			session_fail(s, &st);
+			return;
+		}
+	}
+	e = take_expect(s);
+	s->t.answered = true;
+	/* what follows cannot be the answer to something that is about to be sent; behind the end
+	 * of a message it is looked at when its outcome has been noted */
+	if (s->nexpects == 0 && s->conn.in.n > 0 && e.step != STEP_FINAL) {
+		protocol_error(s, "reply to no command");
+		return;
+	}
+	steps[e.step].fn(s, &s->reply, e.rcpt);
+	if (s->last && s->state != S_DEAD)
+		session_fail(s, &st);
+	reply_start(&s->reply);
+}
+
+/* One line of input. False when there is no whole one, or the session is over. */
+static bool take_line(struct session *s)
+{
+	enum reply_state state;
+	struct str line;
+	size_t size;
+	int r = conn_line(&s->conn, REPLY_LINE_MAX, &line, &size);
+
+	if (r == 0)
+		return false;
+	if (r == -1 || s->nexpects == 0) {
+		protocol_error(s, r == -1 ? "line too long" : "reply to no command");
+		return false;
+	}
+	state = reply_line(&s->reply, line);
+	if (state != REPLY_BAD && s->state == S_HELLO && s->reply.lines > 1 && s->reply.code == 250)
+		caps_line(&s->caps, s->reply.line);
+	if (state == REPLY_BAD) {
+		protocol_error(s, "no valid reply");
+		return false;
+	}
+	buf_drop(&s->conn.in, size);
+	if (state == REPLY_DONE)
+		take_reply(s);
+	return s->state != S_DEAD && s->state != S_CLOSING;
+}
+
+static void on_input(struct conn *c)
+{
+	struct session *s = c->owner;
+
+	while (take_line(s))
+		;
+	if (s->state == S_DEAD || s->state == S_CLOSING)
+		return;
+	/* the answer to a command cannot be there before the command */
+	if (s->nexpects == 0 && c->in.n > 0) {
+		protocol_error(s, "reply to no command");
+		return;
+	}
+	if (s->state == S_ENVELOPE || s->state == S_CONTENT)
+		transaction_pump(s);
+	go_on(s);
+	set_deadline(s);
+}
+
+static void on_drained(struct conn *c)
+{
+	struct session *s = c->owner;
+
+	if (s->state == S_CONNECTING) {
+		session_state(s, S_GREETING);
+		session_expect(s, STEP_GREETING, 0);
+	} else if (s->state == S_CONTENT) {
+		transaction_drained(s);
+	} else {
+		return;
+	}
+	set_deadline(s);
+}
+
+static void describe_end(const struct session *s, enum conn_end why, struct status *st)
+{
+	const char *how = why == CONN_EOF       ? "connection closed"
+			  : why == CONN_TIMEOUT ? "timed out"
+						: strerror(errno);
+
+	if (s->state == S_CONNECTING)
+		status_set(st, 451, "4.4.1", "connect to %s: %s", s->relay, how);
+	else
+		status_set(st, 451, "4.4.2", "lost %s: %s (%s%s)", s->relay, how,
+		    s->state == S_CONTENT ? "while " : "waiting for an answer to ", doing(s));
+}
+
+static void on_end(struct conn *c, enum conn_end why)
+{
+	struct session *s = c->owner;
+	struct status st;
+
+	if (s->state == S_READY && why == CONN_TIMEOUT && s->job == NULL) {
+		bury(s);
+		return;
+	}
+	describe_end(s, why, &st);
+	session_fail(s, &st);
+}
+
+/* --- connecting --------------------------------------------------------------------------------
+ */
+
+static const struct conn_events events = { on_input, on_drained, on_end };
+
+static void name_relay(struct session *s, const struct ip *ip)
+{
+	char text[IP_TEXT];
+
+	ip_format(ip, text);
+	snprintf(s->relay, sizeof s->relay, "%s[%s]:%u", s->hop->target.host, text,
+	    (unsigned)s->hop->target.port);
+}
+
+static void connect_next(struct session *s)
+{
+	struct sockaddr_storage ss;
+	struct status st;
+
+	session_state(s, S_CONNECTING);
+	s->first = s->nexpects = 0;
+	s->caps = (struct caps){ 0 };
+	reply_start(&s->reply);
+	while (s->next_address < s->addresses.n) {
+		const struct ip *ip = &s->addresses.ip[s->next_address++];
+		socklen_t n = nexthop_sockaddr(ip, s->hop->target.port, &ss);
+
+		name_relay(s, ip);
+		if (conn_connect(&s->conn, (struct sockaddr *)&ss, n, NULL, 0, IN_MAX, OUT_MAX,
+			&events, s) == 0) {
+			set_deadline(s);
+			return;
+		}
+		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(errno));
+	}
+	session_fail(s, &st);
+}
+
+static void on_resolved(void *arg, const struct addresses *found, const struct status *st)
+{
+	struct session *s = arg;
+
+	s->addresses = *found;
+	if (found->n > 0)
+		connect_next(s);
+	else
+		session_fail(s, st);
+}
+
+void session_open(struct hop *h, struct job *j)
+{
+	struct session *s = xcalloc(1, sizeof *s);
+
+	s->hop = h;
+	s->job = j;
+	j->session = s;
+	s->conn.fd = -1;
+	nexthop_resolve(&s->resolve, &h->target, on_resolved, s);
+}
+
+void session_run(struct session *s, struct job *j)
+{
+	s->job = j;
+	j->session = s;
+	go_on(s);
+	set_deadline(s);
+}

@@ -1,0 +1,115 @@
+/*
+ * One connection to a next hop: finding it, connecting, greeting, and reading replies. What is said
+ * once it is ready is in transaction.c.
+ *
+ * The server is not trusted. Each reply answers the oldest command that is open; anything that
+ * comes when nothing is open ends the connection, so that no reply can be put in advance.
+ */
+#ifndef REMOTE_SESSION_H
+#define REMOTE_SESSION_H
+
+#include "body.h"
+#include "caps.h"
+#include "command.h"
+#include "hop.h"
+#include "net/conn.h"
+#include "reply.h"
+
+enum session_state {
+	S_RESOLVING,
+	S_CONNECTING,
+	S_GREETING,
+	S_HELLO, /* EHLO, HELO or LHLO was sent */
+	S_READY, /* greeted; idle, or about to get a job */
+	S_ENVELOPE, /* RSET, MAIL, RCPT, DATA */
+	S_CONTENT, /* the message is being sent */
+	S_FINAL, /* all of it was sent: the answer decides */
+	S_CLOSING, /* QUIT is on its way */
+	S_DEAD, /* closed; memory is given back when the loop comes round */
+	S_STATES
+};
+
+/* What a reply may answer. */
+enum step {
+	STEP_GREETING,
+	STEP_EHLO,
+	STEP_HELO,
+	STEP_LHLO,
+	STEP_RSET,
+	STEP_MAIL,
+	STEP_RCPT,
+	STEP_DATA,
+	STEP_CHUNK, /* BDAT without LAST */
+	STEP_FINAL, /* the final dot, or BDAT LAST; with LMTP one per accepted recipient */
+	STEPS
+};
+
+enum { EXPECT_MAX = JOB_RCPTS + 16 };
+
+struct expect {
+	uint8_t step;
+	uint16_t rcpt; /* index in the job, for STEP_RCPT and the STEP_FINAL of LMTP */
+};
+
+/* Where a mail transaction stands. */
+struct transaction {
+	enum { T_RSET, T_MAIL, T_RCPT, T_DATA, T_SENT } next; /* what to send next */
+	uint32_t cursor; /* first recipient whose RCPT may not have been sent */
+	uint32_t accepted; /* recipients */
+	bool answered; /* the server has said something in it */
+	bool refused; /* MAIL or DATA was */
+	bool void_data; /* 354 without recipients: an empty message ends it */
+	bool begun; /* MAIL was written: counts as a message */
+	enum body_form form;
+	struct mail_needs needs;
+	struct body body;
+};
+
+struct session {
+	struct conn conn;
+	struct hop *hop; /* NULL when it does not count any more */
+	bool idle;
+	TAILQ_ENTRY(session) idle_next, all_idle_next;
+
+	enum session_state state;
+	struct resolve resolve;
+	struct addresses addresses;
+	unsigned next_address;
+	char relay[HOP_HOST_MAX + IP_TEXT + 16]; /* "host[192.0.2.1]:25" */
+
+	struct caps caps;
+	struct reply reply;
+	struct expect expects[EXPECT_MAX]; /* a ring */
+	unsigned first, nexpects;
+
+	struct timer reap;
+	struct job *job;
+	unsigned served; /* transactions begun on this connection */
+	bool need_rset; /* the last transaction was left half-way */
+	bool last; /* the server said 421: close after this */
+	struct transaction t;
+};
+
+/* A new connection to h for that job. h has counted it already. */
+void session_open(struct hop *h, struct job *j);
+/* A session that is not idle any more gets a job. */
+void session_run(struct session *s, struct job *j);
+/* Says QUIT and goes. Not while it has a job. */
+void session_quit(struct session *s);
+/* The message is out completely: whatever happens now, it may arrive. */
+bool session_committed(const struct session *s);
+/* Breaks the connection; the job is forgotten, not settled. */
+void session_abort(struct session *s);
+
+/* --- for transaction.c --------------------------------------------------------------------------
+ */
+
+void session_state(struct session *s, enum session_state to);
+void session_expect(struct session *s, enum step step, uint32_t rcpt);
+/* Gives up the connection; st is the outcome of what was not settled. s is S_DEAD afterwards. */
+void session_fail(struct session *s, const struct status *st);
+/* A reply as the outcome of its command; one of a class that makes no sense there is a failure. */
+void session_reply_status(
+    struct session *s, const struct reply *r, enum step step, struct status *st);
+
+#endif

@@ -1,0 +1,172 @@
+/* The message on its way out. */
+#include "../../../../deliver/remote/body.h"
+#include "../../../../deliver/remote/limits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static int body_of(const char *p, size_t n)
+{
+	int fd = memfd_create("body", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, p, n), n);
+	return fd;
+}
+
+static int run(struct deliver_job *j, int fd, enum body_form form, struct buf *out)
+{
+	struct body b;
+	int r;
+
+	body_start(&b, j, fd, form);
+	do {
+		r = body_next(&b, out);
+	} while (r == 1);
+	return r;
+}
+
+static void test_forms(void **state)
+{
+	static const struct {
+		const char *in, *data, *bdat;
+	} cases[] = {
+		{ "a\r\n", "a\r\n.\r\n", "a\r\n" },
+		{ "", ".\r\n", "" },
+		{ "no end", "no end\r\n.\r\n", "no end\r\n" },
+		{ ".\r\n..\r\nx.\r\n", "..\r\n...\r\nx.\r\n.\r\n", ".\r\n..\r\nx.\r\n" },
+		/* nothing but CRLF ends a line on the wire, whatever is stored */
+		{ "a\n.\nb\n", "a\r\n..\r\nb\r\n.\r\n", "a\r\n.\r\nb\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct deliver_job j = { .body_size = strlen(cases[i].in) };
+		int fd = body_of(cases[i].in, strlen(cases[i].in));
+		struct buf b;
+
+		buf_init(&b, 1 << 20);
+		assert_int_equal(run(&j, fd, BODY_DATA, &b), 0);
+		assert_string_equal(buf_cstr(&b), cases[i].data);
+		buf_reset(&b);
+		assert_int_equal(run(&j, fd, BODY_BDAT, &b), 0);
+		assert_string_equal(buf_cstr(&b), cases[i].bdat);
+		buf_clear(&b);
+		close(fd);
+	}
+}
+
+/* No bare CR or LF ever, and no line with a dot alone but the last: every mix of 6 characters. */
+static void test_no_smuggling(void **state)
+{
+	static const char set[] = "\r\n.a";
+	char in[8];
+
+	(void)state;
+	for (size_t k = 0; k < 4096; k++) {
+		struct deliver_job j = { .body_size = 6 };
+		struct buf b;
+		struct str s;
+		size_t v = k;
+		int fd;
+
+		for (size_t i = 0; i < 6; i++, v /= 4)
+			in[i] = set[v % 4];
+		fd = body_of(in, 6);
+		for (int form = BODY_DATA; form <= BODY_BDAT; form++) {
+			buf_init(&b, 1 << 16);
+			assert_int_equal(run(&j, fd, (enum body_form)form, &b), 0);
+			s = buf_view(&b);
+			for (size_t i = 0; i < s.n; i++) {
+				if (s.p[i] == '\r')
+					assert_true(i + 1 < s.n && s.p[i + 1] == '\n');
+				if (s.p[i] == '\n')
+					assert_true(i > 0 && s.p[i - 1] == '\r');
+			}
+			if (form == BODY_DATA) {
+				assert_true(
+				    str_eq(s, STR(".\r\n")) || str_ends(s, STR("\r\n.\r\n")));
+				assert_int_equal(str_search(s, STR("\r\n.\r\n")),
+				    s.n == 3 ? -1 : (ssize_t)s.n - 5);
+				assert_true(s.n == 3 || !str_starts(s, STR(".\r\n")));
+			}
+			buf_clear(&b);
+		}
+		close(fd);
+	}
+}
+
+static void test_large(void **state)
+{
+	size_t n = 3 * BLOCK + 17;
+	char *big = malloc(n);
+	struct edit edits[] = { { EDIT_INSERT, 0, STR("X-A"), STR(" b") } };
+	struct deliver_job j = {
+		.body_size = n - 5, .body_offset = 5, .edits = edits, .nedits = 1
+	};
+	struct buf b;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		big[i] = i % 60 == 58 ? '\r' : i % 60 == 59 ? '\n' : 'x';
+	memcpy(big + 5, "Y: z\r\n\r\n", 8);
+	fd = body_of(big, n);
+	assert_int_equal(body_size(&j), n - 5 + 8);
+	buf_init(&b, 1 << 20);
+	assert_int_equal(run(&j, fd, BODY_BDAT, &b), 0);
+	assert_int_equal(b.n, n - 5 + 8 + 2);
+	assert_memory_equal(b.p, "X-A: b\r\nY: z\r\n\r\n", 16);
+	assert_memory_equal(b.p + 16, big + 13, n - 13);
+	buf_clear(&b);
+	/* shorter than the queue said */
+	buf_init(&b, 1 << 20);
+	j.body_size += 1;
+	assert_int_equal(run(&j, fd, BODY_DATA, &b), -1);
+	buf_clear(&b);
+	close(fd);
+	free(big);
+}
+
+static void test_look(void **state)
+{
+	static const struct {
+		const char *in;
+		bool header, any;
+	} cases[] = {
+		{ "A: b\r\n\r\nbody\r\n", false, false },
+		{ "A: b\r\n\r\nb\xc3\xb6\r\n", false, true },
+		{ "A: \xc3\xb6\r\n\r\nbody\r\n", true, true },
+		{ "\r\nb\xc3\xb6\r\n", false, true },
+		{ "A: no body \xff", true, true },
+		{ "", false, false },
+	};
+	struct body_look look;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct deliver_job j = { .body_size = strlen(cases[i].in) };
+		int fd = body_of(cases[i].in, strlen(cases[i].in));
+
+		assert_int_equal(body_look(&j, fd, UINT64_MAX, &look), 0);
+		assert_int_equal(look.header, cases[i].header);
+		assert_int_equal(look.any, cases[i].any);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_no_smuggling),
+		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_look),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
