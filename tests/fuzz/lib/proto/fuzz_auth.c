@@ -42,7 +42,8 @@ static int session_start(struct get *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static int (*const gets[])(struct get *) = { check, answer, grant, handover, session_start };
+	static int (*const gets[])(
+	    struct get *) = { check, answer, grant, handover, session_start };
 	struct get g;
 
 	if (size == 0)

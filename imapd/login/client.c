@@ -1,0 +1,366 @@
+/*
+ * One connection before authentication.
+ *
+ *	COMMAND <-> SASL -> CHECKING -> HANDING -> LEAVING
+ *	                       |           |
+ *	                       +-> FAILING +-> COMMAND
+ *
+ * While auth or spawn is asked nothing is read, so everything behind the login command stays in
+ *`in` and in the socket, and goes to the session. ENDING is entered from any state and left by
+ *closing.
+ */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/id.h"
+#include "proto/proc.h"
+#include "proto/types.h"
+
+enum {
+	CHECK_DEADLINE = 30 * 1000,
+	HANDOVER_DEADLINE = 30 * 1000,
+	LAST_WORDS = 5 * 1000, /* ms for BYE to be taken */
+};
+
+struct login_settings login_settings;
+static LIST_HEAD(, client) clients = LIST_HEAD_INITIALIZER(clients);
+static unsigned nclients;
+static void (*on_idle)(void); /* draining */
+
+unsigned clients_count(void)
+{
+	return nclients;
+}
+
+const char *client_capabilities(const struct client *c)
+{
+	return c->private
+		   ? "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS AUTH=PLAIN"
+		   : "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS LOGINDISABLED";
+}
+
+static void client_free(struct client *c)
+{
+	ask_cancel(&c->ask);
+	timer_clear(&c->delay);
+	conn_close(&c->conn);
+	LIST_REMOVE(c, next);
+	nclients--;
+	free(c);
+	if (nclients == 0 && on_idle != NULL)
+		on_idle();
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+void client_answer(struct client *c, struct str tag, const char *code_text)
+{
+	if (tag.n == 0)
+		tag = STR("*");
+	conn_printf(&c->conn, "%.*s %s\r\n", STR_ARG(tag), code_text);
+}
+
+void client_refuse(struct client *c, struct str tag, const char *code_text)
+{
+	client_answer(c, tag, code_text);
+	if (++c->bad >= BAD_MAX)
+		client_bye(c, "Too many errors");
+}
+
+void client_bye(struct client *c, const char *text)
+{
+	if (c->state == CLIENT_ENDING)
+		return;
+	c->state = CLIENT_ENDING;
+	ask_cancel(&c->ask);
+	timer_clear(&c->delay);
+	if (text != NULL) {
+		conn_printf(&c->conn, "* BYE %s\r\n", text);
+		log_info(&c->trace, EV("imap-closed"), KZ("why", text));
+	}
+	conn_deadline(&c->conn, LAST_WORDS);
+	conn_linger(&c->conn);
+}
+
+/* Back to commands after a login that came to nothing. */
+static void resume(struct client *c, const char *code_text)
+{
+	c->state = CLIENT_COMMAND;
+	conn_resume(&c->conn);
+	client_refuse(c, str_of(c->tag), code_text);
+}
+
+/* --- login ----------------------------------------------------------------------------------- */
+
+static void delayed(void *arg)
+{
+	resume(arg, "NO [AUTHENTICATIONFAILED] Wrong login or password");
+}
+
+/* However it was found wrong, and however fast: the answer takes the same time. */
+static void fail(struct client *c)
+{
+	uint64_t due = c->asked + login_settings.failure_delay, now = loop_now();
+
+	c->state = CLIENT_FAILING;
+	timer_set(&c->delay, due > now ? due - now : 0, delayed, c);
+}
+
+static void forget(void *arg)
+{
+	client_free(arg);
+}
+
+/*
+ * The session has its own descriptor of the connection. Ours is closed only when the event loop has
+ * told the kernel to stop watching: closing alone would not end that, and the events of someone
+ * else's connection would come here.
+ */
+static void leave_to_session(struct client *c)
+{
+	c->state = CLIENT_LEAVING;
+	watch_clear(&c->conn.watch);
+	timer_set(&c->delay, 0, forget, c);
+}
+
+static void on_handed(struct ask *a, struct ipc_msg *m)
+{
+	struct client *c = a->arg;
+	struct status st = { 0 };
+
+	if (m != NULL) {
+		struct get g = get_start(m->body);
+
+		get_status(&g, &st);
+		if (get_end(&g) == -1)
+			st.code = 0;
+	}
+	if (status_good(&st)) {
+		leave_to_session(c);
+		return;
+	}
+	log_warning(
+	    &c->trace, EV("imap-session-refused"), KZ("why", m == NULL ? "no answer" : st.text));
+	resume(c, st.code == 452 ? "NO [LIMIT] Too many sessions"
+				 : "NO [UNAVAILABLE] The mailbox cannot be opened now");
+}
+
+/* Everything that was written is with the client: the session writes next. */
+static void hand_over(struct client *c)
+{
+	struct put w = put_start();
+	char text[IP_TEXT];
+	struct handover h = { .trace = c->trace.trace,
+		.tag = str_of(c->tag),
+		.input = buf_view(&c->conn.in),
+		.secure = c->private };
+
+	ip_format(&c->ip, text);
+	h.client = str_of(text);
+	memcpy(h.nonce, c->nonce, sizeof h.nonce);
+	put_handover(&w, &h);
+	chan_ask(proc_peer(ROLE_SPAWN), &c->ask, SPAWN_HANDOVER, &w, &c->conn.fd, 1,
+	    HANDOVER_DEADLINE, on_handed, c);
+}
+
+static void on_checked(struct ask *a, struct ipc_msg *m)
+{
+	struct client *c = a->arg;
+	struct auth_answer answer = { .verdict = AUTH_LATER };
+
+	if (m != NULL) {
+		struct get g = get_start(m->body);
+
+		if (get_auth_answer(&g, &answer) == -1)
+			answer.verdict = AUTH_LATER;
+	}
+	if (answer.verdict == AUTH_REFUSED) {
+		fail(c);
+	} else if (answer.verdict == AUTH_LATER) {
+		resume(c, "NO [UNAVAILABLE] Logins are not possible now, try again later");
+	} else {
+		c->state = CLIENT_HANDING;
+		memcpy(c->nonce, answer.nonce, sizeof c->nonce);
+		if (c->conn.out.n == 0)
+			hand_over(c);
+	}
+}
+
+void client_login(struct client *c, struct str tag, struct str login, struct str password)
+{
+	char text[IP_TEXT];
+	struct auth_check q = { .trace = c->trace.trace,
+		.service = STR("imap"),
+		.login = login,
+		.password = password };
+	struct put w = put_start();
+
+	ip_format(&c->ip, text);
+	q.client = str_of(text);
+	memmove(c->tag, tag.p, tag.n); /* it may be c->tag itself */
+	c->tag[tag.n] = '\0';
+	c->asked = loop_now();
+	conn_pause(&c->conn);
+	if (login.n == 0 || login.n > LOGIN_MAX || password.n > PASSWORD_MAX) {
+		log_notice(&c->trace, EV("imap-login-malformed"), KZ("client", text));
+		fail(c);
+		return;
+	}
+	c->state = CLIENT_CHECKING;
+	put_auth_check(&w, &q);
+	chan_ask(
+	    proc_peer(ROLE_AUTH), &c->ask, AUTH_CHECK, &w, NULL, 0, CHECK_DEADLINE, on_checked, c);
+	explicit_bzero(w.p, w.n);
+}
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+static void sasl_line(struct client *c)
+{
+	struct str line;
+	size_t size;
+	int r = conn_line(&c->conn, COMMAND_MAX, &line, &size);
+	char copy[COMMAND_MAX];
+
+	if (r == -1)
+		client_bye(c, "That line is too long");
+	if (r != 1)
+		return;
+	memcpy(copy, line.p, line.n);
+	buf_drop(&c->conn.in, size);
+	command_sasl(c, str_bytes(copy, line.n));
+	explicit_bzero(copy, line.n);
+}
+
+/* Runs a command that is there. The input is dropped first: what is left belongs to whoever is
+ * next. */
+static void run(struct client *c, size_t end)
+{
+	char copy[COMMAND_MAX];
+
+	memcpy(copy, c->conn.in.p, end);
+	buf_drop(&c->conn.in, end);
+	c->scan = (struct scan){ 0 };
+	command_run(c, str_bytes(copy, end));
+	explicit_bzero(copy, end);
+}
+
+/* Nobody is invited to send a password where it would be refused. */
+static void go_ahead(struct client *c, size_t end)
+{
+	if (c->private) {
+		conn_write(&c->conn, STR("+ Go ahead\r\n"));
+		return;
+	}
+	client_refuse(c, parse_tag(buf_view(&c->conn.in)),
+	    "NO [PRIVACYREQUIRED] Literals are not taken over this connection");
+	buf_drop(&c->conn.in, end);
+	c->scan = (struct scan){ 0 };
+}
+
+static bool next_command(struct client *c)
+{
+	struct str in = buf_view(&c->conn.in);
+	size_t end;
+
+	switch (scan_command(&c->scan, in, &end)) {
+	case SCAN_MORE:
+		return false;
+	case SCAN_WHOLE:
+		run(c, end);
+		return true;
+	case SCAN_CONTINUE:
+		go_ahead(c, end);
+		return true;
+	case SCAN_LITERAL:
+		client_answer(c, parse_tag(in), "BAD [TOOBIG] That literal is too large");
+		client_bye(c, "A literal is too large");
+		return false;
+	case SCAN_LONG:
+		client_answer(c, parse_tag(in), "BAD That command is too long");
+		client_bye(c, "A command is too long");
+		return false;
+	}
+	return false;
+}
+
+static void on_input(struct conn *conn)
+{
+	struct client *c = conn->owner;
+	size_t before = conn->in.n + 1;
+
+	/* what is pipelined waits while its answers are not taken: on_drained() goes on */
+	while (conn->in.n > 0 && conn->out.n < OUTPUT_ENOUGH) {
+		if (c->state == CLIENT_COMMAND) {
+			if (!next_command(c))
+				return;
+		} else if (c->state == CLIENT_SASL && conn->in.n != before) {
+			before = conn->in.n;
+			sasl_line(c);
+		} else {
+			return;
+		}
+	}
+}
+
+static void on_drained(struct conn *conn)
+{
+	struct client *c = conn->owner;
+
+	if (c->state == CLIENT_HANDING && c->ask.chan == NULL && !c->ask.deadline.armed)
+		hand_over(c);
+	else
+		on_input(conn);
+}
+
+static void on_end(struct conn *conn, enum conn_end why)
+{
+	struct client *c = conn->owner;
+
+	if (why == CONN_TIMEOUT && c->state != CLIENT_ENDING) {
+		int fd;
+
+		log_info(&c->trace, EV("imap-closed"), KZ("why", "no login in time"));
+		if (c->state != CLIENT_HANDING &&
+		    c->state != CLIENT_LEAVING) /* the session may write */
+			conn_write(conn, STR("* BYE No login in time\r\n"));
+		fd = conn_detach(conn);
+		buf_clear(&conn->in);
+		close(fd);
+	}
+	client_free(c);
+}
+
+static const struct conn_events events = {
+	.input = on_input, .drained = on_drained, .end = on_end
+};
+
+void client_new(int *fd, const struct ip *ip)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	c->trace.trace = id_random();
+	c->ip = *ip;
+	c->private = login_settings.plaintext || ip_loopback(ip);
+	LIST_INSERT_HEAD(&clients, c, next);
+	nclients++;
+	conn_init(&c->conn, fd, INPUT_MAX, OUTPUT_MAX, &events, c);
+	conn_deadline(&c->conn, login_settings.timeout);
+	conn_printf(&c->conn, "* OK [CAPABILITY %s] Thurn ready\r\n", client_capabilities(c));
+}
+
+void clients_drain(void (*idle)(void))
+{
+	struct client *c;
+
+	on_idle = idle;
+	LIST_FOREACH (c, &clients, next)
+		if (c->state == CLIENT_COMMAND || c->state == CLIENT_SASL)
+			client_bye(c, "The server is being restarted");
+	if (nclients == 0)
+		idle();
+}

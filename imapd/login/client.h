@@ -1,0 +1,81 @@
+/*
+ * One connection before authentication (client.c), and what it may say (commands.c).
+ */
+#ifndef LOGIN_CLIENT_H
+#define LOGIN_CLIENT_H
+
+#include <sys/queue.h>
+
+#include "base/chan.h"
+#include "base/log.h"
+#include "net/conn.h"
+#include "net/ip.h"
+#include "parse.h"
+
+enum {
+	INPUT_MAX = 16 * 1024, /* read ahead: a command and what is pipelined behind it */
+	OUTPUT_MAX = 16 * 1024,
+	OUTPUT_ENOUGH = 8 * 1024, /* pipelined commands wait while so much is not taken */
+	BAD_MAX = 10, /* BAD and failed logins; then BYE */
+};
+
+/* The settings in force. */
+struct login_settings {
+	bool plaintext; /* passwords may come over any connection */
+	uint64_t timeout; /* ms until the login has to be complete */
+	uint64_t failure_delay; /* ms from the command to the answer that it failed */
+};
+extern struct login_settings login_settings;
+
+enum client_state {
+	CLIENT_COMMAND, /* waits for a command */
+	CLIENT_SASL, /* waits for the client's answer to "+" */
+	CLIENT_CHECKING, /* auth is asked */
+	CLIENT_FAILING, /* holds the answer back */
+	CLIENT_HANDING, /* spawn is asked */
+	CLIENT_LEAVING, /* the session has it */
+	CLIENT_ENDING, /* the last output is on its way */
+};
+
+struct client {
+	struct conn conn; /* first */
+	LIST_ENTRY(client) next;
+	struct tag trace;
+	struct ip ip;
+	uint8_t state; /* enum client_state */
+	uint8_t bad;
+	bool private; /* a password may be said: encrypted, from this host, or the setting allows it
+		       */
+	struct scan scan;
+	struct ask ask;
+	struct timer delay;
+	uint64_t asked; /* when the login command came */
+	uint8_t nonce[NONCE_BYTES];
+	char tag[IMAP_TAG_MAX + 1]; /* of the login command */
+};
+
+/* Takes *fd, greets. */
+void client_new(int *fd, const struct ip *ip);
+unsigned clients_count(void);
+/* Says BYE to all that are not about to get their session; *idle is called when none is left. */
+void clients_drain(void (*idle)(void));
+
+/* --- for commands.c -------------------------------------------------------------------------- */
+
+/* Tagged answers; code_text: "BAD sentence", "NO [CODE] sentence". A BAD or NO counts. */
+void client_answer(struct client *c, struct str tag, const char *code_text);
+void client_refuse(struct client *c, struct str tag, const char *code_text);
+/* Untagged BYE, and the end. */
+void client_bye(struct client *c, const char *text);
+/* A login with these credentials (borrowed): asks auth; input rests until the outcome. */
+void client_login(struct client *c, struct str tag, struct str login, struct str password);
+const char *client_capabilities(const struct client *c);
+
+/* --- commands.c ------------------------------------------------------------------------------ */
+
+/* A whole command. */
+void command_run(struct client *c, struct str whole);
+/* The line after "+" of AUTHENTICATE, without its line end. */
+void command_sasl(struct client *c, struct str line);
+
+#endif

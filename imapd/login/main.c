@@ -1,0 +1,134 @@
+/*
+ * imapd/login: holds IMAP connections until someone has logged in, then gives them away. Sees no
+ * file and no password hash: auth says whether a password is right, spawn starts the session. See
+ * thurn-imapd-login(8).
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "proto/proc.h"
+
+enum {
+	LISTENERS_MAX = 64,
+	ACCEPT_BURST = 16, /* connections per wake-up, so that the other workers get some */
+	ACCEPT_PAUSE = 1000, /* ms without accepting when descriptors are used up */
+};
+
+static struct watch watches[LISTENERS_MAX];
+static struct timer pause_timer;
+static unsigned connections_max;
+
+static void load_settings(void)
+{
+	const struct conf *c = proc_conf();
+
+	connections_max = (unsigned)conf_int(c, "imap_login_connections");
+	login_settings.plaintext = conf_bool(c, "imap_allow_plaintext_auth");
+	login_settings.timeout = conf_time(c, "imap_login_timeout");
+	login_settings.failure_delay = conf_time(c, "imap_failure_delay");
+}
+
+static void listen_to_all(void *unused);
+
+/* Out of descriptors: those who are connected stay, others wait in the kernel's queue. */
+static void pause_accepting(int error)
+{
+	const struct listener *l;
+	size_t n = proc_listeners(&l);
+
+	log_warning(NULL, EV("accept-paused"), KZ("error", strerror(error)));
+	for (size_t i = 0; i < n && i < LISTENERS_MAX; i++)
+		watch_clear(&watches[i]);
+	timer_set(&pause_timer, ACCEPT_PAUSE, listen_to_all, NULL);
+}
+
+static void on_connection(void *arg, unsigned what)
+{
+	const struct listener *l = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_BURST; i++) {
+		static const char full[] = "* BYE [UNAVAILABLE] Too many connections\r\n";
+		union {
+			struct sockaddr sa;
+			struct sockaddr_storage space;
+		} peer;
+		socklen_t size = sizeof peer;
+		struct ip ip;
+		int fd = accept4(l->fd, &peer.sa, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd == -1) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM)
+				pause_accepting(errno);
+			return;
+		}
+		ip_from_sockaddr(&peer.sa, &ip);
+		if (clients_count() < connections_max) {
+			client_new(&fd, &ip);
+			continue;
+		}
+		if (send(fd, full, sizeof full - 1, MSG_NOSIGNAL) == -1)
+			log_debug(NULL, EV("imap-full"), KERRNO);
+		close(fd);
+	}
+}
+
+static void listen_to_all(void *unused)
+{
+	const struct listener *l;
+	size_t n = proc_listeners(&l);
+
+	(void)unused;
+	for (size_t i = 0; i < n && i < LISTENERS_MAX; i++)
+		watch_set(&watches[i], l[i].fd, WATCH_READ, on_connection,
+		    (struct listener *)(uintptr_t)&l[i]);
+}
+
+static int login_start(void)
+{
+	load_settings();
+	listen_to_all(NULL);
+	return 0;
+}
+
+static void idle(void)
+{
+	proc_exit(0);
+}
+
+static void login_drain(void)
+{
+	timer_clear(&pause_timer);
+	for (size_t i = 0; i < LISTENERS_MAX; i++)
+		watch_clear(&watches[i]);
+	clients_drain(idle);
+}
+
+static void login_status(struct buf *out)
+{
+	buf_printf(out, "connections %u\n", clients_count());
+}
+
+static const struct chan_row no_rows[] = { { 0 } };
+
+static const struct peer_spec peers[] = {
+	{ ROLE_AUTH, .rows = no_rows },
+	{ ROLE_SPAWN, .rows = no_rows },
+	{ ROLE_NONE },
+};
+
+int main(void)
+{
+	static const struct program program = { .role = ROLE_LOGIN,
+		.peers = peers,
+		.start = login_start,
+		.drain = login_drain,
+		.status = login_status };
+
+	return proc_main(&program);
+}
