@@ -104,6 +104,27 @@ static int search_dir(struct task *t, const char *name)
 	return r;
 }
 
+/*
+ * What an attempt that died has left in tmp/. If it was not dead after all, its link will fail, and
+ * so will its answer.
+ */
+static void sweep_tmp(struct task *t)
+{
+	int fd = mailbox_subdir(t->box, "tmp");
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (d == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (name_matches(&t->desk->name, e->d_name))
+			unlinkat(fd, e->d_name, 0);
+	closedir(d);
+}
+
 /* In the order in which a message wanders through them. */
 static int search(struct task *t)
 {
@@ -112,17 +133,18 @@ static int search(struct task *t)
 
 	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0] && r == 0; i++)
 		r = search_dir(t, dirs[i]);
+	sweep_tmp(t);
 	return r;
 }
 
 /* --- a new file --------------------------------------------------------------------------------
  */
 
-/* In tmp/; what an attempt that died has left there under this name is nobody's any more. */
+/* In tmp/; what stands there under this name is from a dead process that had the same pid. */
 static int create(struct task *t)
 {
 	int tmp = mailbox_tmp(t->box);
-	const char *name = t->desk->name.stem;
+	const char *name = t->desk->name.tmp;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(tmp, name, flags, 0600);
 
@@ -152,7 +174,7 @@ static int write_file(struct task *t)
 		saved = errno;
 	}
 	if (what != NULL) {
-		unlinkat(mailbox_tmp(t->box), d->name.stem, 0);
+		unlinkat(mailbox_tmp(t->box), d->name.tmp, 0);
 		errno = saved;
 		return fail(t, what);
 	}
@@ -181,14 +203,14 @@ static int publish(struct task *t)
 {
 	const struct name *n = &t->desk->name;
 	int tmp = mailbox_tmp(t->box), new = mailbox_new(t->box);
-	bool linked = linkat(tmp, n->stem, new, n->full, 0) == 0;
+	bool linked = linkat(tmp, n->tmp, new, n->full, 0) == 0;
 	int r = 0;
 
 	if (!linked)
 		r = errno == EEXIST ? check_twin(t) : fail(t, "link into the mailbox");
 	else
 		crash_point("maildir.after_link");
-	unlinkat(tmp, n->stem, 0);
+	unlinkat(tmp, n->tmp, 0);
 	if (r == -1)
 		return -1;
 	if (mailbox_sync(t->box) == 0) {

@@ -3,7 +3,6 @@
  * It parses nothing of a message. All work is done by threads (worker.c); this one only takes what
  * master says.
  */
-#include "base/crash.h"
 #include "base/loop.h"
 #include "become.h"
 #include "mailbox.h"
@@ -46,7 +45,6 @@ static int maildir_open(void)
 	become_init(proc_is_root(), (uint32_t)conf_int(c, "mailbox_uid_min"),
 	    (uint32_t)conf_int(c, "mailbox_uid_max"));
 	mailbox_init(proc_fd("mail"), keep_open());
-	crash_init();
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/id.h"
 
@@ -26,12 +27,14 @@ void name_make(struct name *n, int64_t arrival, uint64_t id, uint32_t slot, stru
 	    (long long)(arrival > 0 ? arrival / 1000000 : 0), text, slot);
 	n->key = (size_t)key;
 	snprintf(n->stem + key, sizeof n->stem - n->key, "%s", where);
+	/* the stem has at most 19 + 18 + 11 + 64 characters; a pid 7, the sizes below 2 x 23 */
+	key = snprintf(n->tmp, sizeof n->tmp, "%s", n->stem);
+	snprintf(n->tmp + key, sizeof n->tmp - (size_t)key, ".%ld", (long)getpid());
 	n->full[0] = '\0';
 }
 
 void name_sizes(struct name *n, uint64_t size, uint64_t wire)
 {
-	/* the stem has at most 19 + 18 + 11 + 64 characters, the sizes 2 x 23 */
 	size_t len = strlen(n->stem);
 
 	memcpy(n->full, n->stem, len);

@@ -21,16 +21,20 @@ enum {
 };
 
 struct name {
-	char stem[NAME_SIZE]; /* without the sizes: the name in tmp/ */
+	char stem[NAME_SIZE]; /* without the sizes */
+	char tmp[NAME_SIZE]; /* the name in tmp/: the stem and this process */
 	char full[NAME_SIZE]; /* the name in new/, once name_sizes() was called */
 	size_t key; /* length of the part that never changes */
 };
 
-/* arrival is in microseconds since 1970; what must not stand in a file name becomes '_'. */
+/*
+ * Two processes never write the same file in tmp/: after a reload an old one may still be busy.
+ * arrival is in microseconds since 1970; what must not stand in a file name becomes '_'.
+ */
 void name_make(struct name *n, int64_t arrival, uint64_t id, uint32_t slot, struct str host);
 void name_sizes(struct name *n, uint64_t size, uint64_t wire);
 
-/* A name in new/, cur/ or gone/ that belongs to the same message and recipient. */
+/* A name in any of the directories that belongs to the same message and recipient. */
 bool name_matches(const struct name *n, const char *entry);
 
 #endif

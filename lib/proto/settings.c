@@ -646,6 +646,12 @@ static const struct setting table[] = {
 	    .roles = R(REMOTE),
 	    .help = "Addresses of next hops that are named in routes, as `name=address` or "
 		    "`name=address,address`: tried in that order." },
+	{ .name = "remote_ports",
+	    .type = SET_LIST,
+	    .def = "24 25 465 587",
+	    .roles = R(REMOTE),
+	    .help = "Ports of other hosts that the suite may connect to: the kernel refuses others. "
+		    "Name here what next hops in routes use besides the usual ones." },
 	{ .name = "remote_connections",
 	    .type = SET_INT,
 	    .def = "200",

@@ -170,17 +170,28 @@ static void test_repeat_is_one(void **state)
 	assert_int_equal(count("example.org/alice/Maildir/new", NULL), 1);
 }
 
+/* From a process that has died: of another pid, and of the pid that this one has got now. */
 static void test_left_in_tmp(void **state)
 {
-	int fd;
+	struct deliver_rcpt again = alice();
+	char path[256];
 
 	(void)state;
 	assert_int_equal(send_to(alice(), 5, body).code, 250);
-	fd = openat(root_fd, "example.org/alice/Maildir/tmp/1700000000.QaaaaaaaaaaaagR0.host.test",
-	    O_WRONLY | O_CREAT, 0600);
-	assert_int_equal(write(fd, "half", 4), 4);
-	close(fd);
+	for (long pid = getpid(); pid <= getpid() + 1; pid++) {
+		int fd;
+
+		snprintf(path, sizeof path,
+		    "example.org/alice/Maildir/tmp/1700000000.QaaaaaaaaaaaagR0.host.test.%ld", pid);
+		fd = openat(root_fd, path, O_WRONLY | O_CREAT, 0600);
+		assert_int_equal(write(fd, "half", 4), 4);
+		close(fd);
+	}
 	assert_int_equal(send_to(alice(), 6, body).code, 250);
+	assert_int_equal(count("example.org/alice/Maildir/new", NULL), 2);
+	assert_int_equal(count("example.org/alice/Maildir/tmp", NULL), 1);
+	again.maybe = true;
+	assert_int_equal(send_to(again, 6, body).code, 250);
 	assert_int_equal(count("example.org/alice/Maildir/new", NULL), 2);
 	assert_int_equal(count("example.org/alice/Maildir/tmp", NULL), 0);
 }

@@ -50,6 +50,8 @@ static void test_extremes(void **state)
 	 * ",U=4294967295:2,DFPRSTabcdefghijklmnopqrstuvwxyz" */
 	assert_string_equal(n.full + strlen(n.full) - 5, "51615");
 	assert_true(strlen(n.full) < NAME_SIZE - 1);
+	assert_true(strncmp(n.tmp, n.stem, strlen(n.stem)) == 0 && n.tmp[strlen(n.stem)] == '.');
+	assert_true(name_matches(&n, n.tmp));
 	assert_true(NAME_SIZE + 50 <= 255);
 	name_make(&n, 0, 2, 0, STR_NONE);
 	assert_string_equal(n.stem, "0.QaaaaaaaaaaaacR0.localhost");
