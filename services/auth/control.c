@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -30,8 +31,6 @@ enum {
 	LIST_BURST = 200, /* records per wake-up */
 	LIST_ROOM = 512 * 1024, /* bytes that may wait for a slow tool */
 	LIST_RETRY = 20, /* ms */
-	EXIT_REFUSED = 1,
-	EXIT_LATER = 75, /* EX_TEMPFAIL */
 };
 
 struct client {
@@ -124,9 +123,9 @@ static void finish_badly(struct change *g)
 		uint32_t status;
 		const char *text;
 	} ends[] = {
-		[ACCOUNTS_MISSING] = { EXIT_REFUSED, "there is no such account" },
-		[ACCOUNTS_EXISTS] = { EXIT_REFUSED, "the account exists already" },
-		[ACCOUNTS_FAULT] = { EXIT_LATER, "the account database cannot be written" },
+		[ACCOUNTS_MISSING] = { EX_NOUSER, "there is no such account" },
+		[ACCOUNTS_EXISTS] = { EX_CANTCREAT, "the account exists already" },
+		[ACCOUNTS_FAULT] = { EX_TEMPFAIL, "the account database cannot be written" },
 	};
 
 	finish(g, ends[g->result].status, ends[g->result].text);
@@ -189,7 +188,7 @@ static void on_home(struct ask *a, struct ipc_msg *m)
 	if (status_good(&st))
 		into_batch(g, apply_ready);
 	else
-		finish(g, EXIT_LATER,
+		finish(g, EX_TEMPFAIL,
 		    st.code != 0 ? st.text : "the home could not be made: no answer");
 }
 
@@ -240,7 +239,7 @@ static void on_hashed(struct pool_job *j)
 	struct change *g = (struct change *)j; /* job is its first member */
 
 	if (!j->ok) {
-		finish(g, EXIT_REFUSED, "the password cannot be hashed");
+		finish(g, EX_DATAERR, "the password cannot be hashed");
 		return;
 	}
 	memcpy(g->record.hash, j->hash, sizeof g->record.hash);
@@ -290,7 +289,7 @@ static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, s
 	char home[HOME_MAX + 1];
 
 	if (nchanges >= CHANGES_MAX || on_idle != NULL)
-		return refuse(c, m, EXIT_LATER, "busy, try again");
+		return refuse(c, m, EX_TEMPFAIL, "busy, try again");
 	g = xcalloc(1, sizeof *g);
 	g->job.kind = POOL_HASH;
 	g->job.done = on_hashed;
@@ -309,7 +308,7 @@ static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, s
 	if (why != NULL) {
 		explicit_bzero(g, sizeof *g);
 		free(g);
-		return refuse(c, m, EXIT_REFUSED, why);
+		return refuse(c, m, EX_DATAERR, why);
 	}
 	g->client = (struct client *)c;
 	g->client->holds++;
@@ -330,7 +329,7 @@ static int ctl_add(struct chan *c, struct ipc_msg *m)
 	uint64_t quota = get_u64(&g);
 
 	if (get_end(&g) == -1)
-		return refuse(c, m, EXIT_REFUSED, "malformed request");
+		return refuse(c, m, EX_PROTOCOL, "malformed request");
 	return change_begin(c, m, address, password, quota, apply_add);
 }
 
@@ -340,7 +339,7 @@ static int ctl_passwd(struct chan *c, struct ipc_msg *m)
 	struct str address = get_line(&g, LOGIN_MAX), password = get_line(&g, PASSWORD_MAX);
 
 	if (get_end(&g) == -1)
-		return refuse(c, m, EXIT_REFUSED, "malformed request");
+		return refuse(c, m, EX_PROTOCOL, "malformed request");
 	return change_begin(c, m, address, password, 0, apply_passwd);
 }
 
@@ -350,7 +349,7 @@ static int ctl_delete(struct chan *c, struct ipc_msg *m)
 	struct str address = get_line(&g, LOGIN_MAX);
 
 	if (get_end(&g) == -1)
-		return refuse(c, m, EXIT_REFUSED, "malformed request");
+		return refuse(c, m, EX_PROTOCOL, "malformed request");
 	return change_begin(c, m, address, (struct str){ NULL, 0 }, 0, apply_delete);
 }
 
@@ -397,7 +396,7 @@ static void list_more(void *arg)
 	if (result == ACCOUNTS_OK)
 		answer_end(c, l->ref, 0, "");
 	else
-		answer_end(c, l->ref, EXIT_LATER, "the account database cannot be read");
+		answer_end(c, l->ref, EX_TEMPFAIL, "the account database cannot be read");
 	client_release(c);
 	free(l);
 }
@@ -407,9 +406,9 @@ static int ctl_list(struct chan *c, struct ipc_msg *m)
 	struct listing *l;
 
 	if (m->body.n != 0)
-		return refuse(c, m, EXIT_REFUSED, "malformed request");
+		return refuse(c, m, EX_PROTOCOL, "malformed request");
 	if (((struct client *)c)->holds > 0)
-		return refuse(c, m, EXIT_LATER, "busy, try again");
+		return refuse(c, m, EX_TEMPFAIL, "busy, try again");
 	l = xcalloc(1, sizeof *l);
 	l->client = (struct client *)c;
 	l->client->holds++;
