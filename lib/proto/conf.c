@@ -406,6 +406,17 @@ void conf_text(
 		buf_char(b, '}');
 }
 
+void conf_plain(
+    const struct conf *c, const struct conf_section *s, const struct setting *row, struct buf *b)
+{
+	const struct value *v = &(s == NULL ? &c->top : s)->values[row_index(row)];
+
+	for (uint32_t i = 0; i < v->n; i++) {
+		buf_str(b, v->items[i]);
+		buf_char(b, '\n');
+	}
+}
+
 /* --- on the wire ----------------------------------------------------------------------------- */
 
 static void put_value(struct put *w, const struct setting *row, const struct value *v)

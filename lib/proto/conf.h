@@ -127,6 +127,9 @@ struct conf *conf_decode(struct str bytes);
 /* The value as it would stand in the file, appended to b; lists in braces. s NULL = top level. */
 void conf_text(const struct conf *c, const struct conf_section *s, const struct setting *row,
     struct buf *b);
+/* The same without quotes, each item on a line of its own. */
+void conf_plain(const struct conf *c, const struct conf_section *s, const struct setting *row,
+    struct buf *b);
 /* Was it set, or is it the default? */
 bool conf_is_set(const struct conf *c, const struct conf_section *s, const struct setting *row);
 struct str conf_setting_where(const struct conf *c, const struct conf_section *s,

@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{ "stop", cmd_stop, "let it finish its work and end" },
 	{ "reload", cmd_reload, "take the changed configuration, all of it or nothing" },
 	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
+	{ "config", cmd_config, "show [-d|-n] [NAME], get NAME, check" },
 };
 
 static int usage(FILE *to)

@@ -1,0 +1,204 @@
+/* thurn config: what is set, whether it is right, and the manual page of all settings. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "mdoc.h"
+#include "proto/confload.h"
+
+struct view {
+	const struct conf *conf;
+	const char *name; /* only this one; NULL = all */
+	bool json, set_only, hit;
+};
+
+/* --- showing --------------------------------------------------------------------------------- */
+
+static void value_text(
+    const struct view *v, const struct conf_section *s, const struct setting *row, struct buf *b)
+{
+	buf_reset(b);
+	conf_text(v->conf, s, row, b);
+}
+
+static void show_json(
+    const struct view *v, const struct conf_section *s, const struct setting *row, struct buf *b)
+{
+	struct str where = conf_setting_where(v->conf, s, row);
+	json_t *o = json_object();
+	char *line;
+
+	json_object_set_new(o, "name", json_string(row->name));
+	if (s != NULL) {
+		json_object_set_new(o, "section", json_string(section_kind(s)));
+		json_object_set_new(
+		    o, "title", json_stringn(section_title(s).p, section_title(s).n));
+	}
+	json_object_set_new(o, "value", json_stringn(b->p, b->n));
+	json_object_set_new(o, "where", json_stringn(where.p, where.n));
+	line = json_dumps(o, JSON_COMPACT);
+	if (line != NULL)
+		puts(line);
+	free(line);
+	json_decref(o);
+}
+
+static bool wanted(const struct view *v, const struct conf_section *s, const struct setting *row)
+{
+	struct str where = conf_setting_where(v->conf, s, row);
+
+	if (row->origin == FROM_CONFIG)
+		return v->name != NULL && strcmp(v->name, row->name) == 0;
+	if (v->name != NULL && strcmp(v->name, row->name) != 0)
+		return false;
+	return !v->set_only || !(str_eq(where, STR("default")) || str_eq(where, STR("built in")));
+}
+
+static void show_rows(struct view *v, const struct conf_section *s)
+{
+	size_t n;
+	const struct setting *rows = settings_table(&n);
+	struct buf b;
+
+	buf_init(&b, 64 << 20);
+	for (size_t i = 0; i < n; i++) {
+		const char *kind = s != NULL ? section_kind(s) : NULL;
+
+		if (!str_eq(str_of(rows[i].section), str_of(kind)) || !wanted(v, s, &rows[i]))
+			continue;
+		v->hit = true;
+		value_text(v, s, &rows[i], &b);
+		if (v->json)
+			show_json(v, s, &rows[i], &b);
+		else
+			printf("%s%s = %s\n", s != NULL ? "\t" : "", rows[i].name, buf_cstr(&b));
+	}
+	buf_clear(&b);
+}
+
+static int config_show(int argc, char **argv)
+{
+	struct view v = { .json = tool_flag(&argc, argv, "json", 'j') };
+	bool defaults = tool_flag(&argc, argv, "defaults", 'd');
+	const struct conf_section *s;
+
+	v.set_only = tool_flag(&argc, argv, "set", 'n');
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return tool_fail(EX_USAGE, "usage: thurn config show [-d | -n] [--json] [NAME]");
+	v.name = argc == 2 ? argv[1] : NULL;
+	v.conf = defaults ? conf_new() : tool_conf();
+	show_rows(&v, NULL);
+	for (size_t i = 0; (s = conf_any_section(v.conf, i)) != NULL; i++) {
+		if (!v.json && v.name == NULL)
+			printf("%s \"%.*s\" {\n", section_kind(s), STR_ARG(section_title(s)));
+		show_rows(&v, s);
+		if (!v.json && v.name == NULL)
+			printf("}\n");
+	}
+	if (v.name != NULL && !v.hit)
+		return tool_fail(EX_DATAERR, "there is no setting \"%s\"%s", v.name,
+		    v.set_only ? " in the file" : "");
+	return EX_OK;
+}
+
+/* --- one value ------------------------------------------------------------------------------- */
+
+/* "name", or "kind.title.name" in a section. */
+static const struct setting *find(
+    const struct conf *c, struct str path, const struct conf_section **section)
+{
+	ssize_t first = str_find(path, '.'), last = str_rfind(path, '.');
+	const struct conf_section *s;
+	char kind[64];
+
+	*section = NULL;
+	if (first == -1)
+		return setting_find(NULL, path);
+	if (first == last || str_copy(str_take(path, (size_t)first), kind, sizeof kind) == -1)
+		return NULL;
+	for (size_t i = 0; (s = conf_section(c, kind, i)) != NULL; i++) {
+		struct str title =
+		    str_take(str_skip(path, (size_t)first + 1), (size_t)(last - first - 1));
+
+		if (!str_eq(title, section_title(s)))
+			continue;
+		*section = s;
+		return setting_find(kind, str_skip(path, (size_t)last + 1));
+	}
+	return NULL;
+}
+
+static int config_get(int argc, char **argv)
+{
+	const struct conf_section *s;
+	const struct setting *row;
+	const struct conf *c;
+	struct buf b;
+
+	if (argc != 2)
+		return tool_fail(EX_USAGE, "usage: thurn config get NAME | KIND.TITLE.NAME");
+	c = tool_conf();
+	row = find(c, str_of(argv[1]), &s);
+	if (row == NULL)
+		return tool_fail(EX_DATAERR, "there is no setting \"%s\"", argv[1]);
+	buf_init(&b, 64 << 20);
+	conf_plain(c, s, row, &b);
+	fwrite(b.p, 1, b.n, stdout);
+	buf_clear(&b);
+	return EX_OK;
+}
+
+/* --- checking -------------------------------------------------------------------------------- */
+
+static int config_check(int argc, char **argv)
+{
+	struct conf *c;
+	struct buf text;
+	char program[4096];
+
+	(void)argv;
+	if (argc != 1)
+		return tool_fail(EX_USAGE, "usage: thurn config check");
+	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
+	buf_init(&text, CONF_LOAD_TEXT_MAX * 2);
+	c = conf_load(program, tool_conf_path(), &text);
+	if (text.n > 0)
+		fprintf(stderr, "%s%s", c != NULL ? "warning: " : "", buf_cstr(&text));
+	buf_clear(&text);
+	if (c == NULL)
+		return EX_CONFIG;
+	conf_free(c);
+	return EX_OK;
+}
+
+static int config_mdoc(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return tool_fail(EX_USAGE, "usage: thurn config --mdoc");
+	mdoc_settings(stdout);
+	return EX_OK;
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+} actions[] = {
+	{ "show", config_show },
+	{ "get", config_get },
+	{ "check", config_check },
+	{ "--mdoc", config_mdoc },
+};
+
+int cmd_config(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(argv[1], actions[i].name) == 0)
+			return actions[i].fn(argc - 1, argv + 1);
+	if (argc == 1 || argv[1][0] == '-')
+		return config_show(argc, argv);
+	return tool_fail(EX_USAGE, "usage: thurn config show | get | check | --mdoc");
+}
