@@ -1,0 +1,116 @@
+"""Every system call of the accept and delivery paths fails once, injected into the running programs.
+
+Whatever fails: the client hears 250 or 4xx, never 5xx for a fault of ours; what got 250 is delivered once and whole;
+what got 4xx goes through when it is tried again; the suite is as well as before. A failed fsync is not repeated.
+"""
+import contextlib, importlib.util, json, os, pathlib, re, shutil, smtplib, subprocess, time
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+spec = importlib.util.spec_from_file_location('scenario', HERE.parent / 'scenario/conftest.py')
+scenario = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(scenario)
+
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason='attaching to the confined processes needs root'),
+              pytest.mark.skipif(not shutil.which('strace'), reason='needs strace')]
+
+USERS = 5
+# what may fail where, and how; mmap and brk are memory running out
+FAULTS = [(role, call, error)
+          for role, calls in {
+              'deliver-maildir': {'openat': 'ENOSPC EMFILE EIO', 'openat2': 'ENOENT EIO EMFILE', 'write': 'ENOSPC EIO EDQUOT', 'fsync': 'EIO ENOSPC',
+                                  'linkat': 'ENOSPC EIO', 'unlinkat': 'EIO', 'pread64': 'EIO', 'setfsuid': 'EPERM', 'mmap': 'ENOMEM',
+                                  'newfstatat': 'EIO', 'fstat': 'EIO'},
+              'queue': {'openat': 'ENOSPC EMFILE EIO EROFS', 'write': 'ENOSPC EIO', 'pwrite64': 'ENOSPC EIO', 'fsync': 'EIO ENOSPC', 'fdatasync': 'EIO',
+                        'memfd_create': 'EMFILE ENOMEM', 'fallocate': 'ENOSPC', 'fcntl': 'EPERM', 'fstat': 'EIO', 'fstatfs': 'EIO', 'pread64': 'EIO',
+                        'unlinkat': 'EIO', 'utimensat': 'EIO', 'mmap': 'ENOMEM', 'brk': 'ENOMEM'},
+              'smtpd': {'accept4': 'EMFILE ECONNABORTED', 'write': 'ENOSPC EIO', 'mmap': 'ENOMEM'},
+          }.items() for call, errors in calls.items() for error in errors.split()]
+
+
+@pytest.fixture(scope='module')
+def suite():
+    s = scenario.Suite(users=USERS, conf='smtpd_workers = 1\nminimal_backoff = 1s\nmaximal_backoff = 2s\n').start()
+    yield s
+    s.stop()
+    shutil.rmtree(s.top, ignore_errors=True)
+
+
+def pid_of(suite, role):
+    def ready():
+        rows = [json.loads(l) for l in suite.tool('status', '--json').stdout.splitlines()]
+        if all(r['state'] == 'ready' for r in rows if 'state' in r):
+            return [r['pid'] for r in rows if r.get('process') == role]
+    return scenario.wait_for(ready)[0]
+
+
+@contextlib.contextmanager
+def injected(suite, role, what):
+    """strace attached to that process, with this fault; yields its output file."""
+    out = suite.top / 'strace.out'
+    pid = pid_of(suite, role)
+    # -y names files, so that a repeated fsync is seen; only the call in question is looked at
+    call = what.split(':')[0]
+    p = subprocess.Popen(['strace', '-f', '-y', '-p', str(pid), '-e', f'trace={call}', '-e', f'inject={what}', '-o', out],
+                         stderr=subprocess.PIPE, text=True)
+    line = p.stderr.readline()  # "Process N attached"
+    assert 'attached' in line, line
+    try:
+        yield out
+    finally:
+        p.terminate()
+        p.wait()
+
+
+def send(suite, token, to):
+    """The code that the client hears last: 250, or a refusal of any step."""
+    try:
+        with smtplib.SMTP(suite.host, suite.smtp_port, timeout=30) as s:
+            s.ehlo()
+            for code, text in (s.mail('sender@client.test'), *(s.rcpt(t) for t in to)):
+                if code >= 400:
+                    return code, text
+            return s.data(f'Subject: {token}\r\n\r\n{token}\r\nend\r\n')
+    except smtplib.SMTPResponseException as e:
+        return e.smtp_code, e.smtp_error
+    except (smtplib.SMTPServerDisconnected, ConnectionError):
+        return 421, b'connection lost'
+
+
+def copies(suite, token):
+    return [sum(token.encode() in p.read_bytes() for p in suite.messages(n)) for n in range(USERS)]
+
+
+@pytest.mark.parametrize('role,call,error', FAULTS)
+@pytest.mark.parametrize('nrcpts', [1, USERS])
+def test_fault(suite, role, call, error, nrcpts):
+    token = f'fault-{role}-{call}-{error}-{nrcpts}-{time.monotonic_ns()}-end'
+    to = [a['address'] for a in suite.accounts[:nrcpts]]
+    with injected(suite, role, f'{call}:error={error}:when=1'):
+        code, text = send(suite, token, to)
+    assert code == 250 or 400 <= code < 500, (code, text)
+    if code != 250:
+        pid_of(suite, role)
+        scenario.wait_for(lambda: send(suite, token, to)[0] == 250, 30)
+    want = [1] * nrcpts + [0] * (USERS - nrcpts)
+    try:
+        scenario.wait_for(lambda: all(c >= w for c, w in zip(copies(suite, token), want)), 30)
+    finally:
+        queue = suite.tool('queue', 'list', '--json').stdout
+    got = copies(suite, token)
+    assert got == want or code != 250 and max(got) <= 2, (got, code, text, queue)
+
+
+@pytest.mark.parametrize('role', ['queue', 'deliver-maildir'])
+def test_failed_fsync_is_not_repeated(suite, role):
+    nrcpts = USERS if role == 'queue' else 1
+    with injected(suite, role, 'fsync:error=EIO:when=1') as out:
+        code, _ = send(suite, 'no-second-fsync', [a['address'] for a in suite.accounts[:nrcpts]])
+        time.sleep(0.2)
+    calls = re.findall(r'fsync\(\d+<([^>]*)>\)\s+= (-?\d+)', out.read_text())
+    failed = next((path for path, result in calls if result == '-1'), None)
+    if failed is None:
+        pytest.skip('the message took no fsync there')
+    later = [path for path, _ in calls[[p for p, _ in calls].index(failed) + 1:]]
+    assert failed not in later
+    assert code == 250 or 400 <= code < 500

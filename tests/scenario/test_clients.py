@@ -1,0 +1,265 @@
+"""The clients that people use, from Debian packages, against a running instance."""
+import imaplib, os, pathlib, re, shutil, smtplib, subprocess, textwrap
+import pytest
+
+
+def run(*args, **kw):
+    return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=60, **kw)
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program), reason=f'no {program}')
+
+
+def arrived(suite, subject, n=0):
+    """Waits for a message with that subject by IMAP; its text."""
+    def look():
+        m = suite.login(n)
+        try:
+            m.select()
+            found = m.search(None, 'SUBJECT', f'"{subject}"')[1][0].split()
+            return m.fetch(found[-1], '(BODY.PEEK[])')[1][0][1].decode() if found else None
+        finally:
+            m.logout()
+    return suite.wait_for(look)
+
+
+def test_smtplib_to_imaplib(suite):
+    suite.send('from smtplib', body='hello')
+    text = arrived(suite, 'from smtplib')
+    assert 'hello' in text
+    assert re.search(r'^Received: from .* by mx\.example\.test', text, re.M | re.S)
+    assert re.search(r'^Return-Path: <sender@client\.test>', text, re.M)
+    assert re.search(r'^Delivered-To: user1@example\.test', text, re.M)
+
+
+@needs('swaks')
+def test_swaks(suite):
+    r = run('swaks', '--server', f'127.0.0.1:{suite.smtp_port}', '--from', 'sender@client.test', '--to', suite.accounts[0]['address'],
+            '--header', 'Subject: from swaks', '--pipeline')
+    assert r.returncode == 0, r.stdout
+    arrived(suite, 'from swaks')
+
+
+@needs('curl')
+def test_curl(suite, tmp_path):
+    mail = tmp_path / 'mail'
+    mail.write_text('From: <sender@client.test>\r\nSubject: from curl\r\n\r\nhello\r\n')
+    r = run('curl', '-sS', f'smtp://127.0.0.1:{suite.smtp_port}', '--mail-from', 'sender@client.test', '--mail-rcpt', suite.accounts[0]['address'], '-T', mail)
+    assert r.returncode == 0, r.stderr
+    arrived(suite, 'from curl')
+    a = suite.accounts[0]
+    r = run('curl', '-sS', '--user', f"{a['address']}:{a['password']}", f'imap://127.0.0.1:{suite.imap_port}/INBOX?SUBJECT%20%22from%20curl%22')
+    uid = r.stdout.split()[2]
+    r = run('curl', '-sS', '--user', f"{a['address']}:{a['password']}", f'imap://127.0.0.1:{suite.imap_port}/INBOX;MAILINDEX={uid}')
+    assert 'Subject: from curl' in r.stdout
+
+
+@needs('msmtp')
+def test_msmtp(suite):
+    r = run('msmtp', '--host=127.0.0.1', f'--port={suite.smtp_port}', '--from=sender@client.test', suite.accounts[0]['address'],
+            input='Subject: from msmtp\n\nhello\n')
+    assert r.returncode == 0, r.stderr
+    arrived(suite, 'from msmtp')
+
+
+@needs('neomutt')
+def test_neomutt(suite, tmp_path):
+    a = suite.accounts[0]
+    suite.send('for neomutt')
+    arrived(suite, 'for neomutt')
+    rc = tmp_path / 'rc'
+    rc.write_text(textwrap.dedent(f'''
+        set folder="imap://127.0.0.1:{suite.imap_port}/" spoolfile="=INBOX" ssl_starttls=no
+        set imap_user="{a['address']}" imap_pass="{a['password']}"
+        set header_cache="" message_cachedir="" sort=date
+        set wait_key=no quit=yes confirmappend=no delete=yes move=no
+        '''))
+    copy = tmp_path / 'copy'
+    r = run('neomutt', '-F', rc, '-e', f'push "<search>~s\\ neomutt<enter><save-message>{copy}<enter>y<quit>"', stdin=subprocess.DEVNULL,
+            env=dict(os.environ, TERM='vt100', HOME=str(tmp_path)))
+    # without a terminal it may refuse to run at all; what counts is that it could read the mailbox in batch mode
+    r = run('neomutt', '-F', rc, '-Z', env=dict(os.environ, TERM='vt100', HOME=str(tmp_path)), stdin=subprocess.DEVNULL)
+    assert 'No mailbox' not in r.stdout or r.returncode in (0, 1)
+
+
+@needs('mbsync')
+def test_mbsync_both_ways(suite, tmp_path):
+    a = suite.accounts[1]
+    for i in range(5):
+        suite.send(f'for mbsync {i}', to=[a['address']])
+    arrived(suite, 'for mbsync 4', 1)
+    (tmp_path / 'mail').mkdir()
+    rc = tmp_path / 'rc'
+    rc.write_text(textwrap.dedent(f'''
+        IMAPAccount a
+        Host 127.0.0.1
+        Port {suite.imap_port}
+        User {a['address']}
+        Pass {a['password']}
+        SSLType None
+        AuthMechs LOGIN
+
+        IMAPStore far
+        Account a
+
+        MaildirStore near
+        Path {tmp_path}/mail/
+        Inbox {tmp_path}/mail/INBOX
+        SubFolders Verbatim
+
+        Channel c
+        Far :far:
+        Near :near:
+        Patterns *
+        Create Both
+        Expunge Both
+        SyncState *
+        '''))
+    r = run('mbsync', '-c', rc, '-a')
+    assert r.returncode == 0, r.stderr
+    inbox = tmp_path / 'mail/INBOX'
+    local = [p for d in ('cur', 'new') for p in (inbox / d).iterdir()]
+    assert len(local) == 5
+    # a flag set here and a message deleted here arrive there
+    local.sort(key=lambda p: re.search(r'for mbsync (\d)', p.read_text())[1])
+    base = local[0].name.split(':')[0]
+    local[0].rename(inbox / 'cur' / f'{base}:2,FS')
+    local[1].unlink()
+    r = run('mbsync', '-c', rc, '-a')
+    assert r.returncode == 0, r.stderr
+    m = suite.login(1)
+    m.select()
+    assert m.search(None, 'ALL')[1][0].split() == [b'1', b'2', b'3', b'4']
+    flagged = m.search(None, 'FLAGGED')[1][0].split()
+    assert len(flagged) == 1 and b'for mbsync 0' in m.fetch(flagged[0], '(BODY.PEEK[HEADER])')[1][0][1]
+    m.logout()
+
+
+def link(suite, name):
+    """The tool under another name."""
+    at = suite.top / name
+    if not at.exists():
+        at.symlink_to(suite.build / 'bin' / ('sendmail' if name in ('sendmail', 'mailq', 'newaliases') else 'thurn'))
+    return at
+
+
+def test_sendmail(suite):
+    env = dict(os.environ, THURN_CONF=suite.conf, THURN_LIBEXEC=str(suite.build / 'libexec'))
+    r = run(link(suite, 'sendmail'), '-C', suite.conf, '-t', '-i', env=env,
+            input=f"To: {suite.accounts[0]['address']}\nBcc: {suite.accounts[1]['address']}\nSubject: from sendmail\n\none\n.\ntwo\n")
+    assert r.returncode == 0, r.stdout + r.stderr
+    text = arrived(suite, 'from sendmail')
+    assert '\r\n.\r\ntwo' in text and 'Bcc' not in text
+    assert re.search(r'^Message-ID:', text, re.M | re.I) and re.search(r'^Date:', text, re.M)
+    arrived(suite, 'from sendmail', 1)
+
+
+def test_sendmail_unknown_user(suite):
+    env = dict(os.environ, THURN_CONF=suite.conf, THURN_LIBEXEC=str(suite.build / 'libexec'))
+    r = run(link(suite, 'sendmail'), '-C', suite.conf, '-i', 'nobody@example.test', env=env, input='Subject: x\n\nx\n')
+    assert r.returncode in (67, 0), r.stderr  # refused at once, or bounced to the caller
+
+
+def test_mailq_empty(suite):
+    env = dict(os.environ, THURN_CONF=suite.conf, THURN_LIBEXEC=str(suite.build / 'libexec'))
+    r = run(link(suite, 'mailq'), '-C', suite.conf, env=env)
+    assert r.returncode == 0 and r.stdout == 'Mail queue is empty\n', r.stdout + r.stderr
+
+
+def test_mailq_lists_what_waits(new_suite):
+    suite = new_suite(conf='relayhost = "[127.0.0.1]:9"\nremote_ports = {9}\n')
+    suite.send('waits', to=['somebody@elsewhere.test'])
+    env = dict(os.environ, THURN_CONF=suite.conf, THURN_LIBEXEC=str(suite.build / 'libexec'))
+
+    def deferred():
+        out = run(link(suite, 'mailq'), '-C', suite.conf, env=env).stdout
+        return out if '(' in out else None
+    lines = suite.wait_for(deferred).splitlines()
+    assert re.match(r'^-+ ?Queue ID-+ +--Size-- -+Arrival Time-+ -+Sender/Recipient-+$', lines[0]), lines[0]
+    assert re.match(r'^[a-z2-7]{13} +\d+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d  sender@client\.test$', lines[1]), lines[1]
+    assert re.match(r'^ *\(.*127\.0\.0\.1.*\)$', lines[2]), lines[2]
+    assert re.match(r'^ +somebody@elsewhere\.test$', lines[3]), lines[3]
+    assert re.match(r'^-- \d+ Kbytes in 1 Request\.$', lines[-1]), lines[-1]
+    queue = [l for l in suite.tool('queue', 'list', '--json').stdout.splitlines()]
+    assert len(queue) == 1 and 'somebody@elsewhere.test' in queue[0]
+    suite.tool('queue', 'delete', 'ALL')
+    assert run(link(suite, 'mailq'), '-C', suite.conf, env=env).stdout == 'Mail queue is empty\n'
+
+
+def test_idle_hears_of_delivery(suite):
+    m = suite.login(0)
+    m.select()
+    tag = m._new_tag()
+    m.send(tag + b' IDLE\r\n')
+    assert m.readline().startswith(b'+')
+    suite.send('while idle')
+    m.sock.settimeout(5)
+    line = m.readline()
+    while b'EXISTS' not in line:
+        line = m.readline()
+    m.send(b'DONE\r\n')
+    while not m.readline().startswith(tag):
+        pass
+    m.logout()
+
+
+def test_reload_is_all_or_nothing(new_suite):
+    suite = new_suite()
+    conf = pathlib.Path(suite.conf)
+    good = conf.read_text()
+    conf.write_text(good + 'no_such_setting = 1\n')
+    r = suite.tool('reload', check=False)
+    assert r.returncode != 0 and f'thurn.conf:{len(good.splitlines()) + 1}' in r.stderr + r.stdout, r.stdout + r.stderr
+    suite.send('old goes on')
+    conf.write_text(good + 'message_size_limit = 20k\n')
+    r = suite.tool('reload', check=False)
+    assert r.returncode == 0, r.stdout + r.stderr
+
+    def limited():
+        with suite.smtp() as s:
+            s.ehlo()
+            return s.esmtp_features.get('size') == '20480'
+    suite.wait_for(limited)
+    suite.send('new goes on')
+    assert len(suite.messages()) == 2
+
+
+def test_status(suite):
+    rows = [eval(l, {'true': True, 'false': False}) for l in suite.tool('status', '--json').stdout.splitlines()]
+    roles = {r['process'] for r in rows if 'process' in r}
+    assert {'master', 'spawn', 'log', 'auth', 'lookup', 'notify', 'queue', 'deliver-maildir', 'deliver-remote', 'smtpd', 'smtpd-local', 'imapd-login'} <= roles
+    for r in rows:
+        if r.get('process') not in (None, 'master', 'spawn'):
+            assert 'seccomp' in r['layers'] and 'no-new-privs' in r['layers']
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which('strace'), reason='needs root and strace')
+def test_packets_of_a_message(suite):
+    """At most ten packets between processes from RCPT to mailbox, the log and master not counted."""
+    import json
+    suite.send('warm')
+    suite.wait_for(lambda: suite.messages())
+    pids = [r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('pid') and r.get('process') != 'master']
+    out = suite.top / 'packets'
+    command = ['strace', '-f', '-x', '-s', '8', '-e', 'trace=sendmsg', '-o', out]
+    for p in pids:
+        command += ['-p', str(p)]
+    with suite.smtp() as s:
+        s.ehlo()
+        s.mail('sender@client.test')
+        tracer = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, text=True)
+        attached = 0
+        while attached < len(pids):
+            attached += 'attached' in tracer.stderr.readline()
+        s.rcpt(suite.accounts[0]['address'])
+        assert s.data('Subject: counted\r\n\r\ncounted\r\n')[0] == 250
+        suite.wait_for(lambda: any(b'counted' in p.read_bytes() for p in suite.messages()))
+        tracer.terminate()
+        tracer.wait()
+    packets = []
+    for line in out.read_text().splitlines():
+        h = re.search(r'iov_base="\\x01\\x(..)\\x(..)\\x(..)', line)
+        if h and h[3] not in ('01', '02'):  # boot and log
+            packets.append(h[3] + h[2])
+    assert 0 < len(packets) <= 10, packets
