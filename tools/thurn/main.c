@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{ "start", cmd_start, "start the suite [--foreground]" },
 	{ "stop", cmd_stop, "let it finish its work and end" },
 	{ "reload", cmd_reload, "take the changed configuration, all of it or nothing" },
+	{ "user", cmd_user, "accounts: add, list, passwd, delete [--json]" },
 	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
 	{ "config", cmd_config, "show [-d|-n] [NAME], get NAME, check" },
 };
