@@ -11,12 +11,12 @@
  * keys that are empty may be left out, others may be added:
  *	connect, disconnect, lost-connection, timeout	client port listener; after (stage)
  *	mail-accepted (smtpd)	client helo login protocol message_id		tag: trace, queue
- *	mail-queued (queue)	from size nrcpt
- *	rcpt-refused mail-refused data-refused client-refused (smtpd)
+ *	client-refused mail-refused rcpt-refused data-refused (smtpd)
  *				client helo from to protocol code enhanced text rule
- *	rcpt-sent rcpt-deferred rcpt-bounced (queue)
- *				to orig_to relay transport delay_ms delays enhanced text
- *	mail-removed, mail-expired, mail-held, mail-released, bounce-sent (queue)  from reason bounce (its id)
+ *	message-accepted (queue)	from size nrcpt
+ *	delivered deferred bounced expired (queue)
+ *				to orig_to relay delay (ms) delays dsn status (text)
+ *	removed; report-made (report: its id)
  *	auth-refused auth-accepted	client login mechanism
  */
 #ifndef BASE_LOG_H

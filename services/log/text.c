@@ -208,24 +208,22 @@ static void line_client_refused(struct buf *b, const struct entry *e)
 static void result_line(struct buf *b, const struct entry *e, const char *status)
 {
 	struct str relay = event_str(e, "relay"), delays = event_str(e, "delays");
-	struct str dsn = event_str(e, "enhanced");
+	struct str dsn = event_str(e, "dsn");
 
 	put_queue_id(b, e, "");
 	put_address(b, e, "to", "", true);
 	if (!str_eq(event_str(e, "orig_to"), event_str(e, "to")))
 		put_address(b, e, "orig_to", ", ", false);
-	if (relay.n == 0)
-		relay = event_str(e, "transport");
 	buf_z(b, ", relay=");
 	render_escaped(b, relay.n > 0 ? relay : STR("none"));
 	buf_z(b, ", delay=");
-	put_delay(b, event_int(e, "delay_ms", 0));
+	put_delay(b, event_int(e, "delay", 0));
 	buf_z(b, ", delays=");
 	render_escaped(b, delays.n > 0 ? delays : STR("0/0/0/0"));
 	buf_z(b, ", dsn=");
 	render_escaped(b, dsn.n > 0 ? dsn : STR("2.0.0"));
 	buf_printf(b, ", status=%s (", status);
-	render_escaped(b, event_str(e, "text"));
+	render_escaped(b, event_str(e, "status"));
 	buf_char(b, ')');
 }
 
@@ -250,18 +248,11 @@ static void line_removed(struct buf *b, const struct entry *e)
 	buf_z(b, "removed");
 }
 
-static void line_expired(struct buf *b, const struct entry *e)
-{
-	put_queue_id(b, e, "");
-	put_address(b, e, "from", "", true);
-	buf_z(b, ", status=expired, returned to sender");
-}
-
-static void line_bounce_sent(struct buf *b, const struct entry *e)
+static void line_report(struct buf *b, const struct entry *e)
 {
 	put_queue_id(b, e, "");
 	buf_z(b, "sender non-delivery notification: ");
-	render_escaped(b, event_str(e, "bounce"));
+	render_escaped(b, event_str(e, "report"));
 }
 
 static void line_auth_refused(struct buf *b, const struct entry *e)
@@ -305,21 +296,21 @@ static const struct {
 	void (*fn)(struct buf *b, const struct entry *e);
 } lines[] = {
 	{ "auth-refused", line_auth_refused },
-	{ "bounce-sent", line_bounce_sent },
+	{ "bounced", line_bounced },
 	{ "client-refused", line_client_refused },
 	{ "connect", line_connect },
 	{ "data-refused", line_data_refused },
+	{ "deferred", line_deferred },
+	{ "delivered", line_sent },
 	{ "disconnect", line_disconnect },
+	{ "expired", line_bounced },
 	{ "lost-connection", line_lost },
 	{ "mail-accepted", line_accepted },
-	{ "mail-expired", line_expired },
-	{ "mail-queued", line_queued },
 	{ "mail-refused", line_mail_refused },
-	{ "mail-removed", line_removed },
-	{ "rcpt-bounced", line_bounced },
-	{ "rcpt-deferred", line_deferred },
+	{ "message-accepted", line_queued },
 	{ "rcpt-refused", line_rcpt_refused },
-	{ "rcpt-sent", line_sent },
+	{ "removed", line_removed },
+	{ "report-made", line_report },
 	{ "timeout", line_timeout },
 };
 

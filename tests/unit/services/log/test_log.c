@@ -112,18 +112,18 @@ static void lines(void **state)
 		    LOG_KVS(KZ("client", "192.0.2.1"), KZ("client_name", "a.example"),
 			KZ("login", "u@x.y")),
 		    ID ": client=a.example[192.0.2.1], sasl_username=u@x.y, trace=" TRACE },
-		{ &a_tag, LEVEL_INFO, "mail-queued",
+		{ &a_tag, LEVEL_INFO, "message-accepted",
 		    LOG_KVS(KZ("from", ""), KI("size", 812), KI("nrcpt", 2)),
 		    ID ": from=<>, size=812, nrcpt=2 (queue active)" },
-		{ &a_tag, LEVEL_INFO, "rcpt-sent",
+		{ &a_tag, LEVEL_INFO, "delivered",
 		    LOG_KVS(KZ("to", "a@x.y"), KZ("orig_to", "b@x.y"),
-			KZ("relay", "mx[192.0.2.9]:25"), KI("delay_ms", 1234),
-			KZ("delays", "0.1/0/1/0"), KZ("enhanced", "2.0.0"), KZ("text", "250 ok")),
+			KZ("relay", "mx[192.0.2.9]:25"), KI("delay", 1234),
+			KZ("delays", "0.1/0/1/0"), KZ("dsn", "2.0.0"), KZ("status", "250 ok")),
 		    ID ": to=<a@x.y>, orig_to=<b@x.y>, relay=mx[192.0.2.9]:25, delay=1.23, "
 		       "delays=0.1/0/1/0, dsn=2.0.0, status=sent (250 ok)" },
-		{ &a_tag, LEVEL_INFO, "rcpt-deferred",
-		    LOG_KVS(KZ("to", "a@x.y"), KI("delay_ms", 99000), KZ("enhanced", "4.4.1"),
-			KZ("text", "connection refused")),
+		{ &a_tag, LEVEL_INFO, "deferred",
+		    LOG_KVS(KZ("to", "a@x.y"), KI("delay", 99000), KZ("dsn", "4.4.1"),
+			KZ("status", "connection refused")),
 		    ID ": to=<a@x.y>, relay=none, delay=99, delays=0/0/0/0, dsn=4.4.1, "
 		       "status=deferred (connection refused)" },
 		{ &no_tag, LEVEL_INFO, "rcpt-refused",
@@ -133,7 +133,7 @@ static void lines(void **state)
 		    "NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.1.1 <a@x.y>: no such "
 		    "mailbox; "
 		    "from=<s@t.u> to=<a@x.y> proto=ESMTP helo=<h>" },
-		{ &a_tag, LEVEL_INFO, "mail-removed", LOG_KVS(), ID ": removed" },
+		{ &a_tag, LEVEL_INFO, "removed", LOG_KVS(), ID ": removed" },
 		{ &no_tag, LEVEL_NOTICE, "auth-refused",
 		    LOG_KVS(KZ("client", "192.0.2.1"), KZ("login", "eve")),
 		    "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed, "
@@ -178,7 +178,7 @@ static void json_lines(void **state)
 
 	(void)state;
 	buf_init(&b, 4096);
-	first_event(packet(&a_tag, LEVEL_INFO, "mail-queued",
+	first_event(packet(&a_tag, LEVEL_INFO, "message-accepted",
 			LOG_KVS(KS("from", STR("a\"\\\n\0\x7f\xc3\xa4\xff\xe2\x80\xa8@x")),
 			    KI("size", -1))),
 	    &e);
