@@ -314,8 +314,7 @@ void store_body_close(struct store_body *b);
  */
 enum store_error store_body_read(struct store_body *b, uint32_t from, uint32_t n, struct buf *out);
 
-/* Wire size of n bytes as stored; *raw is set if there is a bare CR or bare LF at the wire form,
- * i.e. a CR in the stored form. *after_cr carries over from block to block. */
+/* How many bytes n stored bytes are on the wire. *after_cr carries over from block to block. */
 size_t store_wire_size(const char *p, size_t n, bool *after_cr);
 /* Appends p[0..n) with LF made CRLF (LF after CR stays). 0 or -1 when out is full. */
 int store_wire_put(struct buf *out, const char *p, size_t n, bool *after_cr);
