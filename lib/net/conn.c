@@ -84,7 +84,12 @@ static bool input(struct conn *c)
 
 static void expired(void *arg)
 {
-	end(arg, CONN_TIMEOUT);
+	struct conn *c = arg;
+
+	if (c->closing)
+		end(c, CONN_TIMEOUT);
+	else if (!c->ended)
+		c->events->end(c, CONN_TIMEOUT);
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -231,7 +236,7 @@ static void work_off(void)
 			continue;
 		if (kick)
 			rearm(c);
-		if (!c->blocked && (c->out.n > 0 || c->closing))
+		if (!c->blocked && ((c->out.n > 0 && !c->corked) || c->closing))
 			write_output(c);
 	}
 }
@@ -329,6 +334,18 @@ void conn_resume(struct conn *c)
 		c->kick = true;
 		queue(c);
 	}
+}
+
+void conn_cork(struct conn *c)
+{
+	c->corked = true;
+}
+
+void conn_uncork(struct conn *c)
+{
+	c->corked = false;
+	if (c->fd != -1 && c->out.n > 0)
+		queue(c);
 }
 
 void conn_finish(struct conn *c)

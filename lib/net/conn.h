@@ -27,7 +27,8 @@ struct conn_events {
 	/* All of `out` has been taken by the socket, or it is connected; may be NULL. */
 	void (*drained)(struct conn *c);
 	/* The peer has closed and its input has been handled, the socket failed (errno), the deadline
-	 * passed, or conn_finish() is done (CONN_EOF). Does not close. */
+	 * passed, or conn_finish() is done (CONN_EOF). Does not close; after a deadline that is not
+	 * one of conn_finish() things may go on. */
 	void (*end)(struct conn *c, enum conn_end why);
 };
 
@@ -41,7 +42,7 @@ struct conn {
 	/* conn.c's own */
 	TAILQ_ENTRY(conn) next;
 	bool *gone;
-	bool paused, eof, closing, linger, connecting, blocked, queued, kick, ended;
+	bool paused, corked, eof, closing, linger, connecting, blocked, queued, kick, ended;
 };
 
 /*
@@ -65,6 +66,13 @@ void conn_deadline(struct conn *c, uint64_t ms);
 /* No input events until resumed (back-pressure, or waiting for an answer). */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+
+/*
+ * Between cork and uncork output is only gathered, so that replies to pipelined commands leave
+ * together although one of them has to wait for something.
+ */
+void conn_cork(struct conn *c);
+void conn_uncork(struct conn *c);
 
 /*
  * conn_finish: no more input; `end` comes once `out` has been written (bounded by the deadline).

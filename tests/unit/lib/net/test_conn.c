@@ -140,6 +140,22 @@ static void test_pause(void **state)
 	}
 }
 
+static void test_cork(void **state)
+{
+	(void)state;
+	conn_write(&f.c, STR("one "));
+	conn_cork(&f.c);
+	conn_write(&f.c, STR("two "));
+	check_heard("");
+	conn_write(&f.c, STR("three"));
+	conn_uncork(&f.c);
+	check_heard("one two three");
+	conn_cork(&f.c);
+	conn_write(&f.c, STR("last"));
+	conn_finish(&f.c);
+	check_heard("last");
+}
+
 /* What had been said before the end is handled before the end. */
 static void test_eof_behind_pause(void **state)
 {
@@ -353,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pause, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cork, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_eof_behind_pause, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_input, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_back_pressure, set_up, tear_down),

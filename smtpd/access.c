@@ -1,0 +1,48 @@
+/* Questions to lookup. See access.h. */
+#include "access.h"
+
+#include "peers.h"
+#include "proto/types.h"
+
+static struct access_question question(const struct session *s, struct str rcpt)
+{
+	return (struct access_question){
+		.trace = s->tag.trace,
+		.listener = str_of(s->listener),
+		.client = str_of(s->client),
+		.helo = str_of(s->helo),
+		.login = str_of(s->login),
+		.sender = s->transaction != NULL ? s->transaction->envelope.sender : STR_NONE,
+		.rcpt = rcpt,
+		.trusted = s->service == SERVICE_LOCAL,
+	};
+}
+
+static void answered(struct ask *ask, struct ipc_msg *m)
+{
+	struct session *s = ask->arg;
+	struct access_answer a = { 0 };
+	struct get g;
+
+	if (m != NULL)
+		g = get_start(m->body);
+	if (m == NULL || get_access_answer(&g, &a) == -1) {
+		a = (struct access_answer){ .rule = STR("lookup-failed") };
+		status_set(&a.status, 451, "4.3.0", "temporary lookup failure, try again later");
+	}
+	session_answer(s);
+	s->answered(s, &a);
+	session_go_on(s);
+}
+
+void access_ask(struct session *s, uint16_t type, struct str rcpt,
+    void (*fn)(struct session *s, const struct access_answer *a))
+{
+	struct access_question q = question(s, rcpt);
+	struct put w = put_start();
+
+	put_access_question(&w, &q);
+	s->answered = fn;
+	session_wait(s);
+	chan_ask(peer(ROLE_LOOKUP), &s->ask, type, &w, NULL, 0, TIME_LOOKUP, answered, s);
+}

@@ -1,0 +1,133 @@
+/* The commands that are not about a message. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "command.h"
+#include "limits.h"
+#include "xclient.h"
+
+/*
+ * RFC 5321 4.1.4 forbids to refuse mail for a name that is merely wrong; what cannot be kept and
+ * shown as it is, is no name.
+ */
+static bool hello_valid(struct str name)
+{
+	if (name.n == 0 || name.n > LIMIT_HELO)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.p[i] <= ' ' || name.p[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+static bool hello(struct session *s, struct str name, bool esmtp)
+{
+	if (!hello_valid(name)) {
+		session_refuse(s, 501, "5.5.4", "say your domain or address behind the command");
+		return false;
+	}
+	session_hello(s, name, esmtp);
+	return true;
+}
+
+void cmd_helo(struct session *s, struct str arg)
+{
+	if (hello(s, arg, false))
+		session_reply(s, 250, "", "%s", settings()->hostname);
+}
+
+void cmd_ehlo(struct session *s, struct str arg)
+{
+	const struct settings *set = settings();
+
+	if (!hello(s, arg, true))
+		return;
+	conn_printf(&s->conn, "250-%s\r\n", set->hostname);
+	if (networks_match(&set->xclient, &s->peer))
+		session_say(s, STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n"));
+	session_say(s, set->capabilities);
+}
+
+void cmd_rset(struct session *s, struct str arg)
+{
+	if (arg.n > 0) {
+		session_refuse(s, 501, "5.5.4", "RSET takes no argument");
+		return;
+	}
+	session_clear_transaction(s);
+	if (s->state != S_START)
+		session_to(s, S_READY);
+	session_say(s, STR("250 2.0.0 Ok\r\n"));
+}
+
+void cmd_noop(struct session *s, struct str arg)
+{
+	(void)arg;
+	session_say(s, STR("250 2.0.0 Ok\r\n"));
+}
+
+/* Whether a mailbox exists is told at RCPT, where it is counted. */
+void cmd_vrfy(struct session *s, struct str arg)
+{
+	if (arg.n == 0)
+		session_refuse(s, 501, "5.5.4", "say whom to verify");
+	else
+		session_say(s, STR("252 2.5.0 send mail to find out\r\n"));
+}
+
+void cmd_expn(struct session *s, struct str arg)
+{
+	(void)arg;
+	session_refuse(s, 502, "5.5.1", "lists are not expanded");
+}
+
+void cmd_help(struct session *s, struct str arg)
+{
+	(void)arg;
+	session_say(s, STR("214 2.0.0 RFC 5321\r\n"));
+}
+
+void cmd_quit(struct session *s, struct str arg)
+{
+	(void)arg;
+	session_reply(s, 221, "2.0.0", "%s closing", settings()->hostname);
+	session_clear_transaction(s);
+	session_to(s, S_CLOSE);
+	conn_deadline(&s->conn, TIME_GOODBYE);
+	conn_finish(&s->conn);
+}
+
+static void become(struct session *s, const struct xclient *x)
+{
+	if (x->ip.family != 0)
+		s->ip = x->ip;
+	if (x->has_helo) {
+		free(s->helo);
+		s->helo = x->helo[0] == '\0' ? NULL : xstrdup(x->helo);
+	}
+	if (x->has_login) {
+		free(s->login);
+		s->login = x->login[0] == '\0' ? NULL : xstrdup(x->login);
+	}
+	s->errors = s->idle_commands = s->messages = 0;
+	s->esmtp = false;
+}
+
+/* Everything begins anew, in the name of somebody else. */
+void cmd_xclient(struct session *s, struct str arg)
+{
+	struct xclient x;
+	const char *why;
+
+	if (s->service == SERVICE_LOCAL || !networks_match(&settings()->xclient, &s->peer)) {
+		session_refuse(s, 550, "5.7.0", "XCLIENT is not for you");
+		return;
+	}
+	if (xclient_parse(arg, &x, &why) == -1) {
+		session_refuse(s, 501, "5.5.4", "%s", why);
+		return;
+	}
+	become(s, &x);
+	session_admit(s);
+}

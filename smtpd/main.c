@@ -1,0 +1,83 @@
+/*
+ * smtpd: receives mail by SMTP and LMTP, on port 25 and elsewhere (ROLE_SMTPD, several workers on
+ * the same sockets), and from this host's users at a Unix socket (ROLE_LOCAL, a process of its
+ * own). It opens no file and makes no connection; what it may accept, lookup says, and what it
+ * accepted, the queue has.
+ */
+#include <signal.h>
+
+#include "accept.h"
+#include "bodies.h"
+#include "clients.h"
+#include "peers.h"
+#include "proto/proc.h"
+#include "proto/types.h"
+#include "session.h"
+#include "settings.h"
+
+static void queue_down(struct chan *c)
+{
+	peer_down(c);
+	if (peer(ROLE_QUEUE) == NULL)
+		body_queue_down();
+}
+
+static const struct chan_row queue_rows[] = {
+	{ QUEUE_STOCK, IPC_FDS_MAX, body_on_stock },
+	{ .type = 0 },
+};
+
+static const struct chan_row no_rows[] = { { .type = 0 } };
+
+static const struct peer_spec peers[] = {
+	{ ROLE_LOOKUP, .rows = no_rows, .up = peer_up, .down = peer_down },
+	{ ROLE_QUEUE, .rows = queue_rows, .up = peer_up, .down = queue_down },
+	{ .role = ROLE_NONE },
+};
+
+static int open_all(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	settings_read(proc_conf());
+	accept_open();
+	return 0;
+}
+
+static int start(void)
+{
+	accept_start();
+	return 0;
+}
+
+static void last_gone(void)
+{
+	proc_exit(0);
+}
+
+static void drain(void)
+{
+	accept_stop();
+	session_on_last(last_gone);
+	session_drain();
+}
+
+static void status(struct buf *out)
+{
+	buf_printf(out, "sessions %u\nclients %u\nbody_room %llu\n", session_count(),
+	    clients_known(), (unsigned long long)body_room());
+}
+
+int main(void)
+{
+	static const struct program smtpd = {
+		.role = ROLE_SMTPD,
+		.peers = peers,
+		.open = open_all,
+		.start = start,
+		.drain = drain,
+		.status = status,
+	};
+
+	return proc_main(&smtpd);
+}

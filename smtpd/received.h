@@ -1,0 +1,11 @@
+/* The trace field that smtpd puts on top of a message: RFC 5321 4.4. */
+#ifndef SMTPD_RECEIVED_H
+#define SMTPD_RECEIVED_H
+
+#include "base/buf.h"
+#include "mail/envelope.h"
+
+/* Appends the field with its CRLF. host is our name; with one recipient, it is named. */
+void received_field(struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id);
+
+#endif

@@ -1,0 +1,111 @@
+/* The settings of this program. See settings.h. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+
+static struct settings current;
+
+const struct settings *settings(void)
+{
+	return &current;
+}
+
+static void read_networks(const struct conf *c, const char *name, struct networks *n)
+{
+	size_t count = conf_count(c, name);
+
+	free(n->list);
+	n->list = xcalloc(count + 1, sizeof *n->list);
+	n->n = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (cidr_parse(conf_item(c, name, i), &n->list[n->n]) == 0)
+			n->n++;
+	}
+}
+
+bool networks_match(const struct networks *n, const struct ip *ip)
+{
+	for (size_t i = 0; i < n->n; i++) {
+		if (cidr_match(&n->list[i], ip))
+			return true;
+	}
+	return false;
+}
+
+static void read_names(const struct conf *c)
+{
+	struct settings *s = &current;
+
+	if (str_copy(conf_str(c, "hostname"), s->hostname, sizeof s->hostname) == -1 ||
+	    s->hostname[0] == '\0') {
+		if (gethostname(s->hostname, sizeof s->hostname) == -1)
+			str_copy(STR("localhost"), s->hostname, sizeof s->hostname);
+		s->hostname[sizeof s->hostname - 1] = '\0';
+	}
+	if (str_copy(conf_str(c, "origin"), s->origin, sizeof s->origin) == -1 ||
+	    s->origin[0] == '\0')
+		str_copy(str_of(s->hostname), s->origin, sizeof s->origin);
+}
+
+/* RFC 5321 4.1.1.1; LIMITS is RFC 9422. */
+static void make_capabilities(void)
+{
+	struct settings *s = &current;
+	struct buf b;
+
+	free((void *)(uintptr_t)s->capabilities.p);
+	buf_init(&b, 1024);
+	buf_printf(&b,
+	    "250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
+	    "250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250-DSN\r\n"
+	    "250 LIMITS MAILMAX=%u RCPTMAX=%u\r\n",
+	    (unsigned long long)s->size_limit, s->messages, s->recipients);
+	s->capabilities = buf_view(&b);
+}
+
+static unsigned number(const struct conf *c, const char *name)
+{
+	return (unsigned)conf_int(c, name);
+}
+
+void settings_read(const struct conf *c)
+{
+	struct settings *s = &current;
+
+	read_names(c);
+	s->command_time = conf_time(c, "smtp_command_timeout");
+	s->data_time = conf_time(c, "smtp_data_timeout");
+	s->greeting_time = conf_time(c, "smtp_greeting_delay");
+	s->data_minimum = conf_size(c, "smtp_data_minimum");
+	s->size_limit = conf_size(c, "message_size_limit");
+	s->connections = number(c, "smtp_connections");
+	s->recipients = number(c, "smtp_recipients");
+	s->messages = number(c, "smtp_messages");
+	s->errors = number(c, "smtp_errors");
+	s->hops = number(c, "smtp_hops");
+	s->client_connections = number(c, "smtp_client_connections");
+	s->client_connection_rate = number(c, "smtp_client_connection_rate");
+	s->client_message_rate = number(c, "smtp_client_message_rate");
+	s->client_recipient_rate = number(c, "smtp_client_recipient_rate");
+	s->client_error_rate = number(c, "smtp_client_error_rate");
+	read_networks(c, "trusted_networks", &s->trusted);
+	read_networks(c, "smtp_normalise_networks", &s->normalise);
+	read_networks(c, "smtp_xclient_networks", &s->xclient);
+	read_networks(c, "smtp_proxy_networks", &s->proxy);
+	make_capabilities();
+}
+
+enum service service_of(const struct conf_section *listener)
+{
+	struct str s = section_str(listener, "service");
+
+	if (str_eq(s, STR("lmtp")))
+		return SERVICE_LMTP;
+	return str_eq(s, STR("local")) ? SERVICE_LOCAL : SERVICE_SMTP;
+}

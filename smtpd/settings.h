@@ -1,0 +1,40 @@
+/* The settings of this program, read once: a new configuration starts a new process. */
+#ifndef SMTPD_SETTINGS_H
+#define SMTPD_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/domain.h"
+#include "net/ip.h"
+#include "proto/conf.h"
+
+struct networks {
+	struct cidr *list;
+	size_t n;
+};
+
+struct settings {
+	char hostname[DOMAIN_MAX + 1];
+	char origin[DOMAIN_MAX + 1]; /* domain for addresses without one */
+	uint64_t command_time, data_time, greeting_time; /* milliseconds */
+	uint64_t data_minimum, size_limit;               /* bytes */
+	unsigned connections, recipients, messages, errors, hops;
+	unsigned client_connections; /* these: 0 = no limit */
+	unsigned client_connection_rate, client_message_rate, client_recipient_rate, client_error_rate;
+	struct networks trusted, normalise, xclient, proxy;
+	struct str capabilities; /* the lines of an EHLO reply behind the first */
+};
+
+/* May be called again (in tests). */
+void settings_read(const struct conf *c);
+const struct settings *settings(void);
+
+bool networks_match(const struct networks *n, const struct ip *ip);
+
+/* What is spoken at a listener. */
+enum service { SERVICE_SMTP, SERVICE_LMTP, SERVICE_LOCAL };
+enum service service_of(const struct conf_section *listener);
+
+#endif
