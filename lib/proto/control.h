@@ -5,10 +5,16 @@
  * CONTROL_RECORD {str json object} and then one CONTROL_END {u32 exit status, str text}.
  *
  * CONTROL_STATUS {}, CONTROL_STOP {}, CONTROL_RELOAD {}       at "control"
- * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields
+ * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields: queue_name
+ *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
+ *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: "" = all, a
+ *	queue id, or what is in a sender or recipient address
  * QUEUE_CTL_SUMMARY {}               one record of counters
- * QUEUE_CTL_SHOW {str id}            a record, and the message as a descriptor with it
+ * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
+ *	file as a descriptor with it
  * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire
+ *	(for flush also "@SITE": what goes to that domain): a record {"count": messages that it was done to}; for a single id that is not there, the end
+ *	has status EX_DATAERR and a text
  * AUTH_CTL_ADD {str address, str password hash-or-clear, u64 quota}, AUTH_CTL_PASSWD {str address, str password},
  * AUTH_CTL_DELETE {str address}, AUTH_CTL_LIST {}
  *

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "compat.h"
 
 struct command {
 	const char *name;
@@ -21,8 +22,11 @@ static const struct command commands[] = {
 	{ "start", cmd_start, "start the suite [--foreground]" },
 	{ "stop", cmd_stop, "let it finish its work and end" },
 	{ "reload", cmd_reload, "take the changed configuration, all of it or nothing" },
+	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
 	{ "user", cmd_user, "accounts: add, list, passwd, delete [--json]" },
 	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
+	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
+	{ "user", cmd_user, "add, list, passwd or delete accounts" },
 	{ "config", cmd_config, "show [-d|-n] [NAME], get NAME, check" },
 };
 
@@ -46,8 +50,13 @@ static int run(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	const struct compat *alias = argc > 0 ? compat_find(argv[0]) : NULL;
 	int i = 1;
 
+	if (alias != NULL) {
+		tool_set_name(alias->name);
+		return alias->fn(argc, argv);
+	}
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			tool_set_conf_path(argv[++i]);

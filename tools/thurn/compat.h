@@ -1,0 +1,19 @@
+/* The names and options of Postfix's tools, for scripts that know them. */
+#ifndef THURN_COMPAT_H
+#define THURN_COMPAT_H
+
+struct compat {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+};
+
+/* The tool of that name (a path is cut), or NULL. */
+const struct compat *compat_find(const char *argv0);
+
+/* compat_queue.c */
+int compat_mailq(int argc, char **argv);
+int compat_postqueue(int argc, char **argv);
+int compat_postsuper(int argc, char **argv);
+int compat_postcat(int argc, char **argv);
+
+#endif
