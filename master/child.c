@@ -81,13 +81,16 @@ static uint32_t user_id(const struct suite *s, const char *prefix, enum role rol
 
 static struct privilege row_privilege(const struct suite *s, const struct process *row)
 {
+	/* a session becomes its mailbox's uid */
+	bool own_uid = s->root && !row->root_kept && row != &session_process;
+
 	return (struct privilege){
 		.calls = row->calls,
 		.caps = row->caps,
 		.fsuid_lo = (uint32_t)conf_int(s->conf, "mailbox_uid_min"),
 		.fsuid_hi = (uint32_t)conf_int(s->conf, "mailbox_uid_max"),
-		.uid = row->root_kept || !s->root ? 0 : user_id(s, "uid", row->role),
-		.gid = row->root_kept || !s->root ? 0 : user_id(s, "gid", row->role),
+		.uid = own_uid ? user_id(s, "uid", row->role) : 0,
+		.gid = own_uid ? user_id(s, "gid", row->role) : 0,
 		.nofile = row->nofile,
 		.root = s->root,
 		.refuse = str_eq(conf_str(s->conf, "sandbox_action"), STR("refuse")),

@@ -90,6 +90,7 @@ static const struct row rows[] = {
 	{ CALL(bind), CALLS_CONNECT },
 
 	{ CALL(clone), CALLS_THREADS, EQ, 0, thread_flags },
+	{ CALL(rt_sigaction), CALLS_THREADS, EQ, 0, 33 }, /* glibc's own, at the first thread */
 	{ CALL(set_robust_list), CALLS_THREADS },
 	{ CALL(rseq), CALLS_THREADS },
 	{ CALL(prctl), CALLS_THREADS, EQ, 0, PR_SET_NAME },

@@ -145,6 +145,13 @@ static const struct setting table[] = {
 	    .max = 3600 * 1000,
 	    .roles = ROLES_ALL,
 	    .help = "How long a stop waits for transactions and deliveries under way." },
+	{ .name = "sandbox_action",
+	    .type = SET_ENUM,
+	    .choices = "kill|refuse",
+	    .def = "kill",
+	    .roles = ROLES_MASTER,
+	    .help = "What happens to a process that makes a system call outside of its sandbox: it is "
+		    "ended, or the call fails." },
 	{ .name = "smtpd_workers",
 	    .type = SET_INT,
 	    .def = "2",
@@ -738,6 +745,13 @@ static const struct setting table[] = {
 	    .max = 65535,
 	    .roles = R(SMTPD) | R(LOGIN),
 	    .help = "The port; 0 is the service's own: 25 for `smtp`, 143 for `imap`." },
+	{ .section = "listener",
+	    .name = "path",
+	    .type = SET_STR,
+	    .def = "",
+	    .roles = R(SMTPD) | R(LOCAL) | R(LOGIN),
+	    .help = "A Unix socket to listen at instead of addresses and a port; relative to "
+		    "`run_directory`." },
 };
 
 enum { ROWS = sizeof table / sizeof table[0] };
