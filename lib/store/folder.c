@@ -235,7 +235,8 @@ int folder_from_dir(struct str dir, struct folder *f)
 	unsigned depth = 0;
 	size_t start;
 
-	if (dir.n > FOLDER_BYTES || str_copy(dir, f->dir, sizeof f->dir) == -1)
+	if (dir.n > FOLDER_BYTES || str_find(dir, '/') != -1 ||
+	    str_copy(dir, f->dir, sizeof f->dir) == -1)
 		return -1;
 	f->ndir = dir.n;
 	if (dir.n == 0)
