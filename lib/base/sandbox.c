@@ -77,7 +77,8 @@ static int confine_root(const struct privilege *p, int root_fd)
 	}
 	if (set_caps(p->caps) == -1 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == -1)
 		return -1;
-	if (setresuid(0, 0, 0) != -1 && (p->caps & 1ull << CAP_SETUID) == 0) {
+	/* whoever keeps CAP_SETUID (for setfsuid) is kept from setresuid by seccomp */
+	if ((p->caps & 1ull << CAP_SETUID) == 0 && setresuid(0, 0, 0) != -1) {
 		errno = EPERM;
 		return -1;
 	}

@@ -128,6 +128,7 @@ static const struct row rows[] = {
 	{ CALL(copy_file_range), CALLS_WRITE },
 
 	{ CALL(msync), CALLS_LMDB },
+	{ CALL(uname), CALLS_LMDB }, /* which kernel syncs how */
 	{ CALL(fcntl), CALLS_LMDB, EQ, 1, F_SETLK },
 	{ CALL(fcntl), CALLS_LMDB, EQ, 1, F_SETLKW },
 	{ CALL(fcntl), CALLS_LMDB, EQ, 1, F_GETLK },
