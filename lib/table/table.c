@@ -285,6 +285,11 @@ const char *table_stale(const struct table *t)
 	return t->stale;
 }
 
+const char *table_trouble(const struct table *t)
+{
+	return t->content == NULL ? t->why : "";
+}
+
 /*
  * An editor that writes in place leaves a half-written text for a moment: the old content serves
  * until nobody has written for a while. A file renamed into place is another inode and read at

@@ -66,6 +66,9 @@ bool table_is_pattern(const struct table *t);
  */
 const char *table_stale(const struct table *t);
 
+/* Why every lookup fails now, or "". */
+const char *table_trouble(const struct table *t);
+
 /*
  * Looks the file up again when the last look was a second or more ago, and reads it when it was
  * replaced or changed. A file that has gone or no longer parses makes every lookup fail until it is

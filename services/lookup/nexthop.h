@@ -1,0 +1,19 @@
+/* "transport:nexthop" of transport(5). */
+#ifndef LOOKUP_NEXTHOP_H
+#define LOOKUP_NEXTHOP_H
+
+#include "base/str.h"
+#include "mail/status.h"
+
+enum { NEXTHOP_DEFAULT = 0xff /* as if no rule had been there, but perhaps with a next hop */ };
+
+struct nexthop {
+	uint8_t transport; /* enum transport, or NEXTHOP_DEFAULT */
+	struct str host; /* borrowed; empty = the recipient's domain */
+	struct status status; /* of TRANSPORT_ERROR */
+};
+
+/* -1 when the text is not of that form, or its transport is none of ours. */
+int nexthop_parse(struct str text, struct nexthop *out);
+
+#endif

@@ -1,0 +1,200 @@
+/* LOOKUP_RCPT. See rcpt.h. */
+#include "rcpt.h"
+
+#include "access.h"
+#include "mail/address.h"
+#include "resolve.h"
+
+/*
+ * user%host@here, host!user@here, "user@host"@here: addresses that ask us to send on. Nobody needs
+ * them; who trusts this host could be made to relay for others.
+ */
+static bool asks_to_send_on(struct str local)
+{
+	char plain[LOCAL_MAX];
+	struct str s = local;
+
+	if (local.n > 0 && local.p[0] == '"')
+		s = (struct str){ plain, address_unquote(local, plain) };
+	return str_find(s, '%') != -1 || str_find(s, '!') != -1 || str_find(s, '@') != -1;
+}
+
+static void accept(struct access_answer *a, struct str rule)
+{
+	status_set(&a->status, 250, "2.1.5", "Ok");
+	a->rule = rule;
+}
+
+static void unknown(struct access_answer *a, struct str rule, struct str address)
+{
+	status_set(&a->status, 550, "5.1.1", "<%.*s>: no such user here", STR_ARG(address));
+	a->rule = rule;
+}
+
+/* --- one way for each class ------------------------------------------------------------------ */
+
+struct check {
+	struct run *r;
+	struct parts parts;
+	struct str address; /* as it was asked for */
+	struct str rule; /* of the class */
+	struct access_answer *a;
+};
+
+static enum found by_account(struct check *c)
+{
+	struct account account;
+	enum found f = resolve_mailbox(c->r, &c->parts, &account);
+
+	if (f != FOUND)
+		return f;
+	if (account.enabled) {
+		accept(c->a, arena_printf(c->r->arena, "account %.*s", STR_ARG(account.address)));
+	} else {
+		status_set(&c->a->status, 550, "5.2.1", "<%.*s>: this mailbox is disabled",
+		    STR_ARG(c->address));
+		c->a->rule = arena_printf(c->r->arena, "account %.*s", STR_ARG(account.address));
+	}
+	return FOUND;
+}
+
+static enum found in_local(struct check *c)
+{
+	struct table_answer out;
+	struct str name;
+	enum found f = resolve_alias(c->r, &c->parts, &out, &name);
+
+	if (f == FOUND)
+		accept(c->a, out.rule);
+	return f == FOUND_NONE ? by_account(c) : f;
+}
+
+static enum found in_relay(struct check *c)
+{
+	struct table_answer out;
+	bool ext_left;
+	enum found f;
+
+	if (c->r->policy->relay_recipients.n == 0) {
+		accept(c->a, c->rule);
+		return FOUND;
+	}
+	f = run_find_address(
+	    c->r, &c->r->policy->relay_recipients, &c->parts, false, &out, &ext_left);
+	if (f == FOUND)
+		accept(c->a, out.rule);
+	return f;
+}
+
+static enum found nowhere(struct check *c)
+{
+	(void)c;
+	return FOUND_NONE;
+}
+
+static enum found elsewhere(struct check *c)
+{
+	accept(c->a, c->rule);
+	return FOUND;
+}
+
+static enum found (*const ways[CLASSES])(struct check *c) = { [CLASS_OTHER] = elsewhere,
+	[CLASS_LOCAL] = in_local,
+	[CLASS_MAILBOX] = by_account,
+	[CLASS_ALIAS] = nowhere,
+	[CLASS_RELAY] = in_relay };
+
+/* Does it exist? The canonical form is what has to. */
+static enum found exists(struct check *c, struct str address)
+{
+	struct table_answer out;
+	enum class class;
+	bool ext_left;
+	enum found f;
+
+	if (resolve_canonical(c->r, false, &address, &c->rule) == FOUND_FAILED)
+		return FOUND_FAILED;
+	c->parts = run_parts(c->r, address);
+	if (run_class(c->r, c->parts.domain, &class, &c->rule) == FOUND_FAILED)
+		return FOUND_FAILED;
+	f = resolve_virtual(c->r, &c->parts, class == CLASS_LOCAL, &out, &ext_left);
+	if (f == FOUND)
+		accept(c->a, out.rule);
+	if (f == FOUND_NONE)
+		f = ways[class](c);
+	if (f == FOUND_NONE && class != CLASS_RELAY && resolve_postmaster(c->r, &c->parts)) {
+		accept(c->a, arena_printf(c->r->arena, "postmaster (%.*s)",
+				 STR_ARG(c->r->policy->postmaster_where)));
+		f = FOUND;
+	}
+	if (f == FOUND_NONE)
+		unknown(c->a, c->rule, c->address);
+	return f;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+/* FOUND: *a says no for good, or the rules are done with. */
+static enum found may_send(struct run *r, const struct access_question *q, const struct parts *p,
+    struct str *rule, struct access_answer *a)
+{
+	bool trusted = q->trusted || q->login.n > 0 || run_trusted(r->policy, q->client);
+	enum class class;
+
+	if (run_class(r, p->domain, &class, rule) == FOUND_FAILED)
+		return FOUND_FAILED;
+	if ((class != CLASS_OTHER || !trusted) && asks_to_send_on(p->local)) {
+		status_set(&a->status, 550, "5.7.1",
+		    "<%.*s>: addresses that ask to send on are not accepted", STR_ARG(q->rcpt));
+		a->rule = STR("source routing");
+		return FOUND;
+	}
+	if (class != CLASS_OTHER)
+		return FOUND_NONE;
+	*rule = q->trusted       ? STR("local submission")
+		: q->login.n > 0 ? STR("authenticated")
+				 : arena_printf(r->arena, "trusted_networks (%.*s)",
+				       STR_ARG(r->policy->trusted_where));
+	if (trusted)
+		return FOUND_NONE;
+	status_set(&a->status, 554, "5.7.1", "<%.*s>: relay access denied", STR_ARG(q->rcpt));
+	a->rule = arena_printf(r->arena, "no class has %.*s", STR_ARG(p->domain));
+	return FOUND;
+}
+
+/* What DEFER_IF_... says has the last word. */
+static void apply_later(const struct verdict *v, struct access_answer *a)
+{
+	if ((v->kind == VERDICT_DEFER_IF_PERMIT && status_good(&a->status)) ||
+	    (v->kind == VERDICT_DEFER_IF_REJECT && a->status.code >= 500)) {
+		a->status = v->status;
+		a->rule = v->rule;
+	}
+}
+
+void rcpt_answer(struct run *r, const struct access_question *q, struct access_answer *a)
+{
+	struct str address =
+	    str_rfind(q->rcpt, '@') == -1 ? run_join(r, q->rcpt, r->policy->origin) : q->rcpt;
+	struct check c = { .r = r, .parts = run_parts(r, address), .address = q->rcpt, .a = a };
+	struct verdict v;
+	enum found f;
+
+	*a = (struct access_answer){ .rule = STR_NONE };
+	if (access_address(r, &r->policy->recipient_access, address, &v) == FOUND_FAILED) {
+		access_unavailable(r, a);
+		return;
+	}
+	if (v.kind == VERDICT_REFUSE) {
+		a->status = v.status;
+		a->rule = v.rule;
+		return;
+	}
+	f = may_send(r, q, &c.parts, &c.rule, a);
+	if (f == FOUND_NONE)
+		f = exists(&c, address);
+	if (f == FOUND_FAILED)
+		access_unavailable(r, a);
+	else
+		apply_later(&v, a);
+}

@@ -1,0 +1,40 @@
+/* The right-hand side of aliases, transport(5) results, and access(5) actions. */
+#include <stdlib.h>
+
+#include "../../../../services/lookup/access.h"
+#include "../../../../services/lookup/nexthop.h"
+#include "../../../../services/lookup/targets.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct str text = str_bytes(data, size);
+	struct targets list;
+	struct target t;
+	struct nexthop hop;
+	struct verdict v;
+	struct arena a;
+	struct run r = { .arena = &a };
+	size_t n = 0;
+
+	arena_init(&a);
+	for (int comments = 0; comments < 2; comments++) {
+		list = targets_of(text, comments == 1);
+		while (targets_next(&list, &a, &t)) {
+			if (t.kind != TARGET_BAD && t.text.n == 0)
+				abort();
+			if (++n > 2 * size + 2)
+				abort();
+		}
+	}
+	if (size < 2000) {
+		nexthop_parse(text, &hop);
+		log_threshold(LEVEL_ERROR + 1);
+		access_action(&r, text, STR("rule"), STR("subject"), &v);
+		if (v.kind == VERDICT_REFUSE && (v.status.code < 400 || v.status.code > 599))
+			abort();
+	}
+	arena_clear(&a);
+	return 0;
+}

@@ -1,0 +1,314 @@
+/* Where mail goes: aliases, rewriting, transports, and what goes in circles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "fixture.h"
+
+static void domains(void)
+{
+	set("hostname", "host.example");
+	set("local_domains", "host.example");
+	set("mailbox_domains", "mail.example");
+	set("virtual_alias_domains", "alias.example");
+	set("relay_domains", "relay.example");
+	account("alice@mail.example", "mail.example/alice");
+	account("bob@mail.example", "mail.example/bob");
+	account("carol@host.example", "host.example/carol");
+}
+
+static void test_plain(void **state)
+{
+	struct routes routes;
+
+	(void)state;
+	domains();
+	load();
+	route("alice@mail.example", "alice@mail.example maildir mail.example/alice");
+	route("Alice+x@mail.example", "Alice+x@mail.example maildir mail.example/alice");
+	route("nobody@mail.example", "nobody@mail.example error 550 5.1.1");
+	route("carol@host.example", "carol@host.example maildir host.example/carol");
+	route("carol", "carol@host.example maildir host.example/carol");
+	route("x@alias.example", "x@alias.example error 550 5.1.1");
+	route("x@relay.example", "x@relay.example smtp relay.example");
+	route("x@else.example", "x@else.example smtp else.example");
+	route("x@[192.0.2.1]", "x@[192.0.2.1] smtp [192.0.2.1]");
+	routes = ask_route("a@b.example", "alice@mail.example");
+	assert_false(routes.expanded);
+	assert_int_equal(routes.first->uid, 1900000000);
+	set("relayhost", "[smart.example]:587");
+	load();
+	route("x@else.example", "x@else.example smtp [smart.example]:587");
+	routes = ask_route("a@b.example", "x@else.example");
+	assert_non_null(strstr(z(routes.first->rule), "relayhost (thurn.conf:"));
+}
+
+static void test_transport(void **state)
+{
+	(void)state;
+	domains();
+	file("t", "special@else.example  smtp:[s.example]:2525\n"
+		  "else.example      lmtp:inet:[127.0.0.1]:24\n"
+		  ".deep.example     relay:deep-host\n"
+		  "gone.example      error:5.1.2 no such place\n"
+		  "late.example      retry:4.4.4 come back\n"
+		  "plain.example     error:moved away\n"
+		  "hole.example      discard:\n"
+		  "hold.example      hold:\n"
+		  "keep.example      :\n"
+		  "hop.example       :[hop.example]\n"
+		  "alice@mail.example smtp:[other.example]\n"
+		  "bad.example       nonsense:x\n"
+		  "worse.example     text\n"
+		  "forced.example    local:\n"
+		  "*                 smtp:star.example\n");
+	set("transport_maps", "texthash:t");
+	set("relayhost", "[smart.example]");
+	load();
+	account("x@forced.example", "forced/x");
+	route("special+x@else.example", "special+x@else.example smtp [s.example]:2525");
+	route("x@else.example", "x@else.example lmtp [127.0.0.1]:24");
+	route("x@a.b.deep.example", "x@a.b.deep.example smtp deep-host");
+	route("x@gone.example", "x@gone.example error 550 5.1.2");
+	route("x@late.example", "x@late.example error 450 4.4.4");
+	route("x@plain.example", "x@plain.example error 550 5.0.0");
+	route("x@hole.example", "x@hole.example discard hole.example");
+	route("x@hold.example", "x@hold.example hold hold.example");
+	route("x@keep.example", "x@keep.example smtp [smart.example]");
+	route("x@hop.example", "x@hop.example smtp [hop.example]");
+	route("alice@mail.example", "alice@mail.example smtp [other.example]");
+	route("x@bad.example", "x@bad.example error 451 4.3.0");
+	route("x@worse.example", "x@worse.example error 451 4.3.0");
+	route("x@deep.example", "x@deep.example smtp star.example");
+	route("x@any.example", "x@any.example smtp star.example");
+}
+
+static void test_virtual(void **state)
+{
+	(void)state;
+	domains();
+	file("v", "info@alias.example    alice@mail.example, remote@else.example\n"
+		  "ext@alias.example     alice@mail.example\n"
+		  "@alias.example        bob@mail.example\n"
+		  "self@mail.example     self@mail.example, bob@mail.example\n"
+		  "move@mail.example     @else.example\n"
+		  "bare@mail.example     carol\n"
+		  "carol                 bob@mail.example\n"
+		  "a@mail.example        b@mail.example\n"
+		  "b@mail.example        a@mail.example\n"
+		  "cmd@mail.example      |/bin/sh\n"
+		  "two@mail.example      alice@mail.example two2@mail.example\n"
+		  "two2@mail.example     alice@mail.example\n");
+	set("virtual_alias_maps", "texthash:v");
+	load();
+	account("self@mail.example", "mail.example/self");
+	route("info@alias.example",
+	    "alice@mail.example maildir mail.example/alice\nremote@else.example smtp else.example");
+	route("ext+tag@alias.example", "alice+tag@mail.example maildir mail.example/alice");
+	route("other@alias.example", "bob@mail.example maildir mail.example/bob");
+	route("self@mail.example", "self@mail.example maildir mail.example/self\nbob@mail.example "
+				   "maildir mail.example/bob");
+	route("Move@mail.example", "Move@else.example smtp else.example");
+	route("bare@mail.example", "bob@mail.example maildir mail.example/bob");
+	route("a@mail.example", "a@mail.example error 554 5.4.6");
+	route("cmd@mail.example", "cmd@mail.example error 451 4.3.5");
+	route("two@mail.example", "alice@mail.example maildir mail.example/alice");
+}
+
+static void test_aliases(void **state)
+{
+	(void)state;
+	domains();
+	file("a",
+	    "staff      alice@mail.example, \"Bob Smith\" <bob@mail.example>, carol (the boss)\n"
+	    "root       \\carol\n"
+	    "carol      carol, alice@mail.example\n"
+	    "away       \\carol, \"|vacation carol\"\n"
+	    "loop1      loop2\n"
+	    "loop2      loop3, alice@mail.example\n"
+	    "loop3      loop1\n"
+	    "pipe       \"|/usr/bin/program -f x\"\n"
+	    "save       /var/mail/save\n"
+	    "list       alice@mail.example, bob@mail.example\n"
+	    "owner-list carol\n"
+	    "inc        :include:members\n"
+	    "incself    :include:circle\n"
+	    "evil       :include:/etc/passwd\n"
+	    "absent     :include:nothing\n"
+	    "joe~smith  alice@mail.example\n"
+	    "bad        @@, alice@mail.example\n"
+	    "nobody     (only a comment)\n"
+	    "remote     carol@host.example, x@else.example\n");
+	file("members", "# comment, with comma\nalice@mail.example\n\nbob@mail.example, carol\n"
+			"|/bin/sh\n:include:more\n");
+	file("more", "x@else.example\n");
+	file("circle", "alice@mail.example\n:include:circle\n");
+	set("alias_maps", "texthash:a");
+	load();
+	route("staff@host.example",
+	    "alice@mail.example maildir mail.example/alice\nbob@mail.example maildir "
+	    "mail.example/bob\n"
+	    "carol@host.example maildir host.example/carol");
+	route("root@host.example", "carol@host.example maildir host.example/carol");
+	route("carol@host.example",
+	    "carol@host.example maildir host.example/carol\nalice@mail.example maildir "
+	    "mail.example/alice");
+	route("loop1@host.example",
+	    "loop1@host.example error 554 5.4.6\nalice@mail.example maildir mail.example/alice");
+	route("away@host.example",
+	    "away@host.example error 550 5.3.5\ncarol@host.example maildir host.example/carol");
+	route("pipe@host.example", "pipe@host.example error 550 5.3.5");
+	route("save@host.example", "save@host.example error 550 5.3.5");
+	route("list@host.example",
+	    "alice@mail.example maildir mail.example/alice [owner-list@host.example]\n"
+	    "bob@mail.example maildir mail.example/bob [owner-list@host.example]");
+	route("list+x@host.example",
+	    "alice@mail.example maildir mail.example/alice [owner-list@host.example]\n"
+	    "bob@mail.example maildir mail.example/bob [owner-list@host.example]");
+	route("owner-list@host.example",
+	    "carol@host.example maildir host.example/carol\nalice@mail.example maildir "
+	    "mail.example/alice");
+	route("inc@host.example",
+	    "inc@host.example error 550 5.3.5\nalice@mail.example maildir mail.example/alice\n"
+	    "bob@mail.example maildir mail.example/bob\ncarol@host.example maildir "
+	    "host.example/carol\n"
+	    "x@else.example smtp else.example");
+	route("incself@host.example",
+	    "incself@host.example error 554 5.4.6\nalice@mail.example maildir mail.example/alice");
+	route("evil@host.example", "evil@host.example error 451 4.3.0");
+	route("absent@host.example", "absent@host.example error 451 4.3.0");
+	route("nobody@host.example", "nobody@host.example error 451 4.3.5");
+	route("remote@host.example",
+	    "x@else.example smtp else.example\ncarol@host.example maildir host.example/carol\n"
+	    "alice@mail.example maildir mail.example/alice");
+	/* a bounce to a list must not come back to its owner */
+	struct routes routes = ask_route("", "list@host.example");
+	assert_int_equal(routes.first->owner.n, 0);
+	/* others may not write into an include file */
+	char path[128];
+	snprintf(path, sizeof path, "%s/more", tables);
+	assert_int_equal(chmod(path, 0666), 0);
+	route("inc@host.example", "inc@host.example error 451 4.3.0");
+}
+
+static void test_canonical(void **state)
+{
+	struct routes routes;
+
+	(void)state;
+	domains();
+	set("canonical_maps", "inline:{alice.a@mail.example=alice@mail.example}");
+	set("sender_canonical_maps", "inline:{from@example.com=public@example.com}");
+	set("recipient_canonical_maps", "inline:{@old.example=@mail.example}");
+	load();
+	route("alice.a@mail.example",
+	    "alice@mail.example maildir mail.example/alice [public@example.com]");
+	route("bob@old.example", "bob@mail.example maildir mail.example/bob [public@example.com]");
+	routes = ask_route("alice.a+x@mail.example", "bob@mail.example");
+	assert_string_equal(z(routes.first->owner), "alice+x@mail.example");
+	routes = ask_route("", "bob@mail.example");
+	assert_int_equal(routes.first->owner.n, 0);
+}
+
+/* 76: a thousand aliases one behind the other; 77: a million names. */
+static void test_bounds(void **state)
+{
+	char *text = malloc(64 << 20);
+	struct routes routes;
+	size_t n = 0;
+
+	(void)state;
+	domains();
+	for (int i = 0; i < 1000; i++)
+		n += (size_t)sprintf(text + n, "deep%d  deep%d\n", i, i + 1);
+	n += (size_t)sprintf(text + n, "deep1000 alice@mail.example\nhuge  :include:huge\n");
+	file("a", text);
+	n = 0;
+	for (int i = 0; i < 999999; i++)
+		n += (size_t)sprintf(text + n, "user%d@else.example\n", i);
+	file("huge", text);
+	free(text);
+	set("alias_maps", "texthash:a");
+	load();
+	route("deep0@host.example", "deep51@host.example error 554 5.4.6");
+	route("deep960@host.example", "alice@mail.example maildir mail.example/alice");
+	route("huge@host.example", "huge@host.example error 451 4.3.5");
+	set("alias_expansion_limit", "1000000");
+	load();
+	routes = ask_route("a@b.example", "huge@host.example");
+	assert_int_equal(routes.n, 999999);
+	assert_true(routes.expanded);
+}
+
+/* Accounts that are not known yet are asked for many at once, and the end is the same. */
+static void test_waiting(void **state)
+{
+	struct route_question q = { .sender = STR("a@b.example"), .rcpt = STR("all@host.example") };
+	char text[60000];
+	struct routes out;
+	struct run r;
+	size_t n = 0;
+	int rounds = 0;
+
+	(void)state;
+	domains();
+	for (int i = 0; i < 2000; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "u%d@mail.example\n", i);
+	file("all", text);
+	set("alias_maps", "inline:{all=:include:all}");
+	load();
+	accounts_init(100000);
+	for (;; rounds++) {
+		r = new_run();
+		route_answer(&r, &q, &out);
+		if (!run_waits(&r))
+			break;
+		assert_true(r.nwanted <= WANTED_MAX);
+		for (unsigned i = 0; i < r.nwanted; i++)
+			account(z(r.wanted[i]), "mail.example/u");
+	}
+	assert_int_equal(rounds, 2);
+	assert_int_equal(out.n, 2000);
+	assert_int_equal(out.first->transport, TRANSPORT_MAILDIR);
+}
+
+static void test_cache(void **state)
+{
+	struct account a;
+	char name[64];
+
+	(void)state;
+	accounts_init(80);
+	account("keep@x.example", "x/keep");
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof name, "none%d@x.example", i);
+		accounts_learn(str_of(name), NULL);
+	}
+	assert_int_equal(accounts_get(STR("keep@x.example"), &a), ACCOUNT_FOUND);
+	assert_true(str_eq(a.home, STR("x/keep")));
+	assert_int_equal(accounts_counts().absent, 10);
+	assert_int_equal(accounts_get(STR("none999@x.example"), &a), ACCOUNT_NONE);
+	assert_int_equal(accounts_get(STR("none1@x.example"), &a), ACCOUNT_UNKNOWN);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof name, "real%d@x.example", i);
+		account(name, "x/y");
+	}
+	assert_int_equal(accounts_counts().entries, 90);
+	assert_int_equal(accounts_get(STR("keep@x.example"), &a), ACCOUNT_UNKNOWN);
+	accounts_forget(STR("real999@x.example"));
+	assert_int_equal(accounts_get(STR("real999@x.example"), &a), ACCOUNT_UNKNOWN);
+	accounts_clear();
+	assert_int_equal(accounts_counts().entries, 0);
+}
+
+int main(void)
+{
+#define ROW(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+	static const struct CMUnitTest tests[] = { ROW(test_plain), ROW(test_transport),
+		ROW(test_virtual), ROW(test_aliases), ROW(test_canonical), ROW(test_bounds),
+		ROW(test_waiting), ROW(test_cache) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
