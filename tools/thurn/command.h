@@ -33,8 +33,7 @@ int tool_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2,
 /* The configuration file (-c, THURN_CONF, or the built-in place) as an absolute path. */
 const char *tool_conf_path(void);
 void tool_set_conf_path(const char *path);
-/* The directory of the suite's programs: THURN_LIBEXEC (not for root), beside a build tree's bin/, or the
- * installed one. */
+/* The directory of the suite's programs (proto/place.h). */
 const char *tool_libexec(void);
 /* The checked configuration, read at the first call. Ends the program when it is faulty. */
 const struct conf *tool_conf(void);

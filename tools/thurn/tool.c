@@ -1,6 +1,5 @@
 /* What all sub-commands share. See command.h. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/alloc.h"
 #include "command.h"
 #include "proto/confload.h"
+#include "proto/place.h"
 
 static const char *name = "thurn";
 static char conf_path[PATH_MAX];
@@ -56,58 +56,22 @@ int tool_fail(int status, const char *fmt, ...)
 
 void tool_set_conf_path(const char *path)
 {
-	char cwd[PATH_MAX];
-	int n;
-
-	if (path[0] == '/')
-		n = snprintf(conf_path, sizeof conf_path, "%s", path);
-	else if (getcwd(cwd, sizeof cwd) != NULL)
-		n = snprintf(conf_path, sizeof conf_path, "%s/%s", cwd, path);
-	else
-		n = -1;
-	if (n < 0 || (size_t)n >= sizeof conf_path)
-		exit(tool_fail(EX_USAGE, "%s: not a usable path", path));
+	if (place_conf(path, conf_path) == -1)
+		exit(tool_fail(
+		    EX_USAGE, "%s: %s", path != NULL ? path : "configuration", strerror(errno)));
 }
 
 const char *tool_conf_path(void)
 {
-	const char *env = getenv("THURN_CONF");
-
 	if (conf_path[0] == '\0')
-		tool_set_conf_path(env != NULL && env[0] != '\0' ? env : THURN_CONF);
+		tool_set_conf_path(NULL);
 	return conf_path;
-}
-
-/* In a build tree the programs are in ../libexec. */
-static bool find_beside(void)
-{
-	char exe[PATH_MAX], probe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	struct str dir;
-
-	if (n <= 0)
-		return false;
-	dir = str_bytes(exe, (size_t)n);
-	for (int i = 0; i < 2; i++)
-		dir = str_take(dir, (size_t)(str_rfind(dir, '/') > 0 ? str_rfind(dir, '/') : 0));
-	if (snprintf(probe, sizeof probe, "%.*s/libexec/master-config", STR_ARG(dir)) >=
-		(int)sizeof probe ||
-	    access(probe, X_OK) == -1)
-		return false;
-	snprintf(libexec, sizeof libexec, "%.*s/libexec", STR_ARG(dir));
-	return true;
 }
 
 const char *tool_libexec(void)
 {
-	const char *env = geteuid() == 0 ? NULL : getenv("THURN_LIBEXEC");
-
-	if (libexec[0] != '\0')
-		return libexec;
-	if (env != NULL && env[0] == '/' && strlen(env) < sizeof libexec)
-		snprintf(libexec, sizeof libexec, "%s", env);
-	else if (!find_beside())
-		snprintf(libexec, sizeof libexec, "%s", THURN_LIBEXEC);
+	if (libexec[0] == '\0')
+		place_libexec(libexec);
 	return libexec;
 }
 
