@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "hop.h"
 #include "proto/types.h"
 #include "session.h"
@@ -110,6 +111,7 @@ void job_finish(struct job *j)
 	if (j->chan != NULL) {
 		struct put w = encode(j);
 
+		crash_point("remote.before_answer");
 		if (chan_answer(j->chan, j->ref, DELIVER_RESULT, &w, NULL, 0) == -1) {
 			struct tag tag = job_tag(j);
 
