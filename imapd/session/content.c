@@ -172,8 +172,8 @@ static bool structure_split(struct str item, struct structure_head *head, struct
 	memcpy(head, item.p, sizeof *head);
 	item = str_skip(item, sizeof *head);
 	bytes = (uint64_t)head->nodes * sizeof(struct mime_node);
-	if (head->version != STRUCTURE_VERSION || head->nodes == 0 || head->nodes > MIME_PARTS ||
-	    bytes + head->body + head->ext != item.n)
+	if (head->version != STRUCTURE_VERSION || head->nodes == 0 ||
+	    head->nodes > 2 * MIME_PARTS || bytes + head->body + head->ext != item.n)
 		return false;
 	*nodes = str_take(item, (size_t)bytes);
 	*body = str_take(str_skip(item, (size_t)bytes), head->body);
@@ -219,7 +219,8 @@ static bool nodes_good(const struct mime_node *nodes, uint32_t n, uint64_t size)
 		if ((i == 0) != (p->parent == MIME_NONE) || (i > 0 && p->parent >= i) ||
 		    (p->child != MIME_NONE && (p->child <= i || p->child >= n)) ||
 		    (p->next != MIME_NONE && (p->next <= i || p->next >= n)) ||
-		    (p->kind == MIME_MESSAGE && p->child == MIME_NONE) ||
+		    ((p->kind == MIME_MESSAGE || p->kind == MIME_MULTIPART) &&
+			p->child == MIME_NONE) ||
 		    p->header.wire > p->body.wire || p->body.wire > p->end.wire ||
 		    p->end.wire > size)
 			return false;

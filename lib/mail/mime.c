@@ -335,6 +335,24 @@ void mime_feed(struct mime *m, struct str bytes)
 	}
 }
 
+/* A multipart has at least one part (RFC 2046 5.1.1); one without gets an empty one. */
+static void fill_empty(struct mime *m)
+{
+	uint32_t n = m->n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (m->nodes[i].kind != MIME_MULTIPART || m->nodes[i].child != MIME_NONE)
+			continue;
+		m->here = m->nodes[i].end;
+		m->nodes[i].child = m->n;
+		part_begin(m, i, false);
+		/* in a digest it is a message, with an empty one inside */
+		while (m->in_header)
+			header_end(m);
+		m->depth = 0;
+	}
+}
+
 void mime_end(struct mime *m)
 {
 	if (m->line_bytes > 0)
@@ -344,6 +362,7 @@ void mime_end(struct mime *m)
 	part_end(m, m->current, m->here);
 	while (m->depth > 0)
 		part_end(m, m->stack[--m->depth].part, m->here);
+	fill_empty(m);
 }
 
 void mime_init(struct mime *m, bool raw)

@@ -92,7 +92,7 @@ struct mime {
 	/* Two arrays with one index; 0 is the message, parents come before their children. */
 	struct mime_node *nodes;
 	struct mime_text *texts;
-	uint32_t n, cap;
+	uint32_t n, cap; /* at most 2 * MIME_PARTS: empty multiparts are given a part */
 
 	/* the rest is the parser's own */
 	struct arena arena;

@@ -315,7 +315,7 @@ struct str mime_value_param(const struct mime_value *v, struct str name)
 		if (str_caseeq(v->params[i].name, name))
 			return v->params[i].value;
 	}
-	return STR_NONE;
+	return (struct str){ NULL, 0 };
 }
 
 struct str mime_word(struct arena *a, struct str field)
@@ -490,7 +490,11 @@ static bool take_address(struct cursor *c, struct arena *a, bool *group, struct 
 			out->name = phrase;
 		take_angle(c, a, out);
 	} else {
-		out->mailbox = phrase;
+		/* words alone are a name, one word alone may be a local user */
+		if (!at(c, '@') && str_find(phrase, ' ') != -1)
+			out->name = phrase;
+		else
+			out->mailbox = phrase;
 		out->host = STR_NONE;
 		if (at(c, '@')) {
 			c->p++;

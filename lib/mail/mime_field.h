@@ -24,7 +24,7 @@ struct mime_value {
 /* Parses "word [/ word] *(; name = value)"; slash says whether a subtype is wanted. Strings in a.
  */
 void mime_value_parse(struct mime_value *v, struct arena *a, struct str field, bool slash);
-/* The value of a parameter, or an empty str. */
+/* The value of a parameter; p NULL if there is none. */
 struct str mime_value_param(const struct mime_value *v, struct str name);
 
 /* The first word of a field, without comments, e.g. of Content-Transfer-Encoding. In a. */

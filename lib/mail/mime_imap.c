@@ -222,14 +222,13 @@ static void content_type(const struct mime *m, uint32_t i, struct arena *a, stru
 	}
 	if (field.p != NULL)
 		mime_value_parse(v, a, field, true);
-	if (v->type.n > 0)
-		return;
-	v->type = node->kind == MIME_MESSAGE ? STR("message") : STR("text");
-	v->subtype = node->kind == MIME_MESSAGE ? STR("rfc822") : STR("plain");
-	if (node->kind == MIME_TEXT && v->nparams == 0) {
-		v->params[0] = (struct mime_param){ STR("charset"), STR("us-ascii") };
-		v->nparams = 1;
+	if (v->type.n == 0) {
+		v->type = node->kind == MIME_MESSAGE ? STR("message") : STR("text");
+		v->subtype = node->kind == MIME_MESSAGE ? STR("rfc822") : STR("plain");
 	}
+	if (node->kind == MIME_TEXT && v->nparams < MIME_PARAMS &&
+	    mime_value_param(v, STR("charset")).p == NULL)
+		v->params[v->nparams++] = (struct mime_param){ STR("charset"), STR("us-ascii") };
 }
 
 /* type subtype params id description encoding size */
@@ -327,8 +326,6 @@ void imap_put_body(struct buf *b, const struct mime *m, bool ext)
 
 	arena_init(&a);
 	enter(b, m, 0, &a, ext);
-	if (m->nodes[0].kind == MIME_MULTIPART && m->nodes[0].child == MIME_NONE)
-		leave(b, m, 0, &a, ext);
 	for (;;) {
 		if (m->nodes[i].child != MIME_NONE) {
 			i = m->nodes[i].child;
@@ -342,8 +339,6 @@ void imap_put_body(struct buf *b, const struct mime *m, bool ext)
 			i = m->nodes[i].next;
 		}
 		enter(b, m, i, &a, ext);
-		if (m->nodes[i].kind == MIME_MULTIPART && m->nodes[i].child == MIME_NONE)
-			leave(b, m, i, &a, ext);
 		arena_reset(&a);
 	}
 	arena_clear(&a);

@@ -25,7 +25,7 @@ static void basics(void **state)
 	    "C d ID (\"name\" \"test\" \"version\" NIL)", "S \\* ID (*)", "S d OK *", "C d ID NIL",
 	    "S \\* ID (*)", "S d OK *", "C e ENABLE CONDSTORE X-NONE", "S \\* ENABLED CONDSTORE",
 	    "S e OK *", "C f FETCH 1 FLAGS", "S f BAD *", "C g UID NOOP", "S g BAD *", "C h WHAT",
-	    "S h BAD *", "C + NOOP", "S \\* BAD *", "C \tx NOOP", "S \\* BAD *", "C", "S \\* BAD *",
+	    "S h BAD *", "C + NOOP", "S \\* BAD *", "C \tx NOOP", "S \\* BAD *", "C ", "S \\* BAD *",
 	    "C i NOOP x", "S i BAD *", "C j noop", "S j OK *", "C k SELECT INBOX",
 	    "T k OK \\[READ-WRITE*", "C l CHECK", "S l OK *", "C m UNSELECT", "S m OK *",
 	    "C m UNSELECT", "S m BAD *", "C z LOGOUT", "S \\* BYE *", "S z OK *");

@@ -98,16 +98,21 @@ static void multipart(void **state)
 	check_body(
 	    "Content-Type: multipart/mixed; boundary=\"b\"\n\npreamble\n--b\n\nfirst\n\n--b\n"
 	    "Content-Type: text/html\n\n<p>\n--b--\nepilogue\n",
-	    "((" PLAIN "7 1" TAIL "(\"text\" \"html\" NIL NIL NIL \"7bit\" 3 0" TAIL
+	    "((" PLAIN "7 1" TAIL
+	    "(\"text\" \"html\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 0" TAIL
 	    " \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)");
 	/* no part, no end, a delimiter inside a header */
 	check_body("Content-Type: multipart/mixed; boundary=b\n\nnothing\n",
-	    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) \"mixed\" "
+	    "((" PLAIN "0 0" TAIL " \"mixed\" "
 	    "(\"boundary\" \"b\") NIL NIL NIL)");
 	check_body("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx",
 	    "((" PLAIN "1 0" TAIL " \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)");
 	check_body("Content-Type: multipart/mixed; boundary=b\n\n--b\nA: b\n--b--\n",
 	    "((" PLAIN "0 0" TAIL " \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)");
+	check_body("Content-Type: multipart/digest; boundary=b\n\nnothing\n",
+	    "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 0 (NIL NIL NIL NIL NIL NIL NIL NIL NIL "
+	    "NIL) "
+	    "(" PLAIN "0 0" TAIL " 0" TAIL " \"digest\" (\"boundary\" \"b\") NIL NIL NIL)");
 	/* boundary: empty; as the parent's; a prefix of the parent's */
 	check_body("Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\nx\n",
 	    "(\"application\" \"octet-stream\" NIL NIL NIL \"7bit\" 9" TAIL);
@@ -145,7 +150,7 @@ static void rfc2231(void **state)
 		   "title*9=gap; "
 		   "x*99999=1; name*=utf-8''%zz\n\n",
 	    "(\"text\" \"x\" (\"title*\" \"utf-8'en'a%20bc%20d\" \"x*99999\" \"1\" \"name*\" "
-	    "\"utf-8''%zz\") "
+	    "\"utf-8''%zz\" \"charset\" \"us-ascii\") "
 	    "NIL NIL \"7bit\" 0 0" TAIL);
 }
 
