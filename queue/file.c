@@ -1,0 +1,518 @@
+/* The file of a message. See file.h. */
+#include "file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/crash.h"
+#include "space.h"
+#include "spool.h"
+
+/* A slot as it is to be written: a copy, because the target may change meanwhile. */
+struct slot_image {
+	uint32_t index;
+	uint8_t part;
+	struct slot slot;
+};
+
+static struct message *message_of(struct task *t)
+{
+	return (struct message *)((char *)t - offsetof(struct message, task));
+}
+
+static void task_done(struct task *t, int error)
+{
+	struct message *m = message_of(t);
+	file_done *done = m->task_done;
+
+	m->task_busy = false;
+	m->task_done = NULL;
+	done(m, error);
+}
+
+static void start(
+    struct message *m, int (*run)(struct task *t), enum pool_lane lane, file_done *done)
+{
+	assert(!m->task_busy);
+	m->task_busy = true;
+	m->task_done = done;
+	m->task.run = run;
+	m->task.done = task_done;
+	m->task.sync_failed = false;
+	pool_submit(&m->task, lane);
+}
+
+static struct slot slot_of(const struct target *t)
+{
+	struct slot s = {
+		.generation = t->generation,
+		.state = t->state,
+		.flags = t->flags,
+		.attempts = t->attempts,
+		.changed = t->changed,
+		.relay = t->relay,
+	};
+
+	if (t->status != NULL)
+		s.status = *t->status;
+	return s;
+}
+
+/* --- sealing ---------------------------------------------------------------------------------- */
+
+/* A failed sync is never repeated: the task says so, and the queue stops accepting. */
+static int sync_file(struct task *t, int fd)
+{
+	if (fsync(fd) == 0)
+		return 0;
+	t->sync_failed = true;
+	return errno;
+}
+
+static void encode_slots(struct message *m)
+{
+	const struct spool_layout *l = &m->layout;
+
+	m->slots = xcalloc(l->slots, l->slot_size);
+	for (uint32_t i = 0; i < l->slots; i++) {
+		struct target *t = &m->targets[i];
+		struct slot s = slot_of(t);
+
+		slot_encode(
+		    &s, l->id, l->kind, i, m->slots + (size_t)i * l->slot_size, l->slot_size);
+		t->dirty = t->hard = false;
+	}
+}
+
+/* Maps the body of a memfd; NULL when there is none (it is in the file, or empty). */
+static void *map_body(const struct message *m)
+{
+	if (m->memfd == -1 || m->layout.body_size == 0)
+		return NULL;
+	return mmap(NULL, m->layout.body_size, PROT_READ, MAP_SHARED, m->memfd, 0);
+}
+
+static int write_sealed(struct message *m)
+{
+	void *map = map_body(m);
+	const void *body = m->text.n > 0 ? m->text.p : map;
+	int error = 0;
+
+	if (map == MAP_FAILED)
+		return errno;
+	if (spool_write(m->fd, &m->layout, body, buf_view(&m->records), m->slots) == -1)
+		error = errno;
+	if (map != NULL)
+		munmap(map, m->layout.body_size);
+	return error;
+}
+
+static int run_seal(struct task *t)
+{
+	struct message *m = message_of(t);
+	int error;
+
+	if (m->fd == -1)
+		m->fd = spool_new_file(m->tag.queue, 0);
+	if (m->fd == -1)
+		return errno;
+	crash_point("accept.after_create");
+	error = write_sealed(m);
+	crash_point("accept.after_write");
+	if (error == 0)
+		error = sync_file(t, m->fd);
+	crash_point("accept.after_file_sync");
+	return error;
+}
+
+static void seal_done(struct task *t, int error)
+{
+	struct message *m = message_of(t);
+
+	if (error == 0)
+		crash_point("accept.after_dir_sync");
+	else if (t->sync_failed)
+		space_failed("accept", error);
+	buf_clear(&m->records);
+	free(m->slots);
+	m->slots = NULL;
+	if (error == 0) {
+		buf_clear(&m->text);
+		if (m->memfd != -1)
+			close(m->memfd);
+		m->memfd = -1;
+	} else if (error != EEXIST) {
+		spool_remove(m->tag.queue, 0);
+	}
+	task_done(t, error);
+}
+
+void file_seal(struct message *m, file_done *done)
+{
+	struct spool_layout *l = &m->layout;
+	int r;
+
+	buf_init(&m->records, SPOOL_RECORDS_MAX);
+	r = records_encode(&m->records, &m->content);
+	assert(r == 0); /* every field of an envelope is bounded */
+	l->id = m->tag.queue;
+	l->kind = SPOOL_MESSAGE;
+	l->flags = m->flags;
+	l->parent = m->parent;
+	l->arrival = m->content.envelope.arrival;
+	l->records_size = m->records.n;
+	l->slots = m->content.envelope.nrcpts;
+	layout_fill(l);
+	encode_slots(m);
+	m->task.sync_dir = (int)spool_dir_of(m->tag.queue);
+	start(m, run_seal, POOL_COMMIT, done);
+	m->task.done = seal_done;
+}
+
+/* --- expansions ------------------------------------------------------------------------------- */
+
+static int run_expand(struct task *t)
+{
+	struct message *m = message_of(t);
+	unsigned part = m->parts;
+	struct spool_layout *l = &m->part_layouts[part];
+	int fd, error = 0;
+
+	/* one that was left behind by a crash was never used: what is used was synced and read */
+	if (spool_remove(m->tag.queue, part) == -1)
+		return errno;
+	fd = spool_new_file(m->tag.queue, part);
+	if (fd == -1)
+		return errno;
+	if (spool_write(fd, l, NULL, buf_view(&m->records), m->slots) == -1)
+		error = errno;
+	crash_point("expand.after_write");
+	if (error == 0)
+		error = sync_file(t, fd);
+	if (close(fd) == -1 && error == 0)
+		error = errno;
+	crash_point("expand.after_file_sync");
+	return error;
+}
+
+static void expand_done(struct task *t, int error)
+{
+	struct message *m = message_of(t);
+
+	buf_clear(&m->records);
+	free(m->slots);
+	m->slots = NULL;
+	if (error == 0)
+		m->parts++;
+	else
+		spool_remove(m->tag.queue, m->parts);
+	if (t->sync_failed)
+		space_failed("expansion", error);
+	task_done(t, error);
+}
+
+int file_expand(struct message *m, file_done *done)
+{
+	const struct spool_content c = {
+		.envelope.trace = m->tag.trace,
+		.targets = m->expansion,
+		.ntargets = m->nexpansion,
+	};
+	const struct slot fresh = { .state = SLOT_PENDING };
+	struct spool_layout *l;
+
+	if (m->parts == SPOOL_PARTS || m->nexpansion > SPOOL_SLOTS_MAX)
+		return -1;
+	if (m->part_layouts == NULL)
+		m->part_layouts = arena_array(&m->arena, SPOOL_PARTS, sizeof *m->part_layouts);
+	l = &m->part_layouts[m->parts];
+	buf_init(&m->records, SPOOL_RECORDS_MAX);
+	if (records_encode(&m->records, &c) == -1) {
+		buf_clear(&m->records);
+		return -1;
+	}
+	*l = (struct spool_layout){ .id = m->tag.queue,
+		.kind = SPOOL_EXPANSION,
+		.parent = m->tag.queue,
+		.records_size = m->records.n,
+		.slots = m->nexpansion };
+	layout_fill(l);
+	m->slots = xcalloc(l->slots, l->slot_size);
+	for (uint32_t i = 0; i < l->slots; i++)
+		slot_encode(
+		    &fresh, l->id, l->kind, i, m->slots + (size_t)i * l->slot_size, l->slot_size);
+	m->task.sync_dir = (int)spool_dir_of(m->tag.queue);
+	start(m, run_expand, POOL_WORK, done);
+	m->task.done = expand_done;
+	return 0;
+}
+
+/* --- states ----------------------------------------------------------------------------------- */
+
+static int open_part(const struct message *m, unsigned part)
+{
+	return part == 0 ? m->fd : spool_open_file(m->tag.queue, part, O_RDWR);
+}
+
+/* Writes the images of one part, which stand together; returns an errno. */
+static int put_images(struct message *m, struct task *t, uint32_t from, uint32_t to)
+{
+	unsigned part = m->images[from].part;
+	const struct spool_layout *l = part == 0 ? &m->layout : &m->part_layouts[part];
+	int fd = open_part(m, part), error = 0;
+
+	if (fd == -1)
+		return errno;
+	for (uint32_t i = from; i < to && error == 0; i++) {
+		const struct slot_image *s = &m->images[i];
+
+		if (spool_put_slot(fd, l, s->index, &s->slot) == -1)
+			error = errno;
+	}
+	crash_point("result.after_write");
+	/* slots have their place already: nothing but their bytes changes */
+	if (error == 0 && m->sync_file && fdatasync(fd) == -1) {
+		error = errno;
+		t->sync_failed = true;
+	}
+	crash_point("result.after_sync");
+	if (part != 0)
+		close(fd);
+	return error;
+}
+
+static int run_update(struct task *t)
+{
+	struct message *m = message_of(t);
+	uint32_t from = 0;
+	int error = 0;
+
+	while (from < m->nimages && error == 0) {
+		uint32_t to = from + 1;
+
+		while (to < m->nimages && m->images[to].part == m->images[from].part)
+			to++;
+		error = put_images(m, t, from, to);
+		from = to;
+	}
+	/* the time comes last, because every write changes it; it need not survive a power cut,
+	 * except where it means "held" */
+	if (error == 0 && m->next_try != 0 && spool_set_next(m->fd, m->next_try) == -1)
+		error = errno;
+	if (error == 0 && m->next_try == SPOOL_HOLD)
+		error = sync_file(t, m->fd);
+	return error;
+}
+
+static void update_done(struct task *t, int error)
+{
+	struct message *m = message_of(t);
+
+	free(m->images);
+	m->images = NULL;
+	m->nimages = 0;
+	if (t->sync_failed)
+		space_failed("results", error);
+	task_done(t, error);
+}
+
+/* Copies the dirty slots; targets of one part stand together in m->targets. */
+static bool collect_images(struct message *m)
+{
+	bool hard = false;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->ntargets; i++)
+		n += m->targets[i].dirty;
+	m->images = n > 0 ? xcalloc(n, sizeof *m->images) : NULL;
+	m->nimages = n;
+	n = 0;
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->targets[i];
+
+		if (!t->dirty)
+			continue;
+		m->images[n++] = (struct slot_image){ t->index, t->part, slot_of(t) };
+		hard |= t->hard;
+		t->dirty = t->hard = false;
+	}
+	return hard;
+}
+
+void file_update(struct message *m, int64_t next, bool sync, file_done *done)
+{
+	bool hard = collect_images(m);
+
+	m->next_try = next;
+	m->sync_file = hard || sync;
+	m->task.sync_dir = POOL_NO_DIR;
+	start(m, run_update, POOL_WORK, done);
+	m->task.done = update_done;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static int run_remove(struct task *t)
+{
+	struct message *m = message_of(t);
+
+	/* a process that is killed between here and the removal finds what is done */
+	if (m->nimages > 0 && m->fd != -1)
+		(void)put_images(m, t, 0, m->nimages);
+	crash_point("remove.before");
+	if (spool_remove_all(m->tag.queue, m->parts) == -1)
+		return errno;
+	crash_point("remove.after");
+	return 0;
+}
+
+void file_remove(struct message *m, file_done *done)
+{
+	/* only its own slots: with an expansion there may be very many, and the result is the same
+	 */
+	if (m->parts == 1)
+		(void)collect_images(m);
+	m->next_try = 0;
+	m->sync_file = false;
+	m->task.sync_dir = POOL_NO_DIR;
+	start(m, run_remove, POOL_WORK, done);
+	m->task.done = update_done;
+	pool_dirty(spool_dir_of(m->tag.queue));
+}
+
+/* All of it: a message without its expansion would be delivered twice, and in part is no way. */
+static int run_quarantine(struct task *t)
+{
+	const struct message *m = message_of(t);
+
+	for (unsigned part = 0; part < SPOOL_PARTS; part++) {
+		if (spool_quarantine(m->tag.queue, part) == -1)
+			return errno == ENOENT && part > 0 ? 0 : errno;
+	}
+	return 0;
+}
+
+void file_quarantine(struct message *m, file_done *done)
+{
+	m->task.sync_dir = POOL_NO_DIR;
+	start(m, run_quarantine, POOL_WORK, done);
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static void add_targets(struct message *m, unsigned part, const struct spool_layout *l,
+    const struct spool_content *c, const struct slot *slots)
+{
+	for (uint32_t i = 0; i < l->slots; i++) {
+		struct target *t = &m->targets[m->ntargets++];
+
+		*t = (struct target){
+			.rcpt = part == 0 ? i : c->targets[i].rcpt,
+			.index = i,
+			.part = (uint8_t)part,
+			.state = slots[i].state,
+			.flags = slots[i].flags,
+			.attempts = slots[i].attempts,
+			.generation = slots[i].generation,
+			.changed = slots[i].changed,
+			.relay = slots[i].relay,
+			.status = slots[i].status.code != 0 ? &slots[i].status : NULL,
+			.route = part == 0 ? NULL : &c->targets[i].route,
+		};
+	}
+}
+
+static int state_error(struct message *m, enum spool_state s, unsigned part, const char *why)
+{
+	int error = errno;
+
+	m->bad_part = (uint8_t)part;
+	m->load_why = why;
+	if (s == SPOOL_UNREADABLE)
+		return error != 0 ? error : EIO;
+	return s == SPOOL_UNFINISHED ? ENODATA : EBADMSG;
+}
+
+/* Reads one file of the message; ENOENT when there is none. */
+static int load_part(struct message *m, unsigned part)
+{
+	struct spool_layout *l = part == 0 ? &m->layout : &m->part_layouts[part];
+	struct spool_content content, *c = part == 0 ? &m->content : &content;
+	int fd = spool_open_file(m->tag.queue, part, O_RDWR);
+	struct slot *slots;
+	const char *why;
+	enum spool_state s;
+
+	if (fd == -1)
+		return errno;
+	s = spool_check(fd, true, l, &why);
+	if (s == SPOOL_GOOD && (l->id != m->tag.queue || l->kind != (part > 0))) {
+		s = SPOOL_DAMAGED;
+		why = "it belongs to another message";
+	}
+	if (s == SPOOL_GOOD)
+		s = spool_read(fd, l, &m->arena, c, &slots, &why);
+	if (part == 0)
+		m->fd = fd;
+	else
+		close(fd);
+	if (s != SPOOL_GOOD)
+		return state_error(m, s, part, why);
+	if (m->ntargets + l->slots > m->cap_targets) {
+		struct target *more = arena_array(&m->arena, m->ntargets + l->slots, sizeof *more);
+
+		if (m->ntargets > 0)
+			memcpy(more, m->targets, m->ntargets * sizeof *more);
+		m->targets = more;
+		m->cap_targets = m->ntargets + l->slots;
+	}
+	add_targets(m, part, l, c, slots);
+	return 0;
+}
+
+/* Which recipients others stand for; -1 if a record names one that is not there. */
+static int mark_expanded(struct message *m)
+{
+	for (uint32_t i = m->layout.slots; i < m->ntargets; i++) {
+		if (m->targets[i].rcpt >= m->layout.slots)
+			return -1;
+		m->targets[m->targets[i].rcpt].expanded = true;
+	}
+	return 0;
+}
+
+static int run_load(struct task *t)
+{
+	struct message *m = message_of(t);
+	int error = load_part(m, 0);
+
+	if (error != 0)
+		return error;
+	m->part_layouts = arena_array(&m->arena, SPOOL_PARTS, sizeof *m->part_layouts);
+	while (m->parts < SPOOL_PARTS) {
+		error = load_part(m, m->parts);
+		if (error != 0)
+			break;
+		m->parts++;
+	}
+	/* an expansion that was never finished was never used */
+	if (error == ENODATA && m->bad_part > 0)
+		error = ENOENT;
+	if (error != 0 && error != ENOENT)
+		return error;
+	if (mark_expanded(m) == -1)
+		return state_error(m, SPOOL_DAMAGED, m->parts - 1u, "an expansion of nobody");
+	return 0;
+}
+
+void file_load(struct message *m, file_done *done)
+{
+	m->task.sync_dir = POOL_NO_DIR;
+	start(m, run_load, POOL_WORK, done);
+}

@@ -1,0 +1,333 @@
+/* Messages that are on disk only. See load.h. */
+#include "load.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accept.h"
+#include "base/alloc.h"
+#include "base/loop.h"
+#include "file.h"
+#include "settings.h"
+#include "settle.h"
+#include "space.h"
+#include "spool.h"
+#include "tell.h"
+
+static struct wheel wheel;
+static struct wheel_list ready = TAILQ_HEAD_INITIALIZER(ready);
+static unsigned loading;
+static bool complete, stopped;
+
+static uint32_t now_seconds(void)
+{
+	return (uint32_t)(loop_now() / 1000);
+}
+
+/* --- waiting -----------------------------------------------------------------------------------
+ */
+
+static struct entry *entry_of(struct wheel_node *n)
+{
+	return (struct entry *)((char *)n - offsetof(struct entry, node));
+}
+
+void load_forget(struct entry *e)
+{
+	wheel_clear(&wheel, &e->node);
+	if (e->state == ENTRY_READY)
+		TAILQ_REMOVE(&ready, &e->node, next);
+}
+
+void load_now(struct entry *e)
+{
+	load_forget(e);
+	entry_state(e, ENTRY_READY);
+	TAILQ_INSERT_TAIL(&ready, &e->node, next);
+}
+
+void load_later(struct entry *e, uint64_t ms)
+{
+	load_forget(e);
+	if (ms == 0) {
+		load_now(e);
+		return;
+	}
+	entry_state(e, ENTRY_DEFERRED);
+	wheel_set(&wheel, &e->node, now_seconds() + (uint32_t)((ms + 999) / 1000));
+}
+
+static void due(struct wheel_node *n, void *arg)
+{
+	(void)arg;
+	load_now(entry_of(n));
+}
+
+void load_tick(void)
+{
+	wheel_advance(&wheel, now_seconds(), due, NULL);
+	load_pump();
+}
+
+/* --- loading ------------------------------------------------------------------------------------
+ */
+
+static void gone(struct message *m)
+{
+	struct entry *e = m->entry;
+
+	message_free(m);
+	entry_free(e);
+	load_pump();
+}
+
+static void put_aside(struct message *m, int error)
+{
+	if (error != 0)
+		log_error(&m->tag, EV("not-put-aside"), KZ("error", strerror(error)));
+	gone(m);
+}
+
+static void unfinished_removed(struct message *m, int error)
+{
+	(void)error;
+	gone(m);
+}
+
+static void not_loaded(struct message *m, int error)
+{
+	struct entry *e = m->entry;
+
+	if (error == EBADMSG) {
+		counts.damaged++;
+		log_error(&m->tag, EV("message-damaged"), KZ("why", m->load_why),
+		    KI("part", m->bad_part));
+		file_quarantine(m, put_aside);
+	} else if (error == ENODATA) {
+		log_info(&m->tag, EV("unfinished-removed"), KZ("why", m->load_why));
+		file_remove(m, unfinished_removed);
+	} else if (error == ENOENT) {
+		gone(m);
+	} else {
+		log_error(&m->tag, EV("not-readable"), KZ("error", strerror(error)));
+		message_free(m);
+		load_later(e, settings.maximal_backoff);
+		load_pump();
+	}
+}
+
+/* What a file says of attempts that were under way when the last process ended. */
+static void mark_unknown(struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->targets[i];
+
+		if (!target_final(t))
+			t->maybe = m->found || t->state == SLOT_DISPATCHED;
+	}
+}
+
+static bool any_left(const struct message *m, bool *failed)
+{
+	bool left = false;
+
+	*failed = false;
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		const struct target *t = &m->targets[i];
+
+		left |= !target_final(t);
+		*failed |= t->state == SLOT_FAILED && !t->expanded;
+	}
+	return left;
+}
+
+static void loaded(struct message *m, int error)
+{
+	bool failed, left;
+
+	loading--;
+	if (error != 0) {
+		not_loaded(m, error);
+		return;
+	}
+	m->tag.trace = m->content.envelope.trace;
+	m->content.envelope.arrival = m->layout.arrival;
+	m->flags = m->layout.flags;
+	m->parent = m->layout.parent;
+	mark_unknown(m);
+	left = any_left(m, &failed);
+	/* a report that was due comes before the next attempt, so that it is about the same */
+	if (!left || failed || (m->wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE)) != 0) {
+		m->again = left;
+		settle(m);
+	} else {
+		accept_go(m);
+	}
+	load_pump();
+}
+
+static void load(struct entry *e, unsigned wishes)
+{
+	struct message *m = message_new(e->id);
+
+	load_forget(e);
+	entry_state(e, ENTRY_ACTIVE);
+	m->entry = e;
+	e->m = m;
+	m->found = e->found;
+	e->found = false;
+	m->wishes = (uint8_t)wishes;
+	/* the first state of a message is COLLECTING */
+	message_state(m, M_LOADING);
+	loading++;
+	file_load(m, loaded);
+}
+
+bool load_room(void)
+{
+	return counts.messages[ENTRY_ACTIVE] < ACTIVE_MAX;
+}
+
+void load_pump(void)
+{
+	struct wheel_node *n;
+
+	while (!stopped && loading < LOADING_MAX && load_room() && !space_has_failed() &&
+	       (n = TAILQ_FIRST(&ready)) != NULL)
+		load(entry_of(n), 0);
+}
+
+void load_stop(void)
+{
+	stopped = true;
+}
+
+void load_for(struct entry *e, unsigned wishes)
+{
+	load(e, wishes);
+}
+
+/* --- the start ----------------------------------------------------------------------------------
+ */
+
+struct found {
+	uint64_t id, size;
+	int64_t next;
+	unsigned part;
+};
+
+/* One hash directory; the same task goes from one to the next. */
+static struct scan {
+	struct task task;
+	unsigned dir;
+	struct found *found;
+	size_t n, cap;
+	uint64_t strange;
+} scan;
+
+static bool scan_name(void *arg, const char *name)
+{
+	struct scan *s = arg;
+	struct found f;
+
+	/* a name that none of ours has, a directory, a link: left alone, and reported */
+	if (spool_parse_name(str_of(name), &f.id, &f.part) == -1 || spool_dir_of(f.id) != s->dir ||
+	    spool_stat(s->dir, name, &f.next, &f.size) == -1) {
+		s->strange++;
+		log_warning(NULL, EV("strange-file"), KI("directory", s->dir), KZ("name", name));
+		return true;
+	}
+	if (s->n == s->cap) {
+		s->cap = s->cap == 0 ? 256 : s->cap * 2;
+		s->found = xreallocarray(s->found, s->cap, sizeof *s->found);
+	}
+	s->found[s->n++] = f;
+	return true;
+}
+
+static int run_scan(struct task *t)
+{
+	struct scan *s = (struct scan *)t;
+
+	return spool_scan(s->dir, scan_name, s) == -1 ? errno : 0;
+}
+
+/* The time on the file, if it makes sense; the wheel's clock does not jump. */
+static void wait_for(struct entry *e, int64_t next)
+{
+	int64_t wait = next - wall_seconds();
+	int64_t longest = (int64_t)(settings.maximal_backoff / 1000) * 5 / 4;
+
+	if (wait > longest)
+		wait = longest;
+	load_later(e, wait > 0 ? (uint64_t)wait * 1000 : 0);
+}
+
+static void adopt(const struct found *f)
+{
+	struct entry *e;
+
+	if (f->part != 0)
+		return;
+	e = entry_new(f->id, f->size, ENTRY_HELD);
+	if (e == NULL)
+		return; /* came in after the start */
+	e->found = true;
+	if (f->next < SPOOL_HOLD)
+		wait_for(e, f->next);
+}
+
+/* Expansions whose message is gone: what is left of a removal that was cut off. */
+static void remove_orphan(const struct found *f)
+{
+	if (f->part != 0 && entry_find(f->id) == NULL && spool_remove(f->id, f->part) == 0)
+		log_info(NULL, EV("orphan-removed"), KI("part", f->part));
+}
+
+static void scan_next(void);
+
+static void scan_done(struct task *t, int error)
+{
+	struct scan *s = (struct scan *)t;
+
+	if (error != 0)
+		log_error(NULL, EV("spool-not-read"), KI("directory", s->dir),
+		    KZ("error", strerror(error)));
+	for (size_t i = 0; i < s->n; i++)
+		adopt(&s->found[i]);
+	for (size_t i = 0; i < s->n; i++)
+		remove_orphan(&s->found[i]);
+	s->n = 0;
+	s->dir++;
+	scan_next();
+	load_pump();
+}
+
+static void scan_next(void)
+{
+	if (scan.dir < SPOOL_DIRS) {
+		pool_submit(&scan.task, POOL_WORK);
+		return;
+	}
+	free(scan.found);
+	scan.found = NULL;
+	complete = true;
+	log_info(NULL, EV("queue-loaded"), KI("deferred", counts.messages[ENTRY_DEFERRED]),
+	    KI("held", counts.messages[ENTRY_HELD]),
+	    KI("ready", counts.messages[ENTRY_READY] + counts.messages[ENTRY_ACTIVE]));
+}
+
+bool load_complete(void)
+{
+	return complete;
+}
+
+void load_start(void)
+{
+	wheel_init(&wheel, now_seconds());
+	scan.task = (struct task){ .run = run_scan, .done = scan_done, .sync_dir = POOL_NO_DIR };
+	scan_next();
+}

@@ -1,0 +1,160 @@
+/*
+ * The queue manager: sole owner of the spool. Takes messages from smtpd, asks lookup for routes,
+ * hands jobs to deliver-*, records the results, writes reports, answers the tools. See queue(8).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "accept.h"
+#include "base/crash.h"
+#include "base/id.h"
+#include "base/loop.h"
+#include "control.h"
+#include "format.h"
+#include "load.h"
+#include "pool.h"
+#include "proto/proc.h"
+#include "proto/types.h"
+#include "run.h"
+#include "sched.h"
+#include "settings.h"
+#include "settle.h"
+#include "space.h"
+#include "spool.h"
+#include "stock.h"
+
+enum { TICK_MS = 1000, DRAIN_POLL_MS = 10 };
+
+static struct timer tick_timer, drain_timer;
+
+/* --- peers --------------------------------------------------------------------------------------
+ */
+
+static void smtpd_down(struct chan *c)
+{
+	stock_down(c);
+	accept_down(c);
+}
+
+/* Jobs wait while there is nobody to do them. */
+static void worker_changed(struct chan *c)
+{
+	(void)c;
+	run_pump();
+}
+
+static const struct chan_row smtpd_rows[] = {
+	{ QUEUE_STOCK, 0, stock_on_stock },
+	{ QUEUE_LARGE, 0, stock_on_large },
+	{ QUEUE_COMMIT, 0, accept_on_commit },
+	{ QUEUE_ABORT, 0, stock_on_abort },
+	{ 0 },
+};
+
+static const struct chan_row no_rows[] = { { 0 } };
+
+static const struct peer_spec peers[] = {
+	{ ROLE_SMTPD, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
+	{ ROLE_LOCAL, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
+	{ ROLE_LOOKUP, .rows = no_rows },
+	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed },
+	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed },
+	{ 0 },
+};
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static void tick(void *arg)
+{
+	(void)arg;
+	timer_set(&tick_timer, TICK_MS, tick, NULL);
+	settle_watch_clock();
+	load_tick();
+	stock_tick();
+}
+
+static void volume_failed(int error)
+{
+	space_failed("directory", error);
+}
+
+static int queue_open(void)
+{
+	char why[256];
+
+	crash_init();
+	control_init();
+	format_init();
+	run_init(sched_new(id_random()));
+	settings_load(run_sched());
+	if (spool_open(proc_fd("spool"), why) == -1)
+		proc_fatal("spool-refused", str_of(why));
+	return 0;
+}
+
+static int queue_start(void)
+{
+	if (pool_init(settings.threads, spool_sync_dir) == -1) {
+		log_error(NULL, EV("no-threads"), KERRNO);
+		return -1;
+	}
+	pool_on_failure(volume_failed);
+	load_start();
+	control_start();
+	tick(NULL);
+	return 0;
+}
+
+static void queue_reload(void)
+{
+	settings_load(run_sched());
+	run_pump();
+}
+
+/* Jobs under way are waited for: a worker that has delivered must be able to say so. */
+static void drain_check(void *arg)
+{
+	(void)arg;
+	if (run_flying() == 0 && pool_busy() == 0 && message_count(M_ROUTING) == 0)
+		proc_exit(0);
+	timer_set(&drain_timer, DRAIN_POLL_MS, drain_check, NULL);
+}
+
+static void queue_drain(void)
+{
+	run_stop();
+	load_stop();
+	drain_check(NULL);
+}
+
+static void queue_status(struct buf *out)
+{
+	buf_printf(out, "active %llu\n", (unsigned long long)counts.messages[ENTRY_ACTIVE]);
+	buf_printf(out, "deferred %llu\n", (unsigned long long)counts.messages[ENTRY_DEFERRED]);
+	buf_printf(out, "held %llu\n", (unsigned long long)counts.messages[ENTRY_HELD]);
+	buf_printf(out, "accepted %llu\n", (unsigned long long)counts.accepted);
+	buf_printf(out, "shortcuts %llu\n", (unsigned long long)counts.shortcuts);
+	buf_printf(out, "delivered %llu\n", (unsigned long long)counts.delivered);
+	buf_printf(out, "failed %llu\n", (unsigned long long)counts.failed);
+	buf_printf(out, "reports %llu\n", (unsigned long long)counts.reports);
+	buf_printf(out, "damaged %llu\n", (unsigned long long)counts.damaged);
+	buf_printf(out, "packets %llu\n", (unsigned long long)chan_packets());
+	buf_printf(out, "volume %s\n", space_has_failed() ? "failed" : "ok");
+}
+
+int main(void)
+{
+	static const struct program p = {
+		.role = ROLE_QUEUE,
+		.peers = peers,
+		.open = queue_open,
+		.start = queue_start,
+		.reload = queue_reload,
+		.drain = queue_drain,
+		.status = queue_status,
+	};
+
+	return proc_main(&p);
+}

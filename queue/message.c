@@ -1,0 +1,274 @@
+/* Messages and entries. See message.h. */
+#include "message.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/id.h"
+#include "space.h"
+
+enum {
+	POOL_MAX = 256, /* structs kept for the next message */
+	ENTRY_BUCKETS = 1024,
+	RANDOM_IDS = 64,
+	IDS_PER_DIR = 256,
+};
+
+struct queue_counts counts;
+
+static struct message_list all = TAILQ_HEAD_INITIALIZER(all), spare = TAILQ_HEAD_INITIALIZER(spare);
+static unsigned nspare, by_state[M_STATES];
+
+static struct entry **buckets;
+static size_t nbuckets, nentries;
+
+#define BIT(s) (1u << (s))
+
+/* From which states each may be entered. */
+static const unsigned edges[M_STATES] = {
+	[M_LOADING] = BIT(M_COLLECTING),
+	[M_ROUTING] = BIT(M_COLLECTING) | BIT(M_SEALING) | BIT(M_WAITING) | BIT(M_LOADING),
+	[M_SHORTCUT] = BIT(M_ROUTING),
+	[M_SEALING] = BIT(M_COLLECTING) | BIT(M_ROUTING) | BIT(M_SHORTCUT),
+	[M_WAITING] = BIT(M_SEALING),
+	[M_EXPANDING] = BIT(M_ROUTING) | BIT(M_SEALING),
+	[M_RUNNING] = BIT(M_ROUTING) | BIT(M_EXPANDING) | BIT(M_SEALING),
+	[M_SETTLING] = BIT(M_RUNNING) | BIT(M_LOADING),
+};
+
+void message_state(struct message *m, enum message_state to)
+{
+	static const char *const names[M_STATES] = { "collecting", "routing", "shortcut", "sealing",
+		"waiting", "loading", "expanding", "running", "settling" };
+
+	assert((edges[to] & BIT(m->state)) != 0);
+	by_state[m->state]--;
+	by_state[to]++;
+	m->state = (uint8_t)to;
+	log_debug(&m->tag, EV("message-state"), KZ("state", names[to]));
+}
+
+struct message_list *message_all(void)
+{
+	return &all;
+}
+
+unsigned message_count(enum message_state s)
+{
+	return by_state[s];
+}
+
+struct message *message_new(uint64_t id)
+{
+	struct message *m = TAILQ_FIRST(&spare);
+	struct arena arena;
+
+	if (m != NULL) {
+		TAILQ_REMOVE(&spare, m, next);
+		nspare--;
+		arena = m->arena;
+	} else {
+		m = xmalloc(sizeof *m);
+		arena_init(&arena);
+	}
+	memset(m, 0, sizeof *m);
+	m->arena = arena;
+	m->tag.queue = id;
+	m->fd = m->memfd = -1;
+	m->parts = 1;
+	m->task.sync_dir = POOL_NO_DIR;
+	TAILQ_INSERT_TAIL(&all, m, next);
+	by_state[m->state]++;
+	return m;
+}
+
+void message_free(struct message *m)
+{
+	assert(!m->task_busy && m->flying == 0 && !m->in_cut && m->routing == NULL);
+	by_state[m->state]--;
+	TAILQ_REMOVE(&all, m, next);
+	if (m->fd != -1)
+		close(m->fd);
+	if (m->memfd != -1)
+		close(m->memfd);
+	buf_clear(&m->text);
+	buf_clear(&m->records);
+	free(m->slots);
+	space_release(m->reserved);
+	if (m->entry != NULL)
+		m->entry->m = NULL;
+	if (nspare < POOL_MAX) {
+		arena_reset(&m->arena);
+		TAILQ_INSERT_HEAD(&spare, m, next);
+		nspare++;
+	} else {
+		arena_clear(&m->arena);
+		free(m);
+	}
+}
+
+/*
+ * Random, so that none is ever used again. The last byte chooses the hash directory: some hundred
+ * messages in a row share one, so that those that are committed at the same time share its sync.
+ */
+uint64_t message_id(void)
+{
+	static uint64_t ids[RANDOM_IDS];
+	static unsigned left, used;
+	static uint8_t dir;
+	uint64_t id;
+
+	do {
+		if (left == 0) {
+			for (; left < RANDOM_IDS; left++)
+				ids[left] = id_random();
+		}
+		id = ids[--left];
+		if (used++ % IDS_PER_DIR == 0)
+			dir = (uint8_t)id;
+		id = (id & ~UINT64_C(255)) | dir;
+	} while (id == 0 || entry_find(id) != NULL);
+	return id;
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static size_t bucket_of(uint64_t id)
+{
+	/* the low byte is the same for many in a row */
+	return (size_t)(id >> 8 ^ id) & (nbuckets - 1);
+}
+
+static void grow(void)
+{
+	size_t old = nbuckets;
+	struct entry **before = buckets;
+
+	nbuckets = old == 0 ? ENTRY_BUCKETS : old * 2;
+	buckets = xcalloc(nbuckets, sizeof *buckets);
+	for (size_t i = 0; i < old; i++) {
+		struct entry *e = before[i], *next;
+
+		for (; e != NULL; e = next) {
+			next = e->hash_next;
+			e->hash_next = buckets[bucket_of(e->id)];
+			buckets[bucket_of(e->id)] = e;
+		}
+	}
+	free(before);
+}
+
+struct entry *entry_find(uint64_t id)
+{
+	struct entry *e = nbuckets == 0 ? NULL : buckets[bucket_of(id)];
+
+	while (e != NULL && e->id != id)
+		e = e->hash_next;
+	return e;
+}
+
+struct entry *entry_new(uint64_t id, uint64_t size, enum entry_state state)
+{
+	struct entry *e;
+
+	if (entry_find(id) != NULL)
+		return NULL;
+	if (nentries >= nbuckets)
+		grow();
+	nentries++;
+	e = xcalloc(1, sizeof *e);
+	e->id = id;
+	e->size = size;
+	e->state = (uint8_t)state;
+	e->hash_next = buckets[bucket_of(id)];
+	buckets[bucket_of(id)] = e;
+	counts.messages[state]++;
+	counts.bytes[state] += size;
+	return e;
+}
+
+void entry_state(struct entry *e, enum entry_state to)
+{
+	counts.messages[e->state]--;
+	counts.bytes[e->state] -= e->size;
+	counts.messages[to]++;
+	counts.bytes[to] += e->size;
+	e->state = (uint8_t)to;
+}
+
+void entry_resize(struct entry *e, uint64_t size)
+{
+	counts.bytes[e->state] += size - e->size;
+	e->size = size;
+}
+
+void entry_free(struct entry *e)
+{
+	struct entry **p = &buckets[bucket_of(e->id)];
+
+	assert(e->node.slot == 0);
+	while (*p != e)
+		p = &(*p)->hash_next;
+	*p = e->hash_next;
+	nentries--;
+	counts.messages[e->state]--;
+	counts.bytes[e->state] -= e->size;
+	if (e->m != NULL)
+		e->m->entry = NULL;
+	free(e);
+}
+
+void entry_each(bool (*fn)(struct entry *e, void *arg), void *arg)
+{
+	for (size_t i = 0; i < nbuckets; i++) {
+		for (struct entry *e = buckets[i]; e != NULL; e = e->hash_next) {
+			if (!fn(e, arg))
+				return;
+		}
+	}
+}
+
+/* --- targets and time ------------------------------------------------------------------------- */
+
+int64_t wall_millis(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t wall_seconds(void)
+{
+	return wall_millis() / 1000;
+}
+
+uint32_t target_number(const struct target *t)
+{
+	/* SPOOL_SLOTS_MAX is below 1 << 20, SPOOL_PARTS below 1 << 12 */
+	return (uint32_t)t->part << 20 | t->index;
+}
+
+void target_set(struct target *t, enum slot_state state, bool hard)
+{
+	t->state = (uint8_t)state;
+	t->generation++;
+	t->changed = wall_seconds();
+	t->dirty = true;
+	t->hard |= hard;
+}
+
+void target_status(struct message *m, struct target *t, const struct status *st)
+{
+	struct status *copy = (struct status *)(uintptr_t)t->status;
+
+	/* one per target and pass is enough, however often it is tried */
+	if (copy == NULL)
+		copy = arena_alloc(&m->arena, sizeof *copy);
+	*copy = *st;
+	t->status = copy;
+}

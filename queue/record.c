@@ -1,0 +1,274 @@
+/* Messages as JSON. See record.h. */
+#include "record.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "spool.h"
+
+enum { RCPT_ROOM = 2048 }; /* what one more recipient may need */
+
+static const char *const queue_names[ENTRY_STATES] = {
+	[ENTRY_INCOMING] = "incoming",
+	[ENTRY_READY] = "active",
+	[ENTRY_ACTIVE] = "active",
+	[ENTRY_DEFERRED] = "deferred",
+	[ENTRY_HELD] = "hold",
+};
+
+static const char *const state_names[] = {
+	[SLOT_PENDING] = "pending",
+	[SLOT_DISPATCHED] = "dispatched",
+	[SLOT_DONE] = "delivered",
+	[SLOT_FAILED] = "failed",
+	[SLOT_BOUNCED] = "bounced",
+};
+
+/* --- JSON --------------------------------------------------------------------------------------
+ */
+
+/* Length of the UTF-8 sequence at s, or 0 if there is none. */
+static size_t utf8_length(struct str s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	size_t n = c < 0x80                ? 1
+		   : c >= 0xc2 && c < 0xe0 ? 2
+		   : c >= 0xe0 && c < 0xf0 ? 3
+		   : c >= 0xf0 && c < 0xf5 ? 4
+					   : 0;
+
+	if (n > s.n)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
+static void json_string(struct buf *b, struct str s)
+{
+	buf_char(b, '"');
+	while (s.n > 0) {
+		size_t n = utf8_length(s);
+
+		if (n == 0)
+			buf_z(b, "\\ufffd");
+		else if (n == 1 && (s.p[0] == '"' || s.p[0] == '\\'))
+			buf_printf(b, "\\%c", s.p[0]);
+		else if (n == 1 && ((unsigned char)s.p[0] < 0x20 || s.p[0] == 0x7f))
+			buf_printf(b, "\\u%04x", (unsigned)(unsigned char)s.p[0]);
+		else
+			buf_put(b, s.p, n);
+		s = str_skip(s, n > 0 ? n : 1);
+	}
+	buf_char(b, '"');
+}
+
+static void json_text(struct buf *b, const char *key, struct str value)
+{
+	buf_printf(b, ", \"%s\": ", key);
+	json_string(b, value);
+}
+
+/* --- records -----------------------------------------------------------------------------------
+ */
+
+struct record_rcpt {
+	const struct envelope_rcpt *rcpt;
+	const struct route *route; /* NULL = not known */
+	const struct status *status;
+	struct str relay;
+	uint8_t state;
+	uint16_t attempts;
+};
+
+static void put_rcpt(struct buf *b, const struct record_rcpt *r, bool first)
+{
+	struct str addr = r->route != NULL ? r->route->addr : r->rcpt->addr;
+
+	buf_z(b, first ? "{\"address\": " : ", {\"address\": ");
+	json_string(b, addr);
+	if (!str_eq(addr, r->rcpt->addr))
+		json_text(b, "orig_address", r->rcpt->addr);
+	if (r->status != NULL && r->status->code != 0) {
+		bool failed = r->state == SLOT_FAILED || r->state == SLOT_BOUNCED;
+
+		json_text(b, failed ? "bounce_reason" : "delay_reason", str_of(r->status->text));
+		buf_printf(b, ", \"code\": %d", r->status->code);
+		json_text(b, "dsn", str_of(r->status->enhanced));
+	}
+	if (r->relay.n > 0)
+		json_text(b, "relay", r->relay);
+	json_text(b, "status", str_of(state_names[r->state]));
+	buf_printf(b, ", \"attempts\": %u}", r->attempts);
+}
+
+static void put_head(struct buf *b, const struct record_head *h, const struct envelope *e,
+    const struct spool_layout *l)
+{
+	char id[ID_TEXT + 1], trace[ID_TEXT + 1];
+
+	id_format(h->id, id);
+	id_format(e->trace, trace);
+	buf_printf(b, "{\"queue_name\": \"%s\", \"queue_id\": \"%s\", \"arrival_time\": %lld",
+	    queue_names[h->state], id, (long long)(e->arrival / 1000000));
+	buf_printf(b, ", \"message_size\": %llu, \"forced_expire\": false",
+	    (unsigned long long)l->body_size);
+	json_text(b, "sender", e->sender);
+	json_text(b, "trace", str_of(trace));
+	json_text(b, "client", e->client);
+	if (e->login.n > 0)
+		json_text(b, "login", e->login);
+	if (h->next != 0)
+		buf_printf(b, ", \"next_try\": %lld", (long long)h->next);
+	if (l->parent != 0) {
+		id_format(l->parent, id);
+		json_text(b, "report_about", str_of(id));
+	}
+	buf_printf(b, ", \"body_offset\": %d, \"recipients\": [", SPOOL_HEADER);
+}
+
+static void put_tail(struct buf *b, uint32_t left_out)
+{
+	buf_z(b, "]");
+	if (left_out > 0)
+		buf_printf(b, ", \"more_recipients\": %u", left_out);
+	buf_z(b, "}");
+}
+
+/* As in Postfix, who has got it is not listed any more. */
+static bool listed(uint8_t state)
+{
+	return state != SLOT_DONE && state != SLOT_BOUNCED;
+}
+
+int record_message(struct buf *b, const struct record_head *h, const struct message *m)
+{
+	uint32_t shown = 0, left_out = 0;
+
+	if (m->state == M_COLLECTING || m->state == M_LOADING || m->content.envelope.rcpts == NULL)
+		return -1;
+	put_head(b, h, &m->content.envelope, &m->layout);
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		const struct target *t = &m->targets[i];
+		const struct record_rcpt r = {
+			.rcpt = target_rcpt(m, t),
+			.route = t->route,
+			.status = t->status,
+			.relay = t->relay,
+			.state = t->state,
+			.attempts = t->attempts,
+		};
+
+		if (t->expanded || !listed(t->state))
+			continue;
+		if (b->n + RCPT_ROOM > RECORD_JSON_MAX)
+			left_out++;
+		else
+			put_rcpt(b, &r, shown++ == 0);
+	}
+	put_tail(b, left_out);
+	return b->full ? -1 : 0;
+}
+
+/* The recipients of one part of a file; of the message itself only those that nobody stands for. */
+static void put_part(struct buf *b, const struct spool_layout *l, const struct envelope *e,
+    const struct spool_content *c, const struct slot *slots, const bool *expanded, uint32_t *shown,
+    uint32_t *left_out)
+{
+	for (uint32_t i = 0; i < l->slots; i++) {
+		bool member = l->kind == SPOOL_EXPANSION;
+		const struct record_rcpt r = {
+			.rcpt = &e->rcpts[member ? c->targets[i].rcpt : i],
+			.route = member ? &c->targets[i].route : NULL,
+			.status = &slots[i].status,
+			.relay = slots[i].relay,
+			.state = slots[i].state,
+			.attempts = slots[i].attempts,
+		};
+
+		if ((!member && expanded[i]) || !listed(slots[i].state))
+			continue;
+		if (b->n + RCPT_ROOM > RECORD_JSON_MAX)
+			(*left_out)++;
+		else
+			put_rcpt(b, &r, (*shown)++ == 0);
+	}
+}
+
+struct part {
+	struct spool_layout layout;
+	struct spool_content content;
+	struct slot *slots;
+};
+
+static int read_part(uint64_t id, unsigned n, struct arena *a, struct part *p)
+{
+	int fd = spool_open_file(id, n, O_RDONLY), r = -1;
+	const char *why;
+
+	if (fd == -1)
+		return -1;
+	if (spool_check(fd, false, &p->layout, &why) == SPOOL_GOOD && p->layout.id == id &&
+	    spool_read(fd, &p->layout, a, &p->content, &p->slots, &why) == SPOOL_GOOD)
+		r = 0;
+	close(fd);
+	return r;
+}
+
+int record_file(struct buf *b, const struct record_head *h)
+{
+	struct part parts[SPOOL_PARTS];
+	uint32_t shown = 0, left_out = 0;
+	unsigned n = 0;
+	struct arena a;
+	bool *expanded;
+
+	arena_init(&a);
+	while (n < SPOOL_PARTS && read_part(h->id, n, &a, &parts[n]) == 0)
+		n++;
+	if (n > 0) {
+		expanded = arena_array(&a, parts[0].layout.slots, sizeof *expanded);
+		for (unsigned p = 1; p < n; p++) {
+			for (uint32_t i = 0; i < parts[p].layout.slots; i++) {
+				uint32_t rcpt = parts[p].content.targets[i].rcpt;
+
+				if (rcpt >= parts[0].layout.slots)
+					n = p; /* damaged: found when it is loaded */
+				else
+					expanded[rcpt] = true;
+			}
+		}
+		put_head(b, h, &parts[0].content.envelope, &parts[0].layout);
+		for (unsigned p = 0; p < n; p++)
+			put_part(b, &parts[p].layout, &parts[0].content.envelope, &parts[p].content,
+			    parts[p].slots, expanded, &shown, &left_out);
+		put_tail(b, left_out);
+	}
+	arena_clear(&a);
+	return n > 0 && !b->full ? 0 : -1;
+}
+
+void record_summary(struct buf *b, bool complete, bool failed)
+{
+	static const struct {
+		const char *name;
+		enum entry_state state;
+	} rows[] = {
+		{ "incoming", ENTRY_INCOMING },
+		{ "ready", ENTRY_READY },
+		{ "active", ENTRY_ACTIVE },
+		{ "deferred", ENTRY_DEFERRED },
+		{ "hold", ENTRY_HELD },
+	};
+
+	buf_z(b, "{");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		buf_printf(b, "\"%s\": %llu, \"%s_bytes\": %llu, ", rows[i].name,
+		    (unsigned long long)counts.messages[rows[i].state], rows[i].name,
+		    (unsigned long long)counts.bytes[rows[i].state]);
+	buf_printf(b, "\"complete\": %s, \"volume_failed\": %s}", complete ? "true" : "false",
+	    failed ? "true" : "false");
+}

@@ -1,0 +1,26 @@
+/* Messages as JSON objects, for the tools: the fields of `postqueue -j`, and more. */
+#ifndef QUEUE_RECORD_H
+#define QUEUE_RECORD_H
+
+#include "base/buf.h"
+#include "format.h"
+#include "message.h"
+
+/* What is known without the file. */
+struct record_head {
+	uint64_t id;
+	enum entry_state state;
+	int64_t next; /* seconds since 1970, 0 = none */
+};
+
+/* Longer lists of recipients are cut: a record has to fit into a packet. */
+enum { RECORD_JSON_MAX = IPC_BODY_MAX - 512 };
+
+/* Appends the record of a message in memory. -1 if not enough of it is there yet. */
+int record_message(struct buf *b, const struct record_head *h, const struct message *m);
+/* The same of one that is only on disk: reads its file; for helper threads. -1 if it cannot. */
+int record_file(struct buf *b, const struct record_head *h);
+/* The counters. */
+void record_summary(struct buf *b, bool complete, bool failed);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Delivering: recipients become jobs for deliver-*, jobs get results. The scheduler decides what
+ * goes next; this file does what it says.
+ */
+#ifndef QUEUE_RUN_H
+#define QUEUE_RUN_H
+
+#include "message.h"
+
+void run_init(struct sched *s);
+struct sched *run_sched(void);
+
+/* A sealed message whose routes are known; first writes down what its recipients have become. */
+void run_message(struct message *m);
+/* The short cut: one job for all, past the scheduler. Its results come to accept_shortcut(). */
+void run_direct(struct message *m);
+/* The same message after it has been sealed: its job may still be under way. */
+void run_continue(struct message *m);
+/* Starts what may start. */
+void run_pump(void);
+/* What an administrator wishes (WISH_*) is done as soon as no job is under way. */
+void run_wish(struct message *m, unsigned wishes);
+/* No new jobs from now on. */
+void run_stop(void);
+/* Jobs under way. */
+unsigned run_flying(void);
+
+#endif

@@ -1,0 +1,71 @@
+/* The settings of the queue. See settings.h. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "proto/deliver.h"
+#include "proto/lookup.h"
+#include "proto/proc.h"
+
+struct settings settings;
+
+static void load_names(const struct conf *c)
+{
+	if (str_copy(conf_str(c, "hostname"), settings.hostname, sizeof settings.hostname) == -1)
+		settings.hostname[0] = '\0';
+	if (str_copy(conf_str(c, "postmaster"), settings.postmaster, sizeof settings.postmaster) ==
+	    -1)
+		settings.postmaster[0] = '\0';
+	if (settings.postmaster[0] == '\0')
+		snprintf(settings.postmaster, sizeof settings.postmaster, "postmaster@%s",
+		    settings.hostname);
+}
+
+static void load_limits(const struct conf *c, struct sched *s)
+{
+	struct sched_limits remote = {
+		.jobs = (uint32_t)conf_int(c, "remote_connections"),
+		.per_dest = (uint32_t)conf_int(c, "destination_concurrency"),
+		.start = (uint32_t)conf_int(c, "destination_concurrency_start"),
+		.batch = (uint32_t)conf_int(c, "destination_recipients"),
+		.min_backoff = settings.minimal_backoff,
+		.max_backoff = settings.maximal_backoff,
+	};
+	/* enough that no worker ever waits for the next job */
+	uint32_t local_jobs = (uint32_t)conf_int(c, "maildir_threads") * 3;
+	struct sched_limits local = {
+		.jobs = local_jobs,
+		.per_dest = local_jobs,
+		.start = local_jobs,
+		.batch = 20,
+		.min_backoff = settings.minimal_backoff,
+		.max_backoff = settings.maximal_backoff,
+	};
+
+	if (remote.start > remote.per_dest)
+		remote.start = remote.per_dest;
+	sched_set_limits(s, TRANSPORT_MAILDIR, &local);
+	sched_set_limits(s, TRANSPORT_SMTP, &remote);
+	sched_set_limits(s, TRANSPORT_LMTP, &remote);
+}
+
+void settings_load(struct sched *s)
+{
+	const struct conf *c = proc_conf();
+
+	settings.minimal_backoff = conf_time(c, "minimal_backoff");
+	settings.maximal_backoff = conf_time(c, "maximal_backoff");
+	if (settings.maximal_backoff < settings.minimal_backoff)
+		settings.maximal_backoff = settings.minimal_backoff;
+	settings.queue_lifetime = conf_time(c, "queue_lifetime");
+	settings.bounce_lifetime = conf_time(c, "bounce_lifetime");
+	settings.delay_warning = conf_time(c, "delay_warning");
+	settings.bounce_size_limit = conf_size(c, "bounce_size_limit");
+	settings.message_size_limit = conf_size(c, "message_size_limit");
+	settings.minimal_free = conf_size(c, "queue_minimal_free");
+	settings.minimal_inodes = (uint64_t)conf_int(c, "queue_minimal_inodes");
+	settings.threads = (unsigned)conf_int(c, "queue_threads");
+	load_names(c);
+	load_limits(c, s);
+}

@@ -1,0 +1,39 @@
+/* The settings of the queue, read once at start and at each reload. */
+#ifndef QUEUE_SETTINGS_H
+#define QUEUE_SETTINGS_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+#include "sched.h"
+
+struct settings {
+	uint64_t minimal_backoff, maximal_backoff; /* ms */
+	uint64_t queue_lifetime, bounce_lifetime, delay_warning;
+	uint64_t bounce_size_limit, message_size_limit; /* bytes */
+	uint64_t minimal_free, minimal_inodes;
+	unsigned threads;
+	char hostname[256];
+	char postmaster[321];
+};
+extern struct settings settings;
+
+/* Reads the configuration in force and tells the scheduler. */
+void settings_load(struct sched *s);
+
+/* What a peer can push against, and what we allow ourselves. */
+enum {
+	ACTIVE_MAX = 4000, /* messages in memory: a descriptor and some kilobytes each */
+	LOADING_MAX = 32, /* files being read at once */
+	SHORTCUT_RCPTS = 3, /* DESIGN 4.5 */
+	SHORTCUT_MS = 1000,
+	ROUTE_MS = 30 * 1000, /* an answer of lookup */
+	ROUTE_CLIENT_MS = 1000, /* the same while a client waits for its 250 */
+	ROUTE_ASKS = 16, /* questions of one message at once */
+	BULK_RCPTS = 10, /* more recipients than that make a message bulk */
+	SOON_MS = 3000, /* next try after a fault of ours */
+	JOB_LOCAL_MS = 3600 * 1000,
+	JOB_REMOTE_MS = 6 * 3600 * 1000,
+};
+
+#endif

@@ -1,0 +1,200 @@
+/* The end of a pass over a message. See settle.h. */
+#include "settle.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/crash.h"
+#include "base/loop.h"
+#include "file.h"
+#include "load.h"
+#include "report.h"
+#include "run.h"
+#include "settings.h"
+#include "space.h"
+#include "spool.h"
+#include "tell.h"
+
+enum { CLOCK_JUMP_MS = 3600 * 1000 };
+
+static int64_t clock_offset; /* wall clock minus the loop's, ms */
+static uint64_t no_expiry_until;
+
+void settle_watch_clock(void)
+{
+	int64_t offset = wall_millis() - (int64_t)loop_now();
+
+	if (clock_offset != 0 && offset - clock_offset > CLOCK_JUMP_MS) {
+		no_expiry_until = loop_now() + CLOCK_JUMP_MS;
+		log_warning(
+		    NULL, EV("clock-jumped"), KI("seconds", (offset - clock_offset) / 1000));
+	}
+	clock_offset = offset;
+}
+
+/* Milliseconds since it was accepted; a clock that ran backwards makes it new. */
+static uint64_t age_of(const struct message *m)
+{
+	int64_t age = wall_millis() - m->content.envelope.arrival / 1000;
+
+	return age > 0 ? (uint64_t)age : 0;
+}
+
+/* --- giving up -------------------------------------------------------------------------------- */
+
+static void give_up(struct message *m, struct target *t, const char *why)
+{
+	struct status st;
+
+	if (t->status != NULL && t->status->code != 0)
+		status_set(&st, t->status->code, t->status->enhanced, "%s; last: %s", why,
+		    t->status->text);
+	else
+		status_set(&st, 554, "5.4.7", "%s", why);
+	target_status(m, t, &st);
+	target_set(t, SLOT_FAILED, true);
+	counts.failed++;
+	tell_expired(m, t);
+}
+
+static void expire(struct message *m)
+{
+	uint64_t lifetime =
+	    m->content.envelope.sender.n == 0 ? settings.bounce_lifetime : settings.queue_lifetime;
+	bool forced = (m->wishes & WISH_EXPIRE) != 0;
+
+	if (!forced && ((m->wishes & WISH_HOLD) != 0 || m->again || age_of(m) < lifetime ||
+			   loop_now() < no_expiry_until))
+		return;
+	m->wishes &= (uint8_t)~WISH_EXPIRE;
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->targets[i];
+
+		/* nothing expires without one real try */
+		if (target_final(t) || (!forced && t->attempts == 0))
+			continue;
+		give_up(m, t,
+		    forced ? "Given up by the administrator" : "Could not be delivered in time");
+	}
+}
+
+/* --- leaving memory -----------------------------------------------------------------------------
+ */
+
+static void removed(struct message *m, int error)
+{
+	struct entry *e = m->entry;
+
+	if (error != 0)
+		log_error(&m->tag, EV("not-removed"), KZ("error", strerror(error)));
+	counts.removed++;
+	message_free(m);
+	if (e != NULL)
+		entry_free(e);
+	load_pump();
+}
+
+/* An administrator's wish that came while the last word was being written brings it back. */
+static void leave_memory(struct message *m, struct entry *e, unsigned late)
+{
+	late &= m->wishes;
+	message_free(m);
+	if (late != 0)
+		load_for(e, late);
+	load_pump();
+}
+
+static void held(struct message *m, int error)
+{
+	struct entry *e = m->entry;
+
+	if (error != 0)
+		log_error(&m->tag, EV("results-not-written"), KZ("error", strerror(error)));
+	entry_state(e, ENTRY_HELD);
+	leave_memory(m, e, WISH_DELETE | WISH_EXPIRE);
+}
+
+static void deferred(struct message *m, int error)
+{
+	struct entry *e = m->entry;
+	uint64_t ms = m->retry_ms;
+
+	if (error != 0) {
+		log_error(&m->tag, EV("results-not-written"), KZ("error", strerror(error)));
+		ms = settings.maximal_backoff;
+	}
+	load_later(e, ms);
+	leave_memory(m, e, WISH_DELETE | WISH_EXPIRE | WISH_HOLD);
+}
+
+static uint64_t retry_ms(const struct message *m)
+{
+	if (m->again || (m->wishes & WISH_REQUEUE) != 0)
+		return 0;
+	if (m->soon)
+		return sched_backoff(run_sched(), 0, SOON_MS, SOON_MS);
+	return sched_backoff(
+	    run_sched(), age_of(m), settings.minimal_backoff, settings.maximal_backoff);
+}
+
+static bool all_over(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		const struct target *t = &m->targets[i];
+
+		if (!target_final(t) || (t->state == SLOT_FAILED && !t->expanded))
+			return false;
+	}
+	return true;
+}
+
+static void leave(struct message *m)
+{
+	if ((m->wishes & WISH_DELETE) != 0 || all_over(m)) {
+		tell_message(m, (m->wishes & WISH_DELETE) != 0 ? EV("deleted") : EV("removed"));
+		file_remove(m, removed);
+	} else if ((m->wishes & WISH_HOLD) != 0) {
+		tell_message(m, EV("held"));
+		file_update(m, SPOOL_HOLD, true, held);
+	} else {
+		m->retry_ms = retry_ms(m);
+		file_update(m, wall_seconds() + (int64_t)(m->retry_ms / 1000), false, deferred);
+	}
+}
+
+/* --- reports -----------------------------------------------------------------------------------
+ */
+
+static void reported(struct message *m, int error)
+{
+	/* what could not be reported now stays failed, and is reported with the next try */
+	if (error != 0)
+		log_error(&m->tag, EV("report-failed"), KZ("error", strerror(error)));
+	leave(m);
+}
+
+static void recorded(struct message *m, int error)
+{
+	if (error != 0)
+		reported(m, error);
+	else
+		report_make(m, reported);
+}
+
+void settle(struct message *m)
+{
+	message_state(m, M_SETTLING);
+	if ((m->wishes & WISH_DELETE) != 0) {
+		leave(m);
+		return;
+	}
+	expire(m);
+	if (!report_due(m, age_of(m))) {
+		leave(m);
+		return;
+	}
+	/* a report is named after what it is about: that has to be on disk first, so that it has
+	 * the same name if it must be made again */
+	crash_point("report.before_record");
+	file_update(m, 0, true, recorded);
+}

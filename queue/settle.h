@@ -1,0 +1,19 @@
+/*
+ * The end of a pass over a message: all that could be tried has been tried. Makes results durable,
+ * has reports made, and removes, defers or holds the message.
+ */
+#ifndef QUEUE_SETTLE_H
+#define QUEUE_SETTLE_H
+
+#include "message.h"
+
+/* Nothing of m is under way; m is gone some time afterwards. */
+void settle(struct message *m);
+
+/*
+ * Called every second: watches the wall clock. After a jump ahead of more than an hour nothing
+ * expires for an hour.
+ */
+void settle_watch_clock(void);
+
+#endif

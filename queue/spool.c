@@ -1,0 +1,220 @@
+/* The spool directory. See spool.h. */
+#include "spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/id.h"
+
+#define MARKER  "thurn-spool"
+#define CORRUPT "corrupt"
+
+static int root = -1, corrupt = -1, dirs[SPOOL_DIRS];
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+/* Opens a directory of the spool, making it if it is not there. */
+static int open_dir(const char *name, bool *made)
+{
+	if (mkdirat(root, name, 0700) == 0)
+		*made = true;
+	else if (errno != EEXIST)
+		return -1;
+	return openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int open_all(bool *made)
+{
+	corrupt = open_dir(CORRUPT, made);
+	if (corrupt == -1)
+		return -1;
+	for (unsigned i = 0; i < SPOOL_DIRS; i++) {
+		char name[8];
+
+		snprintf(name, sizeof name, "%02x", i);
+		dirs[i] = open_dir(name, made);
+		if (dirs[i] == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int spool_open(int dir, char why[256])
+{
+	struct stat st;
+	bool made = false;
+
+	root = dir;
+	if (fstatat(root, MARKER, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode)) {
+		snprintf(why, 256,
+		    "there is no file \"" MARKER "\" in the spool directory: is it mounted?");
+		return -1;
+	}
+	if (open_all(&made) == -1 || (made && fsync(root) == -1)) {
+		snprintf(why, 256, "cannot open the spool directories: %s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+unsigned spool_dir_of(uint64_t id)
+{
+	return id & 255;
+}
+
+void spool_name(uint64_t id, unsigned part, char out[SPOOL_NAME])
+{
+	id_format(id, out);
+	if (part > 0)
+		snprintf(out + ID_TEXT, SPOOL_NAME - ID_TEXT, ".%u", part);
+}
+
+int spool_parse_name(struct str name, uint64_t *id, unsigned *part)
+{
+	uint64_t n = 0;
+
+	if (name.n < ID_TEXT || id_parse(str_take(name, ID_TEXT), id) == -1)
+		return -1;
+	name = str_skip(name, ID_TEXT);
+	if (name.n > 0 && (name.p[0] != '.' || name.p[1] == '0' ||
+			      str_u64(str_skip(name, 1), SPOOL_PARTS - 1, &n) == -1))
+		return -1;
+	*part = (unsigned)n;
+	return 0;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+int spool_open_file(uint64_t id, unsigned part, int flags)
+{
+	char name[SPOOL_NAME];
+
+	spool_name(id, part, name);
+	return openat(
+	    dirs[spool_dir_of(id)], name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+}
+
+int spool_new_file(uint64_t id, unsigned part)
+{
+	return spool_open_file(id, part, O_RDWR | O_CREAT | O_EXCL);
+}
+
+int spool_remove(uint64_t id, unsigned part)
+{
+	char name[SPOOL_NAME];
+
+	spool_name(id, part, name);
+	if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1 && errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+int spool_remove_all(uint64_t id, unsigned parts)
+{
+	/* the message first: an expansion without its message is removed at the next start, while a
+	 * message without its expansion would be expanded and delivered again */
+	for (unsigned part = 0; part < parts; part++) {
+		if (spool_remove(id, part) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int spool_quarantine_name(unsigned dir, const char *name)
+{
+	char to[NAME_MAX + 1];
+
+	if (snprintf(to, sizeof to, "%02x-%s", dir, name) >= (int)sizeof to)
+		to[sizeof to - 1] = '\0';
+	if (renameat(dirs[dir], name, corrupt, to) == -1 || fsync(corrupt) == -1 ||
+	    fsync(dirs[dir]) == -1)
+		return -1;
+	return 0;
+}
+
+int spool_quarantine(uint64_t id, unsigned part)
+{
+	char name[SPOOL_NAME];
+
+	spool_name(id, part, name);
+	if (renameat(dirs[spool_dir_of(id)], name, corrupt, name) == -1 || fsync(corrupt) == -1 ||
+	    fsync(dirs[spool_dir_of(id)]) == -1)
+		return -1;
+	return 0;
+}
+
+int spool_sync_dir(unsigned dir)
+{
+	return fsync(dirs[dir]);
+}
+
+int spool_set_next(int fd, int64_t seconds)
+{
+	const struct timespec ts[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = seconds },
+	};
+
+	return futimens(fd, ts);
+}
+
+int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg)
+{
+	int fd = openat(dirs[dir], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d;
+	struct dirent *e;
+	int error;
+
+	if (fd == -1)
+		return -1;
+	d = fdopendir(fd);
+	if (d == NULL) {
+		close(fd);
+		return -1;
+	}
+	for (errno = 0; (e = readdir(d)) != NULL; errno = 0) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (!fn(arg, e->d_name))
+			break;
+	}
+	error = errno;
+	closedir(d);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+int spool_stat(unsigned dir, const char *name, int64_t *mtime, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstatat(dirs[dir], name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	*mtime = st.st_mtim.tv_sec;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int spool_space(uint64_t *bytes, uint64_t *inodes)
+{
+	struct statvfs v;
+
+	if (fstatvfs(root, &v) == -1)
+		return -1;
+	*bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	/* file systems without a fixed table of inodes say 0 of 0 */
+	*inodes = v.f_files == 0 ? UINT64_MAX : v.f_favail;
+	return 0;
+}

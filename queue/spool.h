@@ -1,0 +1,62 @@
+/*
+ * The spool directory: 256 hash directories with one file per message, `<id>`, the expansions of
+ * it, `<id>.<n>`, and corrupt/ for what cannot be understood. Files are made under their final name
+ * with O_EXCL; an id is never used again and a file never recycled.
+ *
+ * All of it may be called from helper threads; only spool_open() may not.
+ */
+#ifndef QUEUE_SPOOL_H
+#define QUEUE_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum {
+	SPOOL_DIRS = 256,
+	SPOOL_NAME = 32, /* room for "<id>.<n>" and a NUL */
+	SPOOL_PARTS = 64 /* the message itself and its expansions */
+};
+
+/*
+ * Takes the spool over: looks for the marker (without it this is not the spool, perhaps an empty
+ * mount point), opens and where needed makes the directories. why (256 bytes) gets a sentence.
+ */
+int spool_open(int dir, char why[256]);
+
+/* Which hash directory, and the name in it; part 0 is the message itself. */
+unsigned spool_dir_of(uint64_t id);
+void spool_name(uint64_t id, unsigned part, char out[SPOOL_NAME]);
+/* The reverse: -1 if it is not such a name. */
+int spool_parse_name(struct str name, uint64_t *id, unsigned *part);
+
+/* Descriptor, or -1 with errno. new: O_RDWR | O_CREAT | O_EXCL, EEXIST if there is one. */
+int spool_new_file(uint64_t id, unsigned part);
+int spool_open_file(uint64_t id, unsigned part, int flags);
+/* 0, or -1 with errno; a file that is gone already is no error. Not synced. */
+int spool_remove(uint64_t id, unsigned part);
+/* The message and all its expansions, in the order that leaves nothing to be delivered twice. */
+int spool_remove_all(uint64_t id, unsigned parts);
+/* Moves it into corrupt/ and syncs. -1 with errno. */
+int spool_quarantine(uint64_t id, unsigned part);
+/* The same for a name that is none of ours (in hash directory dir). */
+int spool_quarantine_name(unsigned dir, const char *name);
+
+/* fsync of a hash directory. Not to be repeated when it failed. */
+int spool_sync_dir(unsigned dir);
+
+/* The next try of a message is the mtime of its file. HOLD is a time that never comes. */
+#define SPOOL_HOLD INT64_C(4102444800) /* 2100-01-01 */
+int spool_set_next(int fd, int64_t seconds);
+
+/* Calls fn for each name in a hash directory until it returns false. -1 with errno. */
+int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg);
+/* mtime and size without opening it; -1 with errno (EINVAL: not a regular file, or linked twice).
+ */
+int spool_stat(unsigned dir, const char *name, int64_t *mtime, uint64_t *size);
+
+/* Bytes and inodes that are free for us; -1 with errno. */
+int spool_space(uint64_t *bytes, uint64_t *inodes);
+
+#endif

@@ -1,0 +1,75 @@
+/* The events of the queue. See tell.h. */
+#include "tell.h"
+
+#include <stdio.h>
+
+void tell_accepted(const struct message *m, const char *how)
+{
+	const struct envelope *e = &m->content.envelope;
+
+	log_notice(&m->tag, EV("message-accepted"), KS("from", e->sender),
+	    KI("size", m->layout.body_size), KI("nrcpt", e->nrcpts), KS("client", e->client),
+	    KS("helo", e->helo), KS("protocol", e->protocol), KS("login", e->login),
+	    KZ("how", how));
+}
+
+static void tell_target(const struct message *m, const struct target *t, const char *event)
+{
+	static const struct status none;
+	const struct envelope_rcpt *r = target_rcpt(m, t);
+	const struct status *st = t->status != NULL ? t->status : &none;
+	struct str to = t->route != NULL ? t->route->addr : r->addr;
+	struct str relay = t->relay;
+	char text[STATUS_TEXT_MAX + 8];
+
+	if (relay.n == 0 && t->route != NULL && t->route->transport == TRANSPORT_MAILDIR)
+		relay = STR("maildir");
+	snprintf(text, sizeof text, "%d %s", st->code, st->text);
+	log_notice(&m->tag, event, KS("to", to),
+	    KS("orig_to", str_eq(to, r->addr) ? STR_NONE : r->addr),
+	    KS("relay", relay.n > 0 ? relay : STR("none")),
+	    KI("delay", wall_millis() - m->content.envelope.arrival / 1000),
+	    KZ("dsn", st->enhanced), KZ("status", text),
+	    KS("rule", t->route != NULL ? t->route->rule : STR_NONE));
+}
+
+void tell_delivered(const struct message *m, const struct target *t)
+{
+	tell_target(m, t, EV("delivered"));
+}
+
+void tell_deferred(const struct message *m, const struct target *t)
+{
+	tell_target(m, t, EV("deferred"));
+}
+
+void tell_bounced(const struct message *m, const struct target *t)
+{
+	tell_target(m, t, EV("bounced"));
+}
+
+void tell_expired(const struct message *m, const struct target *t)
+{
+	tell_target(m, t, EV("expired"));
+}
+
+void tell_untold(struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->targets[i];
+
+		if (!t->untold)
+			continue;
+		t->untold = false;
+		tell_target(m, t,
+		    t->state == SLOT_DONE     ? EV("delivered")
+		    : t->state == SLOT_FAILED ? EV("bounced")
+					      : EV("deferred"));
+	}
+}
+
+void tell_message(const struct message *m, const char *event)
+{
+	log_notice(&m->tag, event, KS("from", m->content.envelope.sender),
+	    KI("size", m->layout.body_size), KI("nrcpt", m->content.envelope.nrcpts));
+}

@@ -1,0 +1,331 @@
+/* The spool file: what is written is read; every cut and every flipped bit is noticed. */
+#include "../../../queue/format.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+
+#define BODY "Subject: hello\r\n\r\nworld\r\n"
+
+static struct envelope_rcpt rcpts[] = {
+	{ STR("bob@example.org"), STR("rfc822;Bob@example.org"), NOTIFY_FAILURE },
+	{ STR("carol@example.net"), STR(""), 0 },
+};
+static struct edit edits[] = { { EDIT_INSERT, 0, STR("X-Note"), STR(" one\r\n\ttwo") } };
+
+static struct spool_content content(void)
+{
+	return (struct spool_content){
+		.envelope = { .trace = 99,
+		    .arrival = 1700000000000000,
+		    .sender = STR("alice@example.org"),
+		    .ret = RET_HDRS,
+		    .eightbit = true,
+		    .envid = STR("env id"),
+		    .client = STR("192.0.2.1"),
+		    .helo = STR("client.example"),
+		    .protocol = STR("ESMTP"),
+		    .rcpts = rcpts,
+		    .nrcpts = 2 },
+		.edits = edits,
+		.nedits = 1,
+	};
+}
+
+static int memory_file(void)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_int_not_equal(fd, -1);
+	return fd;
+}
+
+/* A sealed file of two recipients with the body BODY. */
+static int make_file(struct spool_layout *l, bool body_first)
+{
+	struct spool_content c = content();
+	struct slot slot = { .state = SLOT_PENDING };
+	uint8_t slots[2 * 512];
+	struct buf b;
+	int fd = memory_file();
+
+	buf_init(&b, SPOOL_RECORDS_MAX);
+	assert_int_equal(records_encode(&b, &c), 0);
+	*l = (struct spool_layout){ .id = 12345,
+		.arrival = 7,
+		.body_size = sizeof BODY - 1,
+		.records_size = b.n,
+		.slots = 2 };
+	layout_fill(l);
+	assert_int_equal(l->slot_size, 512);
+	for (uint32_t i = 0; i < 2; i++)
+		slot_encode(&slot, l->id, l->kind, i, slots + 512 * i, 512);
+	if (body_first) {
+		assert_int_equal(spool_begin(fd, l->id), 0);
+		assert_int_equal(pwrite(fd, BODY, sizeof BODY - 1, SPOOL_HEADER), sizeof BODY - 1);
+	}
+	assert_int_equal(spool_write(fd, l, body_first ? NULL : BODY, buf_view(&b), slots), 0);
+	buf_clear(&b);
+	return fd;
+}
+
+static void same_content(const struct spool_content *got)
+{
+	const struct spool_content want = content();
+	const struct envelope *g = &got->envelope, *w = &want.envelope;
+
+	assert_int_equal(g->trace, w->trace);
+	assert_int_equal(g->arrival, w->arrival);
+	assert_true(str_eq(g->sender, w->sender) && str_eq(g->envid, w->envid) &&
+		    str_eq(g->client, w->client) && str_eq(g->helo, w->helo) &&
+		    str_eq(g->login, w->login) && str_eq(g->protocol, w->protocol));
+	assert_int_equal(g->ret, w->ret);
+	assert_true(g->eightbit && !g->utf8);
+	assert_int_equal(g->nrcpts, 2);
+	assert_true(str_eq(g->rcpts[0].orcpt, rcpts[0].orcpt));
+	assert_true(str_eq(g->rcpts[1].addr, rcpts[1].addr));
+	assert_int_equal(got->nedits, 1);
+	assert_true(str_eq(got->edits[0].value, edits[0].value));
+}
+
+static void test_round_trip(void **state)
+{
+	for (int body_first = 0; body_first < 2; body_first++) {
+		struct spool_layout l, back;
+		struct spool_content c;
+		struct slot *slots;
+		struct arena a;
+		const char *why;
+		int fd = make_file(&l, body_first != 0);
+
+		(void)state;
+		arena_init(&a);
+		assert_int_equal(spool_check(fd, true, &back, &why), SPOOL_GOOD);
+		assert_memory_equal(&l, &back, sizeof l);
+		assert_int_equal(spool_read(fd, &back, &a, &c, &slots, &why), SPOOL_GOOD);
+		same_content(&c);
+		assert_int_equal(slots[1].state, SLOT_PENDING);
+		arena_clear(&a);
+		close(fd);
+	}
+}
+
+/* What smtpd's retained O_APPEND descriptor adds behind the trailer changes nothing. */
+static void test_junk_behind(void **state)
+{
+	struct spool_layout l;
+	const char *why;
+	int fd = make_file(&l, true);
+
+	(void)state;
+	assert_int_equal(pwrite(fd, "junk", 4, (off_t)(l.trailer_offset + SPOOL_TRAILER)), 4);
+	assert_int_equal(spool_check(fd, true, &l, &why), SPOOL_GOOD);
+	close(fd);
+}
+
+static void test_slot(void **state)
+{
+	struct spool_layout l;
+	struct spool_content c;
+	struct slot *slots, s = { .generation = 3,
+		.state = SLOT_FAILED,
+		.flags = SLOT_WARNED,
+		.attempts = 2,
+		.changed = 1700000001,
+		.relay = STR("mx.example.org[192.0.2.7]:25") };
+	struct arena a;
+	const char *why;
+	int fd = make_file(&l, false);
+
+	(void)state;
+	arena_init(&a);
+	status_set(&s.status, 550, "5.1.1", "%0400d", 7);
+	assert_int_equal(spool_put_slot(fd, &l, 1, &s), 0);
+	assert_int_equal(spool_check(fd, true, &l, &why), SPOOL_GOOD);
+	assert_int_equal(spool_read(fd, &l, &a, &c, &slots, &why), SPOOL_GOOD);
+	assert_int_equal(slots[0].state, SLOT_PENDING);
+	assert_int_equal(slots[1].state, SLOT_FAILED);
+	assert_int_equal(slots[1].generation, 3);
+	assert_int_equal(slots[1].status.code, 550);
+	assert_string_equal(slots[1].status.enhanced, "5.1.1");
+	assert_string_equal(slots[1].status.text, s.status.text);
+	assert_true(str_eq(slots[1].relay, s.relay));
+	arena_clear(&a);
+	close(fd);
+}
+
+/* The same slot bytes at another index, or in another file, are damage. */
+static void test_slot_moved(void **state)
+{
+	uint8_t bytes[128];
+	struct slot s = { .state = SLOT_DONE }, out;
+
+	(void)state;
+	slot_encode(&s, 1, SPOOL_MESSAGE, 4, bytes, sizeof bytes);
+	assert_int_equal(slot_decode(&out, 1, SPOOL_MESSAGE, 4, bytes, sizeof bytes), 0);
+	assert_int_equal(slot_decode(&out, 1, SPOOL_MESSAGE, 5, bytes, sizeof bytes), -1);
+	assert_int_equal(slot_decode(&out, 2, SPOOL_MESSAGE, 4, bytes, sizeof bytes), -1);
+	assert_int_equal(slot_decode(&out, 1, SPOOL_EXPANSION, 4, bytes, sizeof bytes), -1);
+}
+
+/* A text too long for a small slot is cut, not refused. */
+static void test_slot_small(void **state)
+{
+	uint8_t bytes[128];
+	struct slot s = { .state = SLOT_PENDING }, out;
+
+	(void)state;
+	status_set(&s.status, 450, "4.2.0", "%0400d", 7);
+	slot_encode(&s, 1, SPOOL_MESSAGE, 0, bytes, sizeof bytes);
+	assert_int_equal(slot_decode(&out, 1, SPOOL_MESSAGE, 0, bytes, sizeof bytes), 0);
+	assert_int_equal(strlen(out.status.text), 88);
+}
+
+static enum spool_state look(int fd)
+{
+	struct spool_layout l;
+	struct spool_content c;
+	struct slot *slots;
+	struct arena a;
+	const char *why;
+	enum spool_state state;
+
+	arena_init(&a);
+	state = spool_check(fd, true, &l, &why);
+	if (state == SPOOL_GOOD && l.id != 12345)
+		state = SPOOL_DAMAGED;
+	if (state == SPOOL_GOOD)
+		state = spool_read(fd, &l, &a, &c, &slots, &why);
+	arena_clear(&a);
+	return state;
+}
+
+static void test_every_cut(void **state)
+{
+	struct spool_layout l;
+	int fd = make_file(&l, false);
+
+	(void)state;
+	for (off_t n = (off_t)(l.trailer_offset + SPOOL_TRAILER) - 1; n > 0; n--) {
+		assert_int_equal(ftruncate(fd, n), 0);
+		assert_int_equal(look(fd), SPOOL_DAMAGED);
+	}
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(look(fd), SPOOL_UNFINISHED);
+	close(fd);
+}
+
+static void test_every_bit(void **state)
+{
+	struct spool_layout l;
+	int fd = make_file(&l, false);
+	size_t size;
+	uint8_t *p;
+
+	(void)state;
+	size = l.trailer_offset + SPOOL_TRAILER;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(p, MAP_FAILED);
+	for (size_t bit = 0; bit < size * 8; bit++) {
+		p[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+		if (look(fd) != SPOOL_DAMAGED)
+			fail_msg("bit %zu was not noticed", bit);
+		p[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+	}
+	assert_int_equal(look(fd), SPOOL_GOOD);
+	munmap(p, size);
+	close(fd);
+}
+
+/* Receptions that were cut off: nothing was promised, nothing is kept. */
+static void test_unfinished(void **state)
+{
+	int fd = memory_file();
+
+	(void)state;
+	assert_int_equal(spool_begin(fd, 12345), 0);
+	assert_int_equal(look(fd), SPOOL_UNFINISHED);
+	assert_int_equal(pwrite(fd, BODY, sizeof BODY - 1, SPOOL_HEADER), sizeof BODY - 1);
+	assert_int_equal(look(fd), SPOOL_UNFINISHED);
+	close(fd);
+	fd = memory_file();
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(look(fd), SPOOL_UNFINISHED);
+	close(fd);
+}
+
+/* A complete file without the mark has one witness: set aside. */
+static void test_one_witness(void **state)
+{
+	struct spool_layout l;
+	int fd = make_file(&l, false);
+
+	(void)state;
+	assert_int_equal(spool_begin(fd, 12345), 0);
+	assert_int_equal(look(fd), SPOOL_DAMAGED);
+	close(fd);
+}
+
+static void test_expansion(void **state)
+{
+	struct spool_target t[] = {
+		{ 0, { .transport = TRANSPORT_MAILDIR,
+			 .addr = STR("x@example.org"),
+			 .home = STR("example.org/x"),
+			 .uid = 7 } },
+		{ 1, { .transport = TRANSPORT_SMTP,
+			 .addr = STR("y@example.com"),
+			 .nexthop = STR("[h]:25"),
+			 .owner = STR("owner-list@example.org") } },
+	};
+	struct spool_content c = { .targets = t, .ntargets = 2 }, back;
+	struct spool_layout l = { .kind = SPOOL_EXPANSION, .slots = 2 };
+	struct arena a;
+	struct buf b;
+
+	(void)state;
+	arena_init(&a);
+	buf_init(&b, SPOOL_RECORDS_MAX);
+	assert_int_equal(records_encode(&b, &c), 0);
+	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), 0);
+	assert_int_equal(back.targets[1].rcpt, 1);
+	assert_true(str_eq(back.targets[1].route.owner, t[1].route.owner));
+	assert_true(str_eq(back.targets[0].route.home, t[0].route.home));
+	l.slots = 3;
+	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), -1);
+	for (size_t n = 0; n < b.n; n++) {
+		l.slots = 2;
+		assert_int_equal(records_decode(str_take(buf_view(&b), n), &a, &l, &back), -1);
+	}
+	buf_clear(&b);
+	arena_clear(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_junk_behind),
+		cmocka_unit_test(test_slot),
+		cmocka_unit_test(test_slot_moved),
+		cmocka_unit_test(test_slot_small),
+		cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_unfinished),
+		cmocka_unit_test(test_one_witness),
+		cmocka_unit_test(test_expansion),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
