@@ -67,7 +67,8 @@ static const struct command uid_commands[] = {
 const char *session_capabilities(void)
 {
 	return "IMAP4rev1 LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE SPECIAL-USE "
-	       "CREATE-SPECIAL-USE ENABLE ID CONDSTORE ESEARCH LIST-EXTENDED LIST-STATUS "
+	       "CREATE-SPECIAL-USE ENABLE ID MULTIAPPEND CONDSTORE ESEARCH LIST-EXTENDED "
+	       "LIST-STATUS "
 	       "STATUS=SIZE";
 }
 
@@ -170,18 +171,23 @@ static bool wait_command(struct session *s)
 	return true;
 }
 
+static const struct {
+	const char *name; /* in the log */
+	const char *bye;
+} ends[] = {
+	[END_NONE] = { "none", NULL },
+	[END_LOGOUT] = { "logout", NULL },
+	[END_CLOSED] = { "closed", NULL },
+	[END_TIMEOUT] = { "timeout", "Timeout" },
+	[END_STOP] = { "stop", "[UNAVAILABLE] Server is going down, try again" },
+	[END_REFUSED] = { "refused", "Too much bad input" },
+	[END_DELETED] = { "deleted", "The selected mailbox was deleted" },
+};
+
 static void say_bye(struct session *s)
 {
-	static const char *const text[] = {
-		[END_LOGOUT] = NULL,
-		[END_TIMEOUT] = "* BYE Timeout\r\n",
-		[END_STOP] = "* BYE [UNAVAILABLE] Server is going down, try again\r\n",
-		[END_DELETED] = "* BYE The selected mailbox was deleted\r\n",
-		[END_REFUSED] = "* BYE Too much bad input\r\n",
-	};
-
-	if (s->end < sizeof text / sizeof *text && text[s->end] != NULL)
-		buf_z(&s->out, text[s->end]);
+	if (ends[s->end].bye != NULL)
+		buf_printf(&s->out, "* BYE %s\r\n", ends[s->end].bye);
 	io_flush(s);
 }
 
@@ -228,5 +234,5 @@ void session_run(struct session *s, struct str login_tag)
 	}
 	say_bye(s);
 	log_info(&s->log, EV("imap-end"), KI("in", s->bytes_in), KI("out", s->bytes_out),
-	    KI("commands", s->commands), KI("end", s->end));
+	    KI("commands", s->commands), KZ("end", ends[s->end].name));
 }
