@@ -40,13 +40,13 @@ struct table_build {
 	MDB_txn *txn;
 	MDB_dbi dbi;
 	unsigned batch;
+	bool no_nul;
 	struct arena arena; /* one entry */
 };
 
-/* Keys and values end with a NUL, as Postfix on Linux writes them. */
-static struct str with_nul(struct table_build *b, struct str s)
+static struct str stored(struct table_build *b, struct str s)
 {
-	return (struct str){ arena_z(&b->arena, s), s.n + 1 };
+	return (struct str){ arena_z(&b->arena, s), s.n + !b->no_nul };
 }
 
 /* --- Berkeley DB ----------------------------------------------------------------------------- */
@@ -245,7 +245,8 @@ static void release(struct table_build *b)
 	free(b);
 }
 
-struct table_build *table_build_new(struct str type, const char *path, char why[TABLE_WHY])
+struct table_build *table_build_new(
+    struct str type, const char *path, unsigned flags, char why[TABLE_WHY])
 {
 	const char *suffix = table_type_suffix(type);
 	struct table_build *b;
@@ -257,6 +258,7 @@ struct table_build *table_build_new(struct str type, const char *path, char why[
 	}
 	b = xcalloc(1, sizeof *b);
 	arena_init(&b->arena);
+	b->no_nul = (flags & BUILD_NO_NUL) != 0;
 	if (asprintf(&b->target, "%s%s", path, suffix) == -1)
 		abort();
 	for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
@@ -277,13 +279,13 @@ int table_build_put(
     struct table_build *b, struct str key, struct str value, bool replace, char why[TABLE_WHY])
 {
 	arena_reset(&b->arena);
-	return b->engine->put(b, with_nul(b, key), with_nul(b, value), replace, why);
+	return b->engine->put(b, stored(b, key), stored(b, value), replace, why);
 }
 
 int table_build_delete(struct table_build *b, struct str key, char why[TABLE_WHY])
 {
 	arena_reset(&b->arena);
-	return b->engine->del(b, with_nul(b, key), why);
+	return b->engine->del(b, stored(b, key), why);
 }
 
 void table_build_abort(struct table_build *b)

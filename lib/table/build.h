@@ -12,11 +12,17 @@
 
 struct table_build;
 
+enum {
+	BUILD_NO_NUL = 1 /* keys and values end without a NUL; else with one, as Postfix on Linux
+			    writes them */
+};
+
 /*
  * Begins the file path + suffix of the type ("hash", "btree", "lmdb") under another name in the
  * same directory. NULL with why.
  */
-struct table_build *table_build_new(struct str type, const char *path, char why[TABLE_WHY]);
+struct table_build *table_build_new(
+    struct str type, const char *path, unsigned flags, char why[TABLE_WHY]);
 
 /* 0 = written; 1 = the key is there already, and the value was only changed if replace is set. -1
  * with why. */

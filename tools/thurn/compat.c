@@ -9,6 +9,9 @@ static const struct compat compats[] = {
 	{ "postqueue", compat_postqueue },
 	{ "postsuper", compat_postsuper },
 	{ "postcat", compat_postcat },
+	{ "postmap", compat_postmap },
+	{ "postalias", compat_postalias },
+	{ "newaliases", compat_newaliases },
 };
 
 const struct compat *compat_find(const char *argv0)

@@ -16,4 +16,9 @@ int compat_postqueue(int argc, char **argv);
 int compat_postsuper(int argc, char **argv);
 int compat_postcat(int argc, char **argv);
 
+/* cmd_map.c; newaliases makes the tables that alias_maps names */
+int compat_postmap(int argc, char **argv);
+int compat_postalias(int argc, char **argv);
+int compat_newaliases(int argc, char **argv);
+
 #endif

@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
 	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
 	{ "user", cmd_user, "add, list, passwd or delete accounts" },
+	{ "map", cmd_map, "make lookup tables and ask them (options of postmap)" },
 	{ "log", cmd_log, "follow, rotate, find ID" },
 	{ "config", cmd_config, "show [-d|-n] [NAME], get NAME, check" },
 };

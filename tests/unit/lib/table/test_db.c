@@ -38,7 +38,7 @@ static void build(const char *kind, unsigned entries)
 	struct table_build *b;
 
 	snprintf(path, sizeof path, "%s", dir_name(kind));
-	b = table_build_new(str_of(kind), path, why);
+	b = table_build_new(str_of(kind), path, 0, why);
 	if (b == NULL)
 		print_error("%s\n", why);
 	assert_non_null(b);
@@ -133,7 +133,8 @@ static void test_build(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < 3; k++) {
-		struct table_build *b = table_build_new(str_of(kinds[k]), dir_name(kinds[k]), why);
+		struct table_build *b =
+		    table_build_new(str_of(kinds[k]), dir_name(kinds[k]), 0, why);
 		struct table *t;
 
 		assert_non_null(b);
@@ -150,7 +151,7 @@ static void test_build(void **state)
 		want(t, "b", "2", NULL);
 		want(t, "c", NULL, NULL);
 		/* given up: nothing is left behind, the old one stays */
-		b = table_build_new(str_of(kinds[k]), dir_name(kinds[k]), why);
+		b = table_build_new(str_of(kinds[k]), dir_name(kinds[k]), 0, why);
 		assert_int_equal(table_build_put(b, STR("a"), STR("9"), false, why), 0);
 		table_build_abort(b);
 		assert_false(table_refresh(t, 1000));
@@ -162,8 +163,8 @@ static void test_build(void **state)
 		want(t, "user7919.@example.org", "bb", NULL);
 		table_close(t);
 	}
-	assert_null(table_build_new(STR("pcre"), dir_name("x"), why));
-	assert_null(table_build_new(STR("hash"), dir_name("no/such/x"), why));
+	assert_null(table_build_new(STR("pcre"), dir_name("x"), 0, why));
+	assert_null(table_build_new(STR("hash"), dir_name("no/such/x"), 0, why));
 }
 
 /* What other programs write: keys without NUL, values with or without, no checksums, version as it
