@@ -357,7 +357,7 @@ static const char *rig_say_bytes(struct str text)
 	return codes;
 }
 
-static const char *rig_say(const char *text)
+__attribute__((unused)) static const char *rig_say(const char *text)
 {
 	return rig_say_bytes(str_of(text));
 }
