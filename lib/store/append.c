@@ -1,9 +1,11 @@
 /*
- * APPEND. Each message is written to tmp/ and synced as it comes; the commit names them all, moves
- * them to cur/, syncs cur/, and only then tells the index. So a message that was promised is on
- * disk under a name that says UID and flags, whatever happens to the index.
+ * APPEND. Each message is written to tmp/ and synced as it comes. The commit names them all, moves
+ * them to cur/, and syncs cur/ while the index commits. So a message that was promised is on disk
+ * under a name that says UID and flags, whatever happens to the index; and if a power cut leaves
+ * only the record, nothing was promised, and the scan after the reboot drops it.
  */
 #include "store/internal.h"
+#include "store/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -366,8 +368,6 @@ static enum store_error place_all(struct store_batch *b)
 	if (e == STORE_OK)
 		e = index_error(b->s, rc);
 	box->head.modseq++;
-	if (e == STORE_OK && fsync(box->cur) == -1)
-		e = index_error(b->s, errno);
 	return e == STORE_OK ? box_leave(b->s, box) : e;
 }
 
@@ -381,31 +381,76 @@ static void remove_files(struct store_batch *b)
 	}
 }
 
-enum store_error store_append_commit(struct store_batch *b, struct store_added *out)
+/* cur/ could not be synced after all: others may have seen the messages, so they are expunged. */
+static void take_back(struct store_batch *b)
+{
+	struct box *box = &b->box;
+	struct record_walk w;
+	enum store_error e = index_write(b->s, 0);
+	uint64_t modseq;
+	int rc = 0, rc2;
+
+	if (e == STORE_OK)
+		e = box_enter(b->s, box);
+	if (e == STORE_OK)
+		e = box_reserve(b->s, box, 0);
+	if (e == STORE_OK) {
+		modseq = box->head.modseq + 1;
+		record_begin(&w, b->s, box->head.id);
+		for (struct adding *a = b->first; a != NULL && rc == 0; a = a->next) {
+			struct store_msg *m = record_find(&w, a->rec.uid);
+
+			if (m != NULL)
+				rc = message_remove(b->s, box, &w, m, str_of(a->full), modseq);
+		}
+		rc2 = record_end(&w);
+		box->head.modseq = box->head.changed = modseq;
+		remove_files(b);
+		box->touched = true;
+		e = index_error(b->s, rc != 0 ? rc : rc2);
+	}
+	if (e == STORE_OK)
+		e = box_leave(b->s, box);
+	index_end(b->s, e, false);
+}
+
+static enum store_error commit(struct store_batch *b, struct store_added *out)
 {
 	struct store *s = b->s;
+	struct sync sync;
+	enum store_error e = index_write(s, 0);
+
+	if (e == STORE_OK)
+		e = box_enter(s, &b->box);
+	out->uidvalidity = b->box.head.uidvalidity;
+	out->first = b->box.head.uidnext;
+	out->n = b->n;
+	if (e == STORE_OK)
+		e = place_all(b);
+	if (e != STORE_OK)
+		return e;
+	sync_begin(&sync, b->box.cur);
+	e = index_commit(s, false);
+	if (sync_end(&sync) == 0 || e != STORE_OK)
+		return e;
+	e = index_error(s, errno);
+	take_back(b);
+	return e;
+}
+
+enum store_error store_append_commit(struct store_batch *b, struct store_added *out)
+{
 	enum store_error e = finish(b);
 
 	memset(out, 0, sizeof *out);
 	if (e == STORE_OK && b->n > 0) {
-		index_rest(s);
-		e = index_write(s, 0);
-		if (e == STORE_OK)
-			e = box_enter(s, &b->box);
-		out->first = b->box.head.uidnext;
-		if (e == STORE_OK)
-			e = place_all(b);
-		if (e == STORE_OK)
-			e = index_commit(s, false);
-		out->uidvalidity = b->box.head.uidvalidity;
-		out->n = b->n;
-		if (e == STORE_OK)
-			b->n = 0;
-		else
-			fail(b, e);
+		index_rest(b->s);
+		e = commit(b, out);
 	}
 	if (e == STORE_OK)
 		b->first = NULL; /* they are messages now */
+	else
+		fail(b, e);
 	store_append_abort(b);
 	return e;
 }

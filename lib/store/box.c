@@ -480,12 +480,29 @@ static bool new_empty(struct store *s, const struct box *b)
 	return e == NULL;
 }
 
+/*
+ * True if new/ must be listed because of a doubt, and has something in it. Once enough time has
+ * passed and it was empty, that is remembered: a new/ that was large is slow to list.
+ */
+static bool doubtful(struct store *s, const struct box *b)
+{
+	struct sure *sure = &s->sure[b->head.id % STORE_SURE];
+
+	if (!tick_doubt(b) || (sure->id == b->head.id && sure->new_time == b->head.new_time))
+		return false;
+	if (!new_empty(s, b))
+		return true;
+	if ((int64_t)(now_ns() - b->head.new_time) > TICK_NS)
+		*sure = (struct sure){ b->head.id, b->head.new_time };
+	return false;
+}
+
 static bool needs_sync(struct store *s, const struct box *b, bool all)
 {
 	struct stat st;
 
 	if (b->head.fresh || box_rebooted(s, b) || stat_sub(s, b, "new", b->new, &st) == -1 ||
-	    !same(&st, b->head.new_inode, b->head.new_time) || (tick_doubt(b) && !new_empty(s, b)))
+	    !same(&st, b->head.new_inode, b->head.new_time) || doubtful(s, b))
 		return true;
 	if (!all)
 		return false;

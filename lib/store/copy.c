@@ -270,7 +270,8 @@ static enum store_error fill(struct copying *c, const struct record_list *l)
 		e = box_open_gone(src);
 	for (size_t i = 0; i < l->n && e == STORE_OK && rc == 0; i++)
 		rc = copy_one(c, &l->m[i]);
-	if (e == STORE_OK && rc == 0 && fsync(dst->cur) == -1)
+	/* what leaves its place must be safe in the new one before */
+	if (e == STORE_OK && rc == 0 && c->added.n > 0 && fsync(dst->cur) == -1)
 		rc = errno;
 	if (e == STORE_OK && rc == 0)
 		rc = index_added(c, modseq);

@@ -204,6 +204,7 @@ static int env_replace(struct store *s, uint64_t bad)
 		rc = env_open(s);
 	lock_drop(s);
 	s->epoch++;
+	memset(s->sure, 0, sizeof s->sure); /* mailboxes have other numbers now */
 	s->damaged = rc != 0;
 	return rc;
 }

@@ -38,6 +38,13 @@ struct item_pos {
 	uint64_t asked; /* last key asked for; none between asked and at */
 };
 
+/* A mailbox whose new/ was seen empty long enough after its mtime (box.c). */
+enum { STORE_SURE = 64 };
+struct sure {
+	uint32_t id;
+	uint64_t new_time;
+};
+
 struct store {
 	struct store_options opt;
 	char *home_path;
@@ -53,6 +60,7 @@ struct store {
 	uint64_t inode; /* of data.mdb; another one there means it was replaced */
 	uint64_t epoch; /* counts replacements */
 	int64_t boot; /* when the machine was started, ms since 1970 */
+	struct sure sure[STORE_SURE];
 	struct item_pos item[STORE_ITEMS];
 	struct buf pending; /* item.c */
 	uint64_t pending_epoch;

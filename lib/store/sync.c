@@ -1,0 +1,47 @@
+/* Syncing a directory beside other work. See sync.h. */
+#include "store/sync.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { STACK = 64 * 1024 };
+
+static void do_sync(struct sync *s)
+{
+	s->error = fsync(s->fd) == -1 ? errno : 0;
+}
+
+static void *run(void *arg)
+{
+	do_sync(arg);
+	return NULL;
+}
+
+void sync_begin(struct sync *s, int fd)
+{
+	pthread_attr_t attr;
+	sigset_t all, was;
+
+	*s = (struct sync){ .fd = fd };
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	/* signals belong to the process's own thread */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	s->threaded = pthread_attr_setstacksize(&attr, STACK) == 0 &&
+		      pthread_create(&s->thread, &attr, run, s) == 0;
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+int sync_end(struct sync *s)
+{
+	if (s->threaded)
+		pthread_join(s->thread, NULL);
+	else
+		do_sync(s);
+	errno = s->error;
+	return s->error == 0 ? 0 : -1;
+}
