@@ -52,7 +52,7 @@ static void answer_message(struct message *m, const struct status *st)
 	m->client = NULL;
 }
 
-/* The promise. */
+/* The promise. how: "spool", or "shortcut" past it. */
 static void accepted(struct message *m, const char *how)
 {
 	char id[ID_TEXT + 1];
@@ -201,6 +201,7 @@ static void shortcut(struct message *m)
 	if (++ncuts == 1 || !cut_timer.armed)
 		cut_arm();
 	run_direct(m);
+	crash_point("shortcut.after_dispatch");
 }
 
 static bool all_done(const struct message *m)
@@ -226,7 +227,9 @@ void accept_shortcut(struct message *m)
 	}
 	cut_end(m);
 	counts.shortcuts++;
+	crash_point("shortcut.before_answer");
 	accepted(m, "shortcut");
+	crash_point("shortcut.after_answer");
 	message_free(m);
 }
 

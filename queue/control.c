@@ -42,6 +42,7 @@ struct walk {
 	struct connection *conn; /* NULL: the tool has gone */
 	struct chan_ref ref;
 	const struct action *action; /* NULL: a listing */
+	char where[16]; /* only messages whose queue_name is that; "" = all */
 	uint64_t *ids;
 	size_t n, at, cap;
 	uint64_t done; /* messages acted on */
@@ -100,6 +101,8 @@ static bool collect_id(struct entry *e, void *arg)
 {
 	struct walk *w = arg;
 
+	if (w->where[0] != '\0' && strcmp(w->where, record_queue_name(e->state)) != 0)
+		return true;
 	if (w->n == w->cap) {
 		w->cap = w->cap == 0 ? 1024 : w->cap * 2;
 		w->ids = xreallocarray(w->ids, w->cap, sizeof *w->ids);
@@ -118,18 +121,31 @@ static void walk_free(struct walk *w)
 	free(w);
 }
 
+/* How many messages an action was done to. */
+static void end_action(struct connection *c, struct chan_ref ref, uint64_t count)
+{
+	char json[64];
+
+	snprintf(json, sizeof json, "{\"count\": %llu}", (unsigned long long)count);
+	send_record(c, ref, str_of(json), -1);
+	end(c, ref, EX_OK, "");
+}
+
 static void walk_end(struct walk *w)
 {
-	char text[32];
-
-	snprintf(text, sizeof text, "%llu", (unsigned long long)w->done);
-	end(w->conn, w->ref, EX_OK, w->action != NULL ? text : "");
+	if (w->action != NULL)
+		end_action(w->conn, w->ref, w->done);
+	else
+		end(w->conn, w->ref, EX_OK, "");
 	walk_free(w);
 }
 
-static struct walk *walk_new(struct connection *c, const struct ipc_msg *m)
+static struct walk *walk_new(struct connection *c, const struct ipc_msg *m, struct str where)
 {
 	struct walk *w = xcalloc(1, sizeof *w);
+
+	if (str_copy(where, w->where, sizeof w->where) == -1)
+		w->where[0] = '?'; /* no queue has so long a name */
 
 	w->conn = c;
 	w->ref = (struct chan_ref){ m->id, m->gen };
@@ -360,11 +376,12 @@ static int on_list(struct chan *chan, struct ipc_msg *m)
 {
 	struct connection *c = (struct connection *)chan;
 	struct get g = get_start(m->body);
+	struct str where;
 
-	(void)get_str(&g, CONTROL_TEXT_MAX);
+	where = get_str(&g, CONTROL_TEXT_MAX);
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
-	walk_step(walk_new(c, m));
+	walk_step(walk_new(c, m, where));
 	return 0;
 }
 
@@ -435,7 +452,7 @@ static void act_on_one(
 		end(c, ref, EX_NOINPUT, "No message has that id");
 		return;
 	}
-	end(c, ref, EX_OK, a->fn(e) ? "1" : "0");
+	end_action(c, ref, a->fn(e));
 	load_pump();
 }
 
@@ -463,7 +480,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	}
 	if (a->fn == act_flush)
 		sched_revive(run_sched());
-	walk_new(c, m)->action = a;
+	walk_new(c, m, STR_NONE)->action = a;
 	walk_step(c->walk);
 	return 0;
 }

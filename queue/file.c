@@ -269,13 +269,14 @@ static int put_images(struct message *m, struct task *t, uint32_t from, uint32_t
 
 	if (fd == -1)
 		return errno;
+	crash_point("result.before_slot");
 	for (uint32_t i = from; i < to && error == 0; i++) {
 		const struct slot_image *s = &m->images[i];
 
 		if (spool_put_slot(fd, l, s->index, &s->slot) == -1)
 			error = errno;
 	}
-	crash_point("result.after_write");
+	crash_point("result.after_slot");
 	/* slots have their place already: nothing but their bytes changes */
 	if (error == 0 && m->sync_file && fdatasync(fd) == -1) {
 		error = errno;
@@ -365,10 +366,10 @@ static int run_remove(struct task *t)
 	/* a process that is killed between here and the removal finds what is done */
 	if (m->nimages > 0 && m->fd != -1)
 		(void)put_images(m, t, 0, m->nimages);
-	crash_point("remove.before");
+	crash_point("remove.before_unlink");
 	if (spool_remove_all(m->tag.queue, m->parts) == -1)
 		return errno;
-	crash_point("remove.after");
+	crash_point("remove.after_unlink");
 	return 0;
 }
 

@@ -85,7 +85,8 @@ static int queue_open(void)
 {
 	char why[256];
 
-	/* told nothing, malloc asks for the number of processors when a thread first needs memory */
+	/* told nothing, malloc asks for the number of processors when a thread first needs memory
+	 */
 	mallopt(M_ARENA_MAX, ARENAS);
 	crash_init();
 	control_init();

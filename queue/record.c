@@ -25,6 +25,11 @@ static const char *const state_names[] = {
 	[SLOT_BOUNCED] = "bounced",
 };
 
+const char *record_queue_name(enum entry_state s)
+{
+	return queue_names[s];
+}
+
 /* --- JSON --------------------------------------------------------------------------------------
  */
 
@@ -116,6 +121,8 @@ static void put_head(struct buf *b, const struct record_head *h, const struct en
 	    queue_names[h->state], id, (long long)(e->arrival / 1000000));
 	buf_printf(b, ", \"message_size\": %llu, \"forced_expire\": false",
 	    (unsigned long long)l->body_size);
+	buf_printf(b, ", \"body_offset\": %d, \"body_size\": %llu", SPOOL_HEADER,
+	    (unsigned long long)l->body_size);
 	json_text(b, "sender", e->sender);
 	json_text(b, "trace", str_of(trace));
 	json_text(b, "client", e->client);
@@ -127,7 +134,7 @@ static void put_head(struct buf *b, const struct record_head *h, const struct en
 		id_format(l->parent, id);
 		json_text(b, "report_about", str_of(id));
 	}
-	buf_printf(b, ", \"body_offset\": %d, \"recipients\": [", SPOOL_HEADER);
+	buf_z(b, ", \"recipients\": [");
 }
 
 static void put_tail(struct buf *b, uint32_t left_out)

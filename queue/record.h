@@ -20,6 +20,8 @@ enum { RECORD_JSON_MAX = IPC_BODY_MAX - 512 };
 int record_message(struct buf *b, const struct record_head *h, const struct message *m);
 /* The same of one that is only on disk: reads its file; for helper threads. -1 if it cannot. */
 int record_file(struct buf *b, const struct record_head *h);
+/* What "queue_name" says of it. */
+const char *record_queue_name(enum entry_state s);
 /* The counters. */
 void record_summary(struct buf *b, bool complete, bool failed);
 

@@ -196,7 +196,7 @@ static void on_result(struct ask *ask, struct ipc_msg *m)
 {
 	struct job *j = (struct job *)ask;
 
-	crash_point("result.before");
+	crash_point("result.received");
 	job_end(j, apply_results(j, m));
 }
 
