@@ -65,7 +65,13 @@ static bool overlap(struct str a, struct str b)
 
 static void compare(const struct conf_section *a, const struct conf_section *b, struct faults *f)
 {
-	if (section_int(a, "port") != section_int(b, "port"))
+	struct str path = section_str(a, "path");
+
+	if (path.n > 0 && str_eq(path, section_str(b, "path")))
+		faults_at(f, section_place(b), "listener %.*s: the path is taken by listener %.*s",
+		    STR_ARG(section_title(b)), STR_ARG(section_title(a)));
+	if (path.n > 0 || section_str(b, "path").n > 0 ||
+	    section_int(a, "port") != section_int(b, "port"))
 		return;
 	for (size_t i = 0; i < section_count(a, "address"); i++)
 		for (size_t k = 0; k < section_count(b, "address"); k++) {
@@ -83,9 +89,18 @@ static void compare(const struct conf_section *a, const struct conf_section *b, 
 static void check_listeners(const struct conf *c, struct faults *f)
 {
 	const struct conf_section *a, *b;
+	unsigned network = 0;
 
 	for (size_t i = 0; (b = conf_section(c, "listener", i)) != NULL; i++) {
-		if (section_count(b, "address") == 0)
+		struct str path = section_str(b, "path");
+
+		if (str_eq(section_str(b, "service"), STR("local")) && path.n == 0)
+			faults_at(f, section_place(b),
+			    "listener %.*s: local submission needs a path",
+			    STR_ARG(section_title(b)));
+		if (path.n == 0)
+			network++;
+		if (path.n == 0 && section_count(b, "address") == 0)
 			faults_at(f, section_place(b), "listener %.*s has no address",
 			    STR_ARG(section_title(b)));
 		for (size_t k = 0; k < i; k++) {
@@ -93,7 +108,7 @@ static void check_listeners(const struct conf *c, struct faults *f)
 			compare(a, b, f);
 		}
 	}
-	if (conf_section(c, "listener", 0) == NULL)
+	if (network == 0)
 		faults_warn(
 		    f, STR_NONE, "no listener: mail comes in by the local submission socket only");
 }

@@ -34,6 +34,7 @@ static void resolve_ports(struct conf *c)
 		const char *port;
 	} ports[] = {
 		{ STR("smtp"), "25" },
+		{ STR("lmtp"), "24" },
 		{ STR("imap"), "143" },
 	};
 	struct conf_section *s;
@@ -45,6 +46,20 @@ static void resolve_ports(struct conf *c)
 			if (str_eq(section_str(s, "service"), ports[k].service))
 				conf_set(c, s, "port", str_of(ports[k].port), NULL, 0);
 	}
+}
+
+/* The users of the host can always submit mail. */
+static void add_submission(struct conf *c)
+{
+	struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section_to_set(c, i)) != NULL; i++)
+		if (strcmp(section_kind(s), "listener") == 0 &&
+		    str_eq(section_str(s, "service"), STR("local")))
+			return;
+	s = conf_add_section(c, "listener", STR("submit"), NULL, 0);
+	conf_set(c, s, "service", STR("local"), NULL, 0);
+	conf_set(c, s, "path", STR("submit"), NULL, 0);
 }
 
 /* Numeric ids stand for themselves, with the group of that user if there is one. */
@@ -109,6 +124,7 @@ void resolve(struct conf *c, const char *host, bool users, struct faults *f)
 	buf_init(&missing, 4096);
 	resolve_names(c, host, f);
 	resolve_ports(c);
+	add_submission(c);
 	for (size_t i = 0; users && i < n; i++)
 		if (rows[i].section == NULL && str_starts(str_of(rows[i].name), STR("user_")))
 			resolve_user(c, &rows[i], &missing, f);

@@ -92,6 +92,8 @@ static int config_show(int argc, char **argv)
 	v.conf = defaults ? conf_new() : tool_conf();
 	show_rows(&v, NULL);
 	for (size_t i = 0; (s = conf_any_section(v.conf, i)) != NULL; i++) {
+		if (v.set_only && str_eq(section_place(s), STR("built in")))
+			continue;
 		if (!v.json && v.name == NULL)
 			printf("%s \"%.*s\" {\n", section_kind(s), STR_ARG(section_title(s)));
 		show_rows(&v, s);

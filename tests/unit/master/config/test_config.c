@@ -88,6 +88,9 @@ static const struct {
 	    "t.conf:2: mail_directory is inside spool_directory" },
 	{ "listener a {port = 26}\nlistener b {port = 26\naddress = {127.0.0.1}}\n",
 	    "t.conf:2: listener b: 127.0.0.1 port 26 is taken by listener a" },
+	{ "listener a {service = local}\n", "t.conf:1: listener a: local submission needs a path" },
+	{ "listener a {path = x}\nlistener b {path = x}\n",
+	    "t.conf:2: listener b: the path is taken by listener a" },
 	{ "listener a {address = {}}\n", "t.conf:1: listener a has no address" },
 	{ "run_directory = /12345678901234567890123456789012345678901234567890123456789012345678901"
 	  "234567890123456789012345678901\n",
@@ -153,6 +156,8 @@ static void empty_file(void **state)
 	assert_true(str_eq(conf_str(c, "hostname"), STR("host.example.org")));
 	assert_true(str_eq(conf_str(c, "origin"), STR("host.example.org")));
 	assert_true(f.warnings.n > 0); /* no listener */
+	assert_true(str_eq(section_str(conf_section(c, "listener", 0), "path"), STR("submit")));
+	assert_null(conf_section(c, "listener", 1));
 	conf_free(c);
 	faults_clear(&f);
 	c = read_text("trusted_networks = {}\n", &f);
