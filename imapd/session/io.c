@@ -91,7 +91,7 @@ static int fill(struct session *s)
 	return -1;
 }
 
-static int64_t now_ms(void)
+int64_t io_now(void)
 {
 	struct timespec t;
 
@@ -119,14 +119,14 @@ static enum io_wait look(struct session *s, const struct pollfd p[3], bool chang
 
 enum io_wait io_wait(struct session *s, bool changes, int ms)
 {
-	int64_t end = now_ms() + ms, left;
+	int64_t end = io_now() + ms, left;
 	enum io_wait found;
 
 	if (!io_flush(s))
 		return IO_END;
 	store_rest(s->store);
 	log_flush();
-	while ((left = end - now_ms()) > 0) {
+	while ((left = end - io_now()) > 0) {
 		struct pollfd p[3] = { { .fd = s->client, .events = POLLIN },
 			{ .fd = s->control, .events = POLLIN },
 			{ .fd = changes ? s->notify : -1, .events = POLLIN } };

@@ -12,6 +12,9 @@ bool io_flush(struct session *s);
 /* The same, but only when there is much of it; to be called after each item of a long answer. */
 bool io_commit(struct session *s);
 
+/* Milliseconds on CLOCK_BOOTTIME. */
+int64_t io_now(void);
+
 enum io_wait {
 	IO_INPUT, /* there is something in s->in */
 	IO_CHANGED, /* another session, or a delivery, changed the selected mailbox */

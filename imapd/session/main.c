@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ static int open_session(void)
 {
 	struct get g = get_start(proc_extra());
 
+	signal(SIGPIPE, SIG_IGN); /* a client that goes is an error of write(2) */
 	session_init(&session);
 	if (get_session_start(&g, &start_message) == -1 || proc_fd("client") == -1) {
 		log_error(NULL, EV("boot-failed"), KZ("what", "session"));

@@ -135,16 +135,23 @@ static void run_command(struct session *s)
 
 /* --- the loop -------------------------------------------------------------------------------- */
 
-/* Nothing happens: flags go to the file names, old things away. False when the session is over. */
-static bool lazy(struct session *s, int *waited)
+/* Flags go to the file names, old things away. */
+static void lazy_work(struct session *s)
+{
+	store_mirror(s->store, 1000);
+	store_clean(s->store);
+	s->lazy_at = io_now();
+}
+
+/* Nothing has happened for WAIT_LAZY_MS. False when the session is over. */
+static bool quiet(struct session *s, int *waited)
 {
 	*waited += WAIT_LAZY_MS;
 	if (*waited >= WAIT_COMMAND_MS) {
 		s->end = END_TIMEOUT;
 		return false;
 	}
-	store_mirror(s->store, 1000);
-	store_clean(s->store);
+	lazy_work(s);
 	return true;
 }
 
@@ -161,7 +168,7 @@ static bool wait_command(struct session *s)
 			s->changed = false;
 			break;
 		case IO_TIME:
-			if (!lazy(s, &waited))
+			if (!quiet(s, &waited))
 				return false;
 			break;
 		case IO_END:
@@ -220,6 +227,7 @@ void session_run(struct session *s, struct str login_tag)
 		    session_capabilities());
 	else
 		buf_printf(&s->out, "* PREAUTH [CAPABILITY %s] Ready\r\n", session_capabilities());
+	s->lazy_at = io_now();
 	while (s->end == END_NONE && wait_command(s)) {
 		int r;
 
@@ -231,6 +239,9 @@ void session_run(struct session *s, struct str login_tag)
 		else if (r == 0)
 			reply_bad((s->tag = STR("*"), s), "[TOOBIG] command line is too long");
 		io_commit(s);
+		/* a client that never rests must not put it off for ever */
+		if (io_now() - s->lazy_at > 2 * WAIT_LAZY_MS)
+			lazy_work(s);
 	}
 	say_bye(s);
 	log_info(&s->log, EV("imap-end"), KI("in", s->bytes_in), KI("out", s->bytes_out),

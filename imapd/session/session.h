@@ -52,6 +52,7 @@ struct session {
 	struct store_view *view; /* NULL: nothing is selected */
 	bool condstore; /* RFC 7162: MODSEQ goes with every FETCH of flags */
 	bool changed; /* notify told of a change in the selected mailbox */
+	uint64_t keywords_told; /* hash of the names in the last FLAGS */
 
 	struct buf in; /* read from the client, not used yet */
 	struct buf cmd; /* the command: a line, literals, lines */
@@ -61,6 +62,7 @@ struct session {
 
 	struct str tag; /* of the command */
 	bool uid; /* it was "UID ..." */
+	int64_t lazy_at; /* io_now() of the last lazy work */
 	unsigned bad; /* BAD answers in a row */
 	enum session_end end;
 	uint64_t bytes_in, bytes_out, commands;

@@ -15,12 +15,26 @@
 
 /* --- to the client --------------------------------------------------------------------------- */
 
+/* FNV-1a over the names, to know whether the client has been told of them. */
+static uint64_t keywords_hash(const struct store_view *v)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (uint32_t i = 0; i < v->nkeywords; i++) {
+		for (size_t k = 0; k < v->keywords[i].n; k++)
+			h = (h ^ (unsigned char)v->keywords[i].p[k]) * 0x100000001b3;
+		h = (h ^ 0x100) * 0x100000001b3;
+	}
+	return h;
+}
+
 void sync_flags(struct session *s)
 {
 	static const char system[] = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
 	const struct store_view *v = s->view;
 	struct buf *b = &s->out;
 
+	s->keywords_told = keywords_hash(v);
 	buf_printf(b, "* FLAGS (%s", system);
 	for (uint32_t i = 0; i < v->nkeywords; i++) {
 		if (v->keywords[i].n > 0)
@@ -64,7 +78,7 @@ void sync_view(struct session *s, bool expunges)
 	}
 	if (c.first_new < s->view->n)
 		buf_printf(&s->out, "* %u EXISTS\r\n* %u RECENT\r\n", s->view->n, s->view->recent);
-	if (c.keywords)
+	if (c.keywords && keywords_hash(s->view) != s->keywords_told)
 		sync_flags(s);
 	for (uint32_t i = 0; i < c.nchanged; i++) {
 		out_flags_fetch(s, c.changed[i], true);

@@ -163,6 +163,27 @@ static void dialogue_deliver(const char *path, struct str content)
 	close(fd);
 }
 
+static const char *remove_name;
+static int removed;
+
+static int remove_named(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	(void)st;
+	if (type == FTW_F && strncmp(path + f->base, remove_name, strlen(remove_name)) == 0 &&
+	    unlink(path) == 0)
+		removed++;
+	return 0;
+}
+
+/* Removes files whose names begin so; how many. */
+static int dialogue_remove(const char *name)
+{
+	remove_name = name;
+	removed = 0;
+	nftw(home.path, remove_named, 16, FTW_PHYS);
+	return removed;
+}
+
 /* --- lines ----------------------------------------------------------------------------------- */
 
 static void more(struct peer *p, const char *why)

@@ -25,8 +25,8 @@ static void basics(void **state)
 	    "C d ID (\"name\" \"test\" \"version\" NIL)", "S \\* ID (*)", "S d OK *", "C d ID NIL",
 	    "S \\* ID (*)", "S d OK *", "C e ENABLE CONDSTORE X-NONE", "S \\* ENABLED CONDSTORE",
 	    "S e OK *", "C f FETCH 1 FLAGS", "S f BAD *", "C g UID NOOP", "S g BAD *", "C h WHAT",
-	    "S h BAD *", "C + NOOP", "S \\* BAD *", "C \tx NOOP", "S \\* BAD *", "C ", "S \\* BAD *",
-	    "C i NOOP x", "S i BAD *", "C j noop", "S j OK *", "C k SELECT INBOX",
+	    "S h BAD *", "C + NOOP", "S \\* BAD *", "C \tx NOOP", "S \\* BAD *", "C ",
+	    "S \\* BAD *", "C i NOOP x", "S i BAD *", "C j noop", "S j OK *", "C k SELECT INBOX",
 	    "T k OK \\[READ-WRITE*", "C l CHECK", "S l OK *", "C m UNSELECT", "S m OK *",
 	    "C m UNSELECT", "S m BAD *", "C z LOGOUT", "S \\* BYE *", "S z OK *");
 }
@@ -264,6 +264,33 @@ static void bad_input(void **state)
 		buf_clear(&b);
 	}
 	DIALOGUE("C d NOOP", "S d OK *");
+	/* sections that no message has */
+	DIALOGUE("C e APPEND INBOX {4+}\r\na: b", "T e OK *", "C e SELECT INBOX", "T e OK *");
+	{
+		struct buf b;
+
+		buf_init(&b, 1 << 20);
+		buf_z(&b, "f FETCH 1 BODY[1");
+		for (int i = 0; i < 1000; i++)
+			buf_z(&b, ".1");
+		buf_z(&b, "]\r\n");
+		assert_true(
+		    str_search(dialogue_raw(0, buf_view(&b), "f "), STR("] NIL)\r\nf OK")) > 0);
+		buf_reset(&b);
+		buf_z(&b, "g UID FETCH 1");
+		for (int i = 0; i < 10000; i++)
+			buf_printf(&b, ",%d", i * 2 + 1);
+		buf_z(&b, " UID\r\n");
+		assert_true(
+		    str_starts(dialogue_raw(0, buf_view(&b), "g "), STR("* 1 FETCH (UID 1)")));
+		buf_reset(&b);
+		buf_z(&b, "h CREATE ");
+		for (int i = 0; i < 1024; i++)
+			buf_char(&b, 'x');
+		buf_z(&b, "\r\n");
+		assert_true(str_starts(dialogue_raw(0, buf_view(&b), "h "), STR("h NO [CANNOT]")));
+		buf_clear(&b);
+	}
 	/* too much of it */
 	for (int i = 0; i < 19; i++)
 		DIALOGUE("C x WHAT", "S x BAD *");
@@ -287,6 +314,10 @@ static void odd_files(void **state)
 	assert_int_equal(mkdir(name, 0700), 0);
 	DIALOGUE("C a SELECT INBOX", "U \\* 2 EXISTS", "T a OK *");
 	DIALOGUE("C b FETCH 1:2 BODY.PEEK[]", "S \\* 1 FETCH *", "S \\* 2 FETCH *", "S b OK *");
+	/* one vanishes behind everybody's back: told as unreadable, the others are served */
+	assert_int_equal(dialogue_remove("2.lost"), 1);
+	DIALOGUE("C c FETCH 1:2 BODY.PEEK[]", "S \\* 1 FETCH *", "T c NO *", "C d FETCH 1:2 FLAGS",
+	    "U \\* 1 FETCH *", "T d *", "C e NOOP", "T e OK *");
 }
 
 int main(void)
