@@ -287,6 +287,7 @@ static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, s
 	struct change *g;
 	const char *why = NULL;
 	char home[HOME_MAX + 1];
+	bool hashing;
 
 	if (nchanges >= CHANGES_MAX || on_idle != NULL)
 		return refuse(c, m, EX_TEMPFAIL, "busy, try again");
@@ -303,7 +304,9 @@ static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, s
 		why = "another change of this account is under way";
 	else if (password.p != NULL)
 		why = take_password(g, password);
-	if (why == NULL && g->job.password[0] != '\0' && pool_add(&g->job) == -1)
+	/* from pool_add() on the job belongs to a thread, which wipes the password */
+	hashing = g->job.password[0] != '\0';
+	if (why == NULL && hashing && pool_add(&g->job) == -1)
 		why = "busy, try again";
 	if (why != NULL) {
 		explicit_bzero(g, sizeof *g);
@@ -315,7 +318,7 @@ static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, s
 	g->ref = (struct chan_ref){ m->id, m->gen };
 	LIST_INSERT_HEAD(&changes, g, next);
 	nchanges++;
-	if (g->job.password[0] == '\0')
+	if (!hashing)
 		into_batch(g, apply);
 	return 0;
 }
