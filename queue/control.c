@@ -31,7 +31,11 @@ enum {
 	NOTE_MAX = 256,
 };
 
-struct action;
+/* What an administrator may do to a message; fn says whether there was something to do. */
+struct action {
+	const char *name;
+	bool (*fn)(struct entry *e);
+};
 
 /*
  * A request that goes over many messages, some at a time, so that nothing else waits: the listing,
@@ -42,7 +46,8 @@ struct walk {
 	struct connection *conn; /* NULL: the tool has gone */
 	struct chan_ref ref;
 	const struct action *action; /* NULL: a listing */
-	char where[16]; /* only messages whose queue_name is that; "" = all */
+	struct record_match match;
+	bool silent; /* no records: the action is done to what matches */
 	uint64_t *ids;
 	size_t n, at, cap;
 	uint64_t done; /* messages acted on */
@@ -101,8 +106,6 @@ static bool collect_id(struct entry *e, void *arg)
 {
 	struct walk *w = arg;
 
-	if (w->where[0] != '\0' && strcmp(w->where, record_queue_name(e->state)) != 0)
-		return true;
 	if (w->n == w->cap) {
 		w->cap = w->cap == 0 ? 1024 : w->cap * 2;
 		w->ids = xreallocarray(w->ids, w->cap, sizeof *w->ids);
@@ -140,17 +143,22 @@ static void walk_end(struct walk *w)
 	walk_free(w);
 }
 
-static struct walk *walk_new(struct connection *c, const struct ipc_msg *m, struct str where)
+static struct walk *walk_empty(struct connection *c, const struct ipc_msg *m)
 {
 	struct walk *w = xcalloc(1, sizeof *w);
-
-	if (str_copy(where, w->where, sizeof w->where) == -1)
-		w->where[0] = '?'; /* no queue has so long a name */
 
 	w->conn = c;
 	w->ref = (struct chan_ref){ m->id, m->gen };
 	c->walk = w;
 	buf_init(&w->records, BATCH_BYTES);
+	return w;
+}
+
+/* Over all messages that there are now. */
+static struct walk *walk_new(struct connection *c, const struct ipc_msg *m)
+{
+	struct walk *w = walk_empty(c, m);
+
 	entry_each(collect_id, w);
 	return w;
 }
@@ -187,7 +195,8 @@ static int run_records(struct task *t)
 	buf_init(&one, IPC_BODY_MAX);
 	for (unsigned i = 0; i < w->nheads; i++) {
 		buf_reset(&one);
-		if (record_file(&one, &w->heads[i]) == 0)
+		w->heads[i].wanted = record_file(&one, &w->heads[i], &w->match) == 1;
+		if (w->heads[i].wanted && !w->silent)
 			keep_record(&w->records, &one);
 	}
 	buf_clear(&one);
@@ -213,11 +222,18 @@ static void records_done(struct task *t, int error)
 	struct walk *w = (struct walk *)t;
 
 	(void)error;
+	for (unsigned i = 0; i < w->nheads; i++) {
+		struct entry *e = entry_find(w->heads[i].id);
+
+		if (w->silent && w->heads[i].wanted && e != NULL)
+			w->done += w->action->fn(e);
+	}
 	w->nheads = 0;
 	if (w->conn == NULL) {
 		walk_free(w);
 		return;
 	}
+	load_pump();
 	send_records(w);
 	walk_step(w);
 }
@@ -228,7 +244,7 @@ static void list_one(struct walk *w, const struct entry *e, struct buf *one)
 
 	if (e->m == NULL)
 		w->heads[w->nheads++] = h;
-	else if (record_message(one, &h, e->m) == 0)
+	else if (!w->silent && record_message(one, &h, e->m, &w->match) == 1)
 		keep_record(&w->records, one);
 	buf_reset(one);
 }
@@ -258,12 +274,6 @@ static void list_step(struct walk *w)
 
 /* --- actions ------------------------------------------------------------------------------------
  */
-
-/* Each says whether there was something to do. */
-struct action {
-	const char *name;
-	bool (*fn)(struct entry *e);
-};
 
 /* What needs the message in memory. */
 static bool wish(struct entry *e, unsigned wishes)
@@ -358,7 +368,7 @@ static void walk_step(void *arg)
 		walk_end(w);
 	else if (w->conn->chan.out_bytes > OUT_HIGH)
 		timer_set(&w->timer, WALK_WAIT_MS, walk_step, w);
-	else if (w->action != NULL)
+	else if (w->action != NULL && !w->silent)
 		act_step(w);
 	else
 		list_step(w);
@@ -377,11 +387,23 @@ static int on_list(struct chan *chan, struct ipc_msg *m)
 	struct connection *c = (struct connection *)chan;
 	struct get g = get_start(m->body);
 	struct str where;
+	struct walk *w;
+	uint64_t id;
 
 	where = get_str(&g, CONTROL_TEXT_MAX);
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
-	walk_step(walk_new(c, m, where));
+	/* a queue id, or part of an address */
+	if (id_parse(where, &id) == 0 && entry_find(id) != NULL) {
+		w = walk_empty(c, m);
+		w->ids = xcalloc(1, sizeof *w->ids);
+		w->ids[w->n++] = id;
+	} else {
+		w = walk_new(c, m);
+		if (str_copy(where, w->match.text, sizeof w->match.text) == -1)
+			w->n = 0; /* no address is that long */
+	}
+	walk_step(w);
 	return 0;
 }
 
@@ -409,7 +431,7 @@ static void show(struct connection *c, struct chan_ref ref, const struct entry *
 	int r;
 
 	buf_init(&b, IPC_BODY_MAX);
-	r = e->m != NULL ? record_message(&b, &h, e->m) : record_file(&b, &h);
+	r = e->m != NULL ? record_message(&b, &h, e->m, NULL) : record_file(&b, &h, NULL);
 	if (fd == -1 || r == -1) {
 		end(c, ref, EX_TEMPFAIL, "The message is not complete yet, or cannot be read");
 	} else {
@@ -436,7 +458,7 @@ static int on_show(struct chan *chan, struct ipc_msg *m)
 		return 0;
 	e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
 	if (e == NULL || e->state == ENTRY_INCOMING)
-		end(c, ref, EX_NOINPUT, "No message has that id");
+		end(c, ref, EX_DATAERR, "No message has that id");
 	else
 		show(c, ref, e);
 	return 0;
@@ -449,7 +471,7 @@ static void act_on_one(
 	struct entry *e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
 
 	if (e == NULL) {
-		end(c, ref, EX_NOINPUT, "No message has that id");
+		end(c, ref, EX_DATAERR, "No message has that id");
 		return;
 	}
 	end_action(c, ref, a->fn(e));
@@ -464,6 +486,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	struct str name = get_line(&g, CONTROL_TEXT_MAX), id = get_line(&g, CONTROL_TEXT_MAX);
 	struct str note = get_line(&g, NOTE_MAX);
 	const struct action *a = find_action(name);
+	bool site;
 
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
@@ -474,13 +497,18 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 		return 0;
 	}
 	log_action(a, id, note);
-	if (!str_eq(id, STR("ALL"))) {
+	site = a->fn == act_flush && str_starts(id, STR("@")) && id.n < sizeof c->walk->match.text;
+	if (!site && !str_eq(id, STR("ALL"))) {
 		act_on_one(c, ref, a, id);
 		return 0;
 	}
 	if (a->fn == act_flush)
 		sched_revive(run_sched());
-	walk_new(c, m, STR_NONE)->action = a;
+	walk_new(c, m)->action = a;
+	if (site) {
+		c->walk->silent = c->walk->match.site = true;
+		str_copy(str_skip(id, 1), c->walk->match.text, sizeof c->walk->match.text);
+	}
 	walk_step(c->walk);
 	return 0;
 }

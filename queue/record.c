@@ -25,11 +25,6 @@ static const char *const state_names[] = {
 	[SLOT_BOUNCED] = "bounced",
 };
 
-const char *record_queue_name(enum entry_state s)
-{
-	return queue_names[s];
-}
-
 /* --- JSON --------------------------------------------------------------------------------------
  */
 
@@ -145,18 +140,48 @@ static void put_tail(struct buf *b, uint32_t left_out)
 	buf_z(b, "}");
 }
 
+/* ASCII case does not matter. */
+static bool contains(struct str s, struct str what)
+{
+	for (size_t i = 0; i + what.n <= s.n; i++) {
+		if (str_caseeq(str_take(str_skip(s, i), what.n), what))
+			return true;
+	}
+	return false;
+}
+
+static bool at_site(struct str addr, struct str site)
+{
+	ssize_t at = str_rfind(addr, '@');
+
+	return at != -1 && str_caseeq(str_skip(addr, (size_t)at + 1), site);
+}
+
+static bool matches(const struct record_match *match, struct str addr, bool rcpt)
+{
+	struct str text;
+
+	if (match == NULL || match->text[0] == '\0')
+		return true;
+	text = str_of(match->text);
+	return match->site ? rcpt && at_site(addr, text) : contains(addr, text);
+}
+
 /* As in Postfix, who has got it is not listed any more. */
 static bool listed(uint8_t state)
 {
 	return state != SLOT_DONE && state != SLOT_BOUNCED;
 }
 
-int record_message(struct buf *b, const struct record_head *h, const struct message *m)
+int record_message(struct buf *b, const struct record_head *h, const struct message *m,
+    const struct record_match *match)
 {
 	uint32_t shown = 0, left_out = 0;
+	bool found;
 
 	if (m->state == M_COLLECTING || m->state == M_LOADING || m->content.envelope.rcpts == NULL)
 		return -1;
+	found = matches(match, m->content.envelope.sender, false);
 	put_head(b, h, &m->content.envelope, &m->layout);
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		const struct target *t = &m->targets[i];
@@ -171,19 +196,27 @@ int record_message(struct buf *b, const struct record_head *h, const struct mess
 
 		if (t->expanded || !listed(t->state))
 			continue;
+		found |= matches(match, target_rcpt(m, t)->addr, true);
 		if (b->n + RCPT_ROOM > RECORD_JSON_MAX)
 			left_out++;
 		else
 			put_rcpt(b, &r, shown++ == 0);
 	}
 	put_tail(b, left_out);
-	return b->full ? -1 : 0;
+	return b->full ? -1 : found;
 }
+
+/* What has been put into a record so far. */
+struct listed {
+	const struct record_match *match;
+	uint32_t shown, left_out;
+	bool found;
+};
 
 /* The recipients of one part of a file; of the message itself only those that nobody stands for. */
 static void put_part(struct buf *b, const struct spool_layout *l, const struct envelope *e,
-    const struct spool_content *c, const struct slot *slots, const bool *expanded, uint32_t *shown,
-    uint32_t *left_out)
+    const struct spool_content *c, const struct slot *slots, const bool *expanded,
+    struct listed *out)
 {
 	for (uint32_t i = 0; i < l->slots; i++) {
 		bool member = l->kind == SPOOL_EXPANSION;
@@ -198,10 +231,11 @@ static void put_part(struct buf *b, const struct spool_layout *l, const struct e
 
 		if ((!member && expanded[i]) || !listed(slots[i].state))
 			continue;
+		out->found |= matches(out->match, r.rcpt->addr, true);
 		if (b->n + RCPT_ROOM > RECORD_JSON_MAX)
-			(*left_out)++;
+			out->left_out++;
 		else
-			put_rcpt(b, &r, (*shown)++ == 0);
+			put_rcpt(b, &r, out->shown++ == 0);
 	}
 }
 
@@ -225,37 +259,50 @@ static int read_part(uint64_t id, unsigned n, struct arena *a, struct part *p)
 	return r;
 }
 
-int record_file(struct buf *b, const struct record_head *h)
+/* Which recipients others stand for; -1 when that makes no sense. */
+static int find_expanded(const struct part *parts, unsigned n, bool *expanded)
+{
+	for (unsigned p = 1; p < n; p++) {
+		for (uint32_t i = 0; i < parts[p].layout.slots; i++) {
+			uint32_t rcpt = parts[p].content.targets[i].rcpt;
+
+			if (rcpt >= parts[0].layout.slots)
+				return -1;
+			expanded[rcpt] = true;
+		}
+	}
+	return 0;
+}
+
+static int put_parts(struct buf *b, const struct record_head *h, const struct part *parts,
+    unsigned n, struct arena *a, const struct record_match *match)
+{
+	const struct envelope *e = &parts[0].content.envelope;
+	struct listed out = { .match = match, .found = matches(match, e->sender, false) };
+	bool *expanded = arena_array(a, parts[0].layout.slots, sizeof *expanded);
+
+	if (find_expanded(parts, n, expanded) == -1)
+		return -1; /* damaged: noticed when it is loaded */
+	put_head(b, h, e, &parts[0].layout);
+	for (unsigned p = 0; p < n; p++)
+		put_part(b, &parts[p].layout, e, &parts[p].content, parts[p].slots, expanded, &out);
+	put_tail(b, out.left_out);
+	return b->full ? -1 : out.found;
+}
+
+int record_file(struct buf *b, const struct record_head *h, const struct record_match *match)
 {
 	struct part parts[SPOOL_PARTS];
-	uint32_t shown = 0, left_out = 0;
 	unsigned n = 0;
 	struct arena a;
-	bool *expanded;
+	int r;
 
 	arena_init(&a);
 	while (n < SPOOL_PARTS && read_part(h->id, n, &a, &parts[n]) == 0)
 		n++;
-	if (n > 0) {
-		expanded = arena_array(&a, parts[0].layout.slots, sizeof *expanded);
-		for (unsigned p = 1; p < n; p++) {
-			for (uint32_t i = 0; i < parts[p].layout.slots; i++) {
-				uint32_t rcpt = parts[p].content.targets[i].rcpt;
-
-				if (rcpt >= parts[0].layout.slots)
-					n = p; /* damaged: found when it is loaded */
-				else
-					expanded[rcpt] = true;
-			}
-		}
-		put_head(b, h, &parts[0].content.envelope, &parts[0].layout);
-		for (unsigned p = 0; p < n; p++)
-			put_part(b, &parts[p].layout, &parts[0].content.envelope, &parts[p].content,
-			    parts[p].slots, expanded, &shown, &left_out);
-		put_tail(b, left_out);
-	}
+	r = n > 0 ? put_parts(b, h, parts, n, &a, match) : -1;
 	arena_clear(&a);
-	return n > 0 && !b->full ? 0 : -1;
+	return r;
 }
 
 void record_summary(struct buf *b, bool complete, bool failed)
