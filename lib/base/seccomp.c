@@ -129,6 +129,7 @@ static const struct row rows[] = {
 
 	{ CALL(msync), CALLS_LMDB },
 	{ CALL(uname), CALLS_LMDB }, /* which kernel syncs how */
+	{ CALL(rt_sigaction), CALLS_LMDB }, /* a damaged map faults: lib/store marks it */
 	{ CALL(fcntl), CALLS_LMDB, EQ, 1, F_SETLK },
 	{ CALL(fcntl), CALLS_LMDB, EQ, 1, F_SETLKW },
 	{ CALL(fcntl), CALLS_LMDB, EQ, 1, F_GETLK },

@@ -23,7 +23,7 @@ class Suite:
 
     def start(self):
         out = subprocess.run([TESTS / 'instance', 'start', self.top, '--users', str(self.users), '--conf', self.extra,
-                              '--build', self.build], capture_output=True, text=True)
+                              '--build', self.build], capture_output=True, text=True, timeout=120)
         assert out.returncode == 0, out.stdout + out.stderr
         self.__dict__.update({k: v for k, v in json.loads(out.stdout).items() if k != 'build'})
         return self
@@ -44,7 +44,7 @@ class Suite:
         """thurn ARGS, or another tool if the first word is a path or the name of a link."""
         env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'), THURN_CONF=self.conf)
         return subprocess.run([self.build / 'bin/thurn', '-c', self.conf, *args], env=env, check=check,
-                              capture_output=True, text=True, **kw)
+                              capture_output=True, text=True, timeout=60, **kw)
 
     def smtp(self, **kw):
         return smtplib.SMTP(self.host, self.smtp_port, timeout=20, **kw)
