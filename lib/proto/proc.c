@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include "proto/boot.h"
 #include "proto/types.h"
 
-enum { FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
+enum { ARENAS = 4, FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
 
 struct peer {
 	struct chan chan;
@@ -420,6 +421,8 @@ static void warm_up(void)
 	struct timespec ts;
 	struct tm tm;
 
+	/* told nothing, malloc asks for the number of processors when a second thread needs memory */
+	mallopt(M_ARENA_MAX, ARENAS);
 	tzset();
 	clock_gettime(CLOCK_REALTIME, &ts);
 	localtime_r(&ts.tv_sec, &tm);
