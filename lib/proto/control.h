@@ -12,8 +12,8 @@
  * QUEUE_CTL_SUMMARY {}               one record of counters
  * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
  *	file as a descriptor with it
- * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire
- *	(for flush also "@SITE": what goes to that domain): a record {"count": messages that it was done to}; for a single id that is not there, the end
+ * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire:
+ *	a record {"count": messages that it was done to}; for a single id that is not there, the end
  *	has status EX_DATAERR and a text
  * AUTH_CTL_ADD {str address, str password hash-or-clear, u64 quota}, AUTH_CTL_PASSWD {str address, str password},
  * AUTH_CTL_DELETE {str address}, AUTH_CTL_LIST {}

@@ -72,7 +72,10 @@ int socket_connect(const struct request *r)
 	if (fd != -1)
 		return fd;
 	run = socket_setting(r, "run_directory");
-	return run == NULL ? -1 : connect_to(str_of(run));
+	if (run != NULL)
+		return connect_to(str_of(run));
+	errno = ENOENT;
+	return -1;
 }
 
 /* --- replies --------------------------------------------------------------------------------- */
@@ -159,7 +162,6 @@ int smtp_open(struct smtp *s, const struct request *r)
 	int fd;
 
 	*s = (struct smtp){ .request = r };
-	errno = ENOENT;
 	fd = socket_connect(r);
 	if (fd == -1)
 		return not_reached();

@@ -228,7 +228,6 @@ int submit_dialogue(const struct request *r)
 {
 	struct pollfd p[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN } };
 
-	errno = ENOENT;
 	p[1].fd = socket_connect(r);
 	if (p[1].fd == -1) {
 		/* the one at standard input speaks SMTP: it is told in SMTP */

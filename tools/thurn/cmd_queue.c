@@ -3,26 +3,25 @@
 #include <string.h>
 
 #include "command.h"
-#include "proto/types.h"
 #include "queue_ask.h"
 
 static int do_summary(int argc, char **argv)
 {
-	struct put w = put_start();
+	bool json = tool_flag(&argc, argv, "json", 'j');
 
 	(void)argv;
-	tool_flag(&argc, argv, "json", 'j'); /* it has no other form */
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn queue summary");
-	return tool_ask("queue", QUEUE_CTL_SUMMARY, &w, tool_print_record, NULL);
+		return tool_fail(EX_USAGE, "usage: thurn queue summary [--json]");
+	return queue_summary(json);
 }
 
 static int do_list(int argc, char **argv)
 {
+	bool summary = tool_flag(&argc, argv, "summary", 's');
 	bool json = tool_flag(&argc, argv, "json", 'j');
 
-	if (tool_flag(&argc, argv, "summary", 's'))
-		return do_summary(argc, argv);
+	if (summary && argc == 1)
+		return queue_summary(json);
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return tool_fail(EX_USAGE, "usage: thurn queue list [--json] [--summary] [WHERE]");
 	return queue_list(argc == 2 ? argv[1] : "", json);
@@ -68,7 +67,7 @@ static const struct {
 	const char *help;
 } actions[] = {
 	{ "list", do_list, "[--json] [WHERE]    messages, as mailq shows them" },
-	{ "summary", do_summary, "                 counters" },
+	{ "summary", do_summary, "[--json]         counters" },
 	{ "show", do_show, "[-e] [-h] [-b] ID   envelope, header, body of a message" },
 	{ "hold", do_act, "ID ... | ALL | -    do not try it until it is released" },
 	{ "release", do_act, "ID ... | ALL | -" },

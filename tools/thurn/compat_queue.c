@@ -48,14 +48,13 @@ static int list_json(const char *value)
 	return queue_list("", true);
 }
 
-/* -s SITE: every message with a recipient there; the queue knows addresses that end in @SITE. */
 static int flush_site(const char *site)
 {
-	char where[300];
+	uint64_t count = 0;
 
-	if (site[0] == '\0' || snprintf(where, sizeof where, "@%s", site) >= (int)sizeof where)
+	if (site[0] == '\0' || strlen(site) > 255)
 		return tool_fail(EX_USAGE, "Invalid request: \"%s\"", site);
-	return flush(where);
+	return queue_flush_site(site, &count);
 }
 
 static const struct mode {

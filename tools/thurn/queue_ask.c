@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
+#include "base/arena.h"
 #include "command.h"
 #include "listing.h"
 #include "proto/types.h"
@@ -33,6 +35,39 @@ int queue_list(const char *where, bool json)
 	if (r == EX_OK && !json)
 		listing_end(&l);
 	return r;
+}
+
+/* Counters in pairs, messages and bytes, as {"active": 1, "active_bytes": 2}; switches otherwise.
+ */
+static void on_summary(void *arg, struct str json, struct ipc_msg *m)
+{
+	static const char *const queues[] = { "incoming", "active", "ready", "deferred", "hold" };
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	(void)arg;
+	(void)m;
+	printf("%-10s %10s %15s\n", "QUEUE", "MESSAGES", "BYTES");
+	for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
+		char bytes[32];
+
+		snprintf(bytes, sizeof bytes, "%s_bytes", queues[i]);
+		printf("%-10s %10lld %15lld\n", queues[i],
+		    (long long)json_integer_value(json_object_get(o, queues[i])),
+		    (long long)json_integer_value(json_object_get(o, bytes)));
+	}
+	if (json_is_false(json_object_get(o, "complete")))
+		printf("The queue is still being read.\n");
+	if (json_is_true(json_object_get(o, "volume_failed")))
+		printf("The volume of the spool has failed; no mail is accepted.\n");
+	json_decref(o);
+}
+
+int queue_summary(bool json)
+{
+	struct put w = put_start();
+
+	return tool_ask(
+	    "queue", QUEUE_CTL_SUMMARY, &w, json ? tool_print_record : on_summary, NULL);
 }
 
 /* --- actions --------------------------------------------------------------------------------- */
@@ -84,6 +119,53 @@ int queue_act_each(const char *action, char **argv, const char *note, uint64_t *
 
 		status = r != EX_OK ? r : status;
 	}
+	return status;
+}
+
+/* Ids of messages with a recipient in the domain. */
+struct site {
+	struct str at; /* "@domain" */
+	struct arena mem;
+	struct str *ids;
+	size_t n;
+};
+
+static void on_site_message(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL), *r;
+	struct site *s = arg;
+	bool hit = false;
+	size_t i;
+
+	(void)m;
+	json_array_foreach(json_object_get(o, "recipients"), i, r)
+	{
+		struct str address = str_of(json_string_value(json_object_get(r, "address")));
+
+		hit = hit || (address.n > s->at.n &&
+				 str_caseeq(str_skip(address, address.n - s->at.n), s->at));
+	}
+	if (hit) {
+		s->ids = xreallocarray(s->ids, s->n + 1, sizeof *s->ids);
+		s->ids[s->n++] =
+		    arena_str(&s->mem, str_of(json_string_value(json_object_get(o, "queue_id"))));
+	}
+	json_decref(o);
+}
+
+int queue_flush_site(const char *domain, uint64_t *count)
+{
+	struct site s = { .n = 0 };
+	struct put w = put_start();
+	int status;
+
+	s.at = arena_printf(&s.mem, "@%s", domain);
+	put_str(&w, s.at);
+	status = tool_ask("queue", QUEUE_CTL_LIST, &w, on_site_message, &s);
+	for (size_t i = 0; status == EX_OK && i < s.n; i++)
+		status = queue_act("flush", s.ids[i], "", count);
+	free(s.ids);
+	arena_clear(&s.mem);
 	return status;
 }
 

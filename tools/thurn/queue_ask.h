@@ -15,6 +15,11 @@ int queue_act(const char *action, struct str id, const char *note, uint64_t *cou
 /* The same for each of argv, where "-" reads ids from standard input, one on a line. */
 int queue_act_each(const char *action, char **argv, const char *note, uint64_t *count);
 
+/* Tries now what has a recipient in that domain. The exit status. */
+int queue_flush_site(const char *domain, uint64_t *count);
+/* Prints the counters, as JSON or as a table. */
+int queue_summary(bool json);
+
 enum { PART_ENVELOPE = 1, PART_HEADER = 2, PART_BODY = 4 };
 /* Prints these parts of a message. */
 int queue_show(const char *id, unsigned parts);
