@@ -70,9 +70,14 @@ void place_libexec(char out[PATH_MAX])
 
 int place_sibling(const char *name, char out[PATH_MAX])
 {
+	static const char *const dirs[] = { ".", "../bin", "../sbin" };
 	char dir[PATH_MAX];
 
-	if (own_directory(dir) == -1 || fits(snprintf(out, PATH_MAX, "%s/%s", dir, name)) == -1)
+	if (own_directory(dir) == -1)
 		return -1;
-	return access(out, X_OK);
+	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
+		if (fits(snprintf(out, PATH_MAX, "%s/%s/%s", dir, dirs[i], name)) == 0 &&
+		    access(out, X_OK) == 0)
+			return 0;
+	return -1;
 }

@@ -19,7 +19,8 @@ int place_conf(const char *given, char out[PATH_MAX]);
  */
 void place_libexec(char out[PATH_MAX]);
 
-/* The program `name` in the directory of the running program. -1 with errno. */
+/* The program `name` of the same installation: beside the running program, or in the bin or sbin beside
+ * its directory. -1 with errno. */
 int place_sibling(const char *name, char out[PATH_MAX]);
 
 #endif

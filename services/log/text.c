@@ -85,8 +85,10 @@ static void put_client(struct buf *b, const struct entry *e)
 {
 	struct str name = event_str(e, "client_name"), address = event_str(e, "client");
 
-	if (str_eq(address, STR("local")))
+	if (str_eq(address, STR("local"))) {
+		name = STR("localhost");
 		address = STR("127.0.0.1");
+	}
 	render_escaped(b, name.n > 0 ? name : STR("unknown"));
 	buf_char(b, '[');
 	render_escaped(b, address);
