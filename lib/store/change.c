@@ -2,7 +2,6 @@
 #include "store/view.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 

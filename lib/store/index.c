@@ -17,9 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
+#include "store/guard.h"
 
 enum { READERS = 1024 }; /* 64 bytes each in the lock file */
 static const size_t map_first = (size_t)1 << 30;
@@ -93,6 +94,8 @@ static void env_close(struct store *s)
 	memset(s->item, 0, sizeof s->item);
 	s->read = NULL;
 	s->reading = false;
+	guard_clear();
+	s->guarded = false;
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	s->env = NULL;
@@ -186,7 +189,9 @@ static int env_replace(struct store *s, uint64_t bad)
 	env_close(s);
 	if (lock_take(s) == -1)
 		return errno;
-	if (bad == 0)
+	if (guard_marked(s->indexdir))
+		rc = MDB_CORRUPTED;
+	else if (bad == 0)
 		rc = env_open(s);
 	else if (fstatat(s->indexdir, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		 st.st_ino == bad)
@@ -196,7 +201,7 @@ static int env_replace(struct store *s, uint64_t bad)
 		if (renameat(s->indexdir, "data.mdb", s->indexdir, "damaged.mdb") == -1 &&
 		    errno != ENOENT)
 			unlinkat(s->indexdir, "data.mdb", 0);
-		unlinkat(s->indexdir, "suspect", 0);
+		guard_unmark(s->indexdir);
 		store_report(s, "index-rebuilt", str_of(s->home_path), 0);
 		rc = 0;
 	}
@@ -220,7 +225,7 @@ enum store_error index_open(struct store *s)
 	    openat(s->indexdir, "writer", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 	if (s->lock == -1)
 		return index_error(s, errno);
-	rc = env_open(s);
+	rc = guard_marked(s->indexdir) ? MDB_CORRUPTED : env_open(s);
 	if (damage(rc))
 		rc = env_replace(s, 0);
 	s->damaged = false;
@@ -251,6 +256,28 @@ static int env_current(struct store *s)
 
 /* --- transactions ---------------------------------------------------------------------------- */
 
+/*
+ * Where the map is, LMDB does not say. Each page begins with its own number, so the place of one
+ * value tells.
+ */
+static void guard(struct store *s)
+{
+	const uintptr_t size = 4096;
+	MDB_envinfo info;
+	struct str v;
+	uint64_t number;
+	uintptr_t page;
+
+	if (index_get(s, DBI_META, "a", 1, &v) != 0 || mdb_env_info(s->env, &info) != 0)
+		return;
+	page = (uintptr_t)v.p & ~(size - 1);
+	memcpy(&number, (const void *)page, sizeof number);
+	if (number > info.me_last_pgno || number * size > page)
+		return;
+	guard_set(s->env, s->indexdir, (const void *)(page - number * size), info.me_mapsize);
+	s->guarded = true;
+}
+
 static int read_begin(struct store *s)
 {
 	int rc;
@@ -272,11 +299,14 @@ enum store_error index_read(struct store *s)
 	if (rc == 0)
 		rc = read_begin(s);
 	if (rc == MDB_MAP_RESIZED) {
+		s->guarded = false;
 		rc = mdb_env_set_mapsize(s->env, 0);
 		if (rc == 0)
 			rc = read_begin(s);
 	}
 	s->reading = rc == 0;
+	if (s->reading && !s->guarded)
+		guard(s);
 	for (unsigned i = 0; i < STORE_ITEMS && rc == 0; i++)
 		s->item[i].at = s->item[i].asked = 0;
 	return index_error(s, rc);
@@ -305,6 +335,7 @@ static int make_room(struct store *s, size_t need)
 		return 0;
 	while (size < used + need)
 		size *= 2;
+	s->guarded = false; /* the map moves */
 	return mdb_env_set_mapsize(s->env, size);
 }
 
@@ -318,6 +349,7 @@ static int write_begin(struct store *s, size_t need)
 		rc = mdb_txn_begin(s->env, NULL, 0, &s->write);
 	if (rc != MDB_MAP_RESIZED)
 		return rc;
+	s->guarded = false;
 	rc = mdb_env_set_mapsize(s->env, 0);
 	if (rc == 0)
 		rc = make_room(s, need);
@@ -347,6 +379,17 @@ enum store_error index_write(struct store *s, size_t need)
 	return index_error(s, rc);
 }
 
+/* LMDB calls a short write EIO, and the usual reason is a full disk. */
+static int short_write(struct store *s, int rc)
+{
+	const unsigned enough = 1 << 20;
+	struct statfs fs;
+
+	if (rc != EIO || fstatfs(s->indexdir, &fs) == -1)
+		return rc;
+	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < enough ? ENOSPC : rc;
+}
+
 /* The lock is kept when this fails, until index_abort(): the caller has renames to undo. */
 enum store_error index_commit(struct store *s, bool durable)
 {
@@ -357,7 +400,7 @@ enum store_error index_commit(struct store *s, bool durable)
 	mdb_env_set_flags(s->env, MDB_NOMETASYNC, 1);
 	s->write = NULL;
 	if (rc != 0)
-		return index_error(s, rc);
+		return index_error(s, short_write(s, rc));
 	s->unsynced = !durable;
 	s->locked = false;
 	lock_drop(s);

@@ -1,8 +1,8 @@
 /*
  * What the files of lib/store share, and nobody else sees. Layers, from below: index.c (LMDB
  * environment, transactions, the writer lock), record.c (records in chunks), box.c (one mailbox:
- * header, directories, text file), scan.c (what the disk says), account.c (what mailboxes there
- * are); above them one file per group of functions of store.h.
+ * header, directories, text file), adopt.c and scan.c (what the disk says), account.c and root.c
+ * (what mailboxes there are); above them one file per group of functions of store.h.
  *
  * Rules. Every change happens between index_write() and index_commit() or index_abort(), which
  * hold the writer lock. A mailbox is changed between box_enter() and box_leave() in there. Files
@@ -55,6 +55,7 @@ struct store {
 	MDB_txn *read, *write;
 	bool reading; /* read is active */
 	bool locked; /* the writer lock is ours */
+	bool guarded; /* guard.c knows the map */
 	bool damaged; /* set aside before the next use */
 	bool unsynced; /* something was committed whose last sync is still owed */
 	uint64_t inode; /* of data.mdb; another one there means it was replaced */
@@ -223,7 +224,7 @@ int dir_open(int dir, const char *name, bool make);
 uint64_t time_ns(const struct timespec *t);
 uint64_t now_ns(void);
 
-/* --- scan.c ---------------------------------------------------------------------------------- */
+/* --- scan.c, adopt.c ------------------------------------------------------------------------- */
 
 /* Takes what lies in new/ into the mailbox. */
 enum store_error scan_new(struct store *s, struct box *b);
@@ -243,7 +244,7 @@ void item_init(struct store *s);
 /* Copies what is cached of one message to another, in a change. */
 int item_copy(struct store *s, uint64_t from, uint64_t to);
 
-/* --- account.c ------------------------------------------------------------------------------- */
+/* --- account.c, root.c ----------------------------------------------------------------------- */
 
 struct account {
 	uint32_t format, next_id;

@@ -4,7 +4,6 @@
  */
 #include "store/view.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { PENDING_MAX = 1024 * 1024 };
@@ -94,6 +93,8 @@ void store_item_put(struct store_view *pub, uint32_t idx, enum store_item item, 
 		return;
 	if (s->pending.n > PENDING_MAX)
 		store_item_flush(pub);
+	if (s->pending_epoch != v->epoch)
+		buf_reset(&s->pending);
 	s->pending_epoch = v->epoch;
 	buf_put(&s->pending, &p, sizeof p);
 	buf_str(&s->pending, bytes);

@@ -79,15 +79,15 @@ int msgname_parse(struct str name, struct msgname *m)
 {
 	struct str rest = name, field;
 	ssize_t info = str_search(name, STR(":2,"));
-	ssize_t colon = str_rfind(name, ':');
+	ssize_t colon = str_find(name, ':');
 
 	*m = (struct msgname){ .base = STR_NONE };
 	if (name.n == 0 || name.n > MSGNAME_MAX || name.p[0] == '.')
 		return -1;
 	if (info >= 0)
 		parse_flags(str_skip(name, (size_t)info + 3), m);
-	if (info >= 0 || colon > 0)
-		rest = str_take(name, (size_t)(info >= 0 ? info : colon));
+	if (colon >= 0)
+		rest = str_take(name, (size_t)colon);
 	str_cut(&rest, ',', &m->base);
 	if (m->base.n == 0)
 		return -1;

@@ -5,7 +5,6 @@
  */
 #include "store/view.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,7 +190,8 @@ static enum store_error take_in(struct view *v, bool expunges, struct store_chan
 	struct box_head *h = &v->box.head;
 	struct record_list l = { 0 };
 	uint32_t uidnext = v->pub.uidnext;
-	bool all = v->pub.n > 0 && (h->changed > v->loaded || (expunges && v->vanished > 0));
+	bool all = v->pub.n > 0 &&
+		   (v->loaded == 0 || h->changed > v->loaded || (expunges && v->vanished > 0));
 	int rc = record_load(v->pub.store, h->id, all ? 0 : uidnext, &l);
 
 	if (rc == 0 && all)
@@ -332,6 +332,7 @@ void store_unselect(struct store_view *pub)
 
 	if (pub == NULL)
 		return;
+	store_item_flush(pub);
 	box_clear(&v->box);
 	free(v->msgs);
 	free(v->expunged);

@@ -1,7 +1,10 @@
 /* What is found on disk: loss or damage of the index, reboots, kills, other programs, odd files. */
 #include "rig.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #include "store/internal.h"
 
@@ -125,6 +128,80 @@ static void index_damaged(void **state)
 	v = rig_select(r, "INBOX");
 	assert_int_equal(v->n, 50);
 	assert_int_equal(v->msgs[0].uid, 1);
+	store_unselect(v);
+}
+
+/* A child that may die of a signal, without what cmocka does about that. */
+static bool child(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (fork() != 0)
+		return false;
+	setrlimit(RLIMIT_CORE, &none);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGABRT, SIG_DFL);
+	return true;
+}
+
+/* Every page but the two first is overwritten: whoever meets that may die, but not everybody. */
+static void pages_damaged(void **state)
+{
+	struct rig *r = *state;
+	char path[256], junk[4096];
+	struct store_view *v;
+	struct stat st;
+	int fd, status = 1;
+
+	for (int i = 0; i < 300; i++)
+		rig_append(r, "INBOX", "x\r\n", 0);
+	store_close(r->s);
+	snprintf(path, sizeof path, "%s/index/data.mdb", r->home);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	for (off_t at = 2 * 4096; at < st.st_size; at += 4096) {
+		for (size_t i = 0; i < sizeof junk; i++)
+			junk[i] = (char)((size_t)at * 7 + i * i * 31);
+		assert_int_equal(pwrite(fd, junk, sizeof junk, at), sizeof junk);
+	}
+	close(fd);
+	for (int try = 0; try < 4 && status != 0; try++) {
+		if (child()) {
+			if (store_open(r->home, NULL, &r->s) != STORE_OK ||
+			    store_select(r->s, STR("INBOX"), false, &v) != STORE_OK)
+				_exit(1);
+			_exit(v->n == 300 && v->msgs[299].uid == 300 ? 0 : 2);
+		}
+		wait(&status);
+	}
+	assert_int_equal(status, 0);
+	rig_open(r);
+}
+
+/* A file that shrinks under the map: the process ends, and leaves a mark. */
+static void shrinks_while_open(void **state)
+{
+	struct rig *r = *state;
+	char path[256];
+	struct store_view *v;
+	int status;
+
+	for (int i = 0; i < 300; i++)
+		rig_append(r, "INBOX", "x\r\n", 0);
+	snprintf(path, sizeof path, "%s/index/data.mdb", r->home);
+	store_close(r->s);
+	if (child()) {
+		store_open(r->home, NULL, &r->s);
+		if (truncate(path, 2 * 4096) == 0)
+			store_select(r->s, STR("INBOX"), false, &v);
+		_exit(0);
+	}
+	wait(&status);
+	assert_true(WIFSIGNALED(status));
+	rig_open(r);
+	v = rig_select(r, "INBOX");
+	assert_int_equal(v->n, 300);
 	store_unselect(v);
 }
 
@@ -395,6 +472,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(index_lost),
 		RIG_TEST(index_damaged),
+		RIG_TEST(pages_damaged),
+		RIG_TEST(shrinks_while_open),
 		RIG_TEST(index_replaced),
 		RIG_TEST(after_reboot),
 		RIG_TEST(expunge_undone),
