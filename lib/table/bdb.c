@@ -56,12 +56,20 @@ struct item {
 	struct str here;
 };
 
+/* h * 33 + byte, over all; eight at a time, as a page has 4096 of them and each waits for the last.
+ */
 static uint32_t sum33(const uint8_t *p, size_t n)
 {
-	uint32_t h = 0;
+	enum { P1 = 33, P2 = P1 * P1, P3 = P2 * P1, P4 = P3 * P1 };
+	uint32_t h = 0, a, b;
 
-	for (size_t i = 0; i < n; i++)
-		h = h * 33 + p[i];
+	for (; n >= 8; n -= 8, p += 8) {
+		a = p[0] * (uint32_t)P3 + p[1] * (uint32_t)P2 + p[2] * (uint32_t)P1 + p[3];
+		b = p[4] * (uint32_t)P3 + p[5] * (uint32_t)P2 + p[6] * (uint32_t)P1 + p[7];
+		h = (h * P4 + a) * P4 + b;
+	}
+	for (; n > 0; n--, p++)
+		h = h * 33 + *p;
 	return h;
 }
 

@@ -1,7 +1,7 @@
 /*
  * services/lookup: tables, address rewriting, aliases, routing and access rules. smtpd asks
  * whether, the queue asks where. Reads one directory of tables and nothing else; accounts it asks
- * from auth. See thurn-lookup(8).
+ * from auth. See lookup(8).
  */
 #include <string.h>
 
@@ -25,10 +25,9 @@ static int lookup_open(void)
 	char why[POLICY_WHY];
 
 	policy = policy_load(proc_conf(), proc_fd("tables"), proc_path("tables"), why);
-	if (policy == NULL) {
-		log_error(NULL, EV("lookup-unusable"), KZ("why", why));
-		return -1;
-	}
+	if (policy == NULL)
+		proc_fatal(
+		    "lookup-unusable", str_of(why)); /* the words that a reload is refused with */
 	policy_tables(policy, warn_stale, NULL);
 	accounts_init((size_t)conf_int(proc_conf(), "account_cache"));
 	serve_policy(policy);

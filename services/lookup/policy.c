@@ -321,20 +321,24 @@ void policy_tables(struct policy *p, void (*fn)(struct table *t, void *arg), voi
 
 struct refresh {
 	uint64_t now;
-	void (*changed)(const struct table *t);
+	void (*told)(const struct table *t, bool changed, bool stale);
 };
 
 static void refresh_one(struct table *t, void *arg)
 {
 	struct refresh *r = arg;
+	bool was_stale = table_stale(t)[0] != '\0';
+	bool changed = table_refresh(t, r->now);
+	bool stale = table_stale(t)[0] != '\0' && !was_stale;
 
-	if (table_refresh(t, r->now))
-		r->changed(t);
+	if (changed || stale)
+		r->told(t, changed, stale);
 }
 
-void policy_refresh(struct policy *p, uint64_t now, void (*changed)(const struct table *t))
+void policy_refresh(
+    struct policy *p, uint64_t now, void (*told)(const struct table *t, bool changed, bool stale))
 {
-	struct refresh r = { now, changed };
+	struct refresh r = { now, told };
 
 	policy_tables(p, refresh_one, &r);
 }

@@ -55,8 +55,12 @@ enum { POLICY_WHY = 512 };
 struct policy *policy_load(const struct conf *c, int dir, const char *path, char why[POLICY_WHY]);
 void policy_free(struct policy *p);
 
-/* Looks for changed tables; now in milliseconds. Calls changed() for each that is another now. */
-void policy_refresh(struct policy *p, uint64_t now, void (*changed)(const struct table *t));
+/*
+ * Looks for changed tables; now in milliseconds. Calls told() for each that has other content now,
+ * and for each that has become older than its text.
+ */
+void policy_refresh(
+    struct policy *p, uint64_t now, void (*told)(const struct table *t, bool changed, bool stale));
 
 /* Calls fn for each table of the policy. */
 void policy_tables(struct policy *p, void (*fn)(struct table *t, void *arg), void *arg);

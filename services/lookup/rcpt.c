@@ -48,13 +48,12 @@ static enum found by_account(struct check *c)
 
 	if (f != FOUND)
 		return f;
-	if (account.enabled) {
-		accept(c->a, arena_printf(c->r->arena, "account %.*s", STR_ARG(account.address)));
-	} else {
+	if (account.enabled)
+		accept(c->a, STR_NONE);
+	else
 		status_set(&c->a->status, 550, "5.2.1", "<%.*s>: this mailbox is disabled",
 		    STR_ARG(c->address));
-		c->a->rule = arena_printf(c->r->arena, "account %.*s", STR_ARG(account.address));
-	}
+	c->a->rule = resolve_account_rule(c->r, c->rule, &account);
 	return FOUND;
 }
 
@@ -172,29 +171,52 @@ static void apply_later(const struct verdict *v, struct access_answer *a)
 	}
 }
 
+enum { STEP_HELO, STEP_SENDER, STEP_RECIPIENT, STEPS };
+
+/*
+ * The rules of access(5) that count for each recipient: those for HELO and sender as well, so that
+ * smtpd needs no question of its own for them, and the log has the recipient of what was refused.
+ * FOUND: *a says no.
+ */
+static enum found by_rules(struct run *r, const struct access_question *q, struct str address,
+    struct verdict v[STEPS], struct access_answer *a)
+{
+	struct policy *p = r->policy;
+
+	if (access_host(r, &p->helo_access, q->helo, &v[STEP_HELO]) == FOUND_FAILED ||
+	    access_address(r, &p->sender_access, q->sender, &v[STEP_SENDER]) == FOUND_FAILED ||
+	    access_address(r, &p->recipient_access, address, &v[STEP_RECIPIENT]) == FOUND_FAILED)
+		return FOUND_FAILED;
+	for (int i = 0; i < STEPS; i++) {
+		if (v[i].kind == VERDICT_REFUSE) {
+			a->status = v[i].status;
+			a->rule = v[i].rule;
+			return FOUND;
+		}
+	}
+	return FOUND_NONE;
+}
+
 void rcpt_answer(struct run *r, const struct access_question *q, struct access_answer *a)
 {
 	struct str address =
 	    str_rfind(q->rcpt, '@') == -1 ? run_join(r, q->rcpt, r->policy->origin) : q->rcpt;
 	struct check c = { .r = r, .parts = run_parts(r, address), .address = q->rcpt, .a = a };
-	struct verdict v;
+	struct verdict v[STEPS];
 	enum found f;
 
 	*a = (struct access_answer){ .rule = STR_NONE };
-	if (access_address(r, &r->policy->recipient_access, address, &v) == FOUND_FAILED) {
-		access_unavailable(r, a);
+	f = by_rules(r, q, address, v, a);
+	if (f == FOUND)
 		return;
-	}
-	if (v.kind == VERDICT_REFUSE) {
-		a->status = v.status;
-		a->rule = v.rule;
-		return;
-	}
-	f = may_send(r, q, &c.parts, &c.rule, a);
+	if (f == FOUND_NONE)
+		f = may_send(r, q, &c.parts, &c.rule, a);
 	if (f == FOUND_NONE)
 		f = exists(&c, address);
-	if (f == FOUND_FAILED)
+	if (f == FOUND_FAILED) {
 		access_unavailable(r, a);
-	else
-		apply_later(&v, a);
+		return;
+	}
+	for (int i = 0; i < STEPS; i++)
+		apply_later(&v[i], a);
 }

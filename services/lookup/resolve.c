@@ -119,6 +119,12 @@ enum found resolve_mailbox(struct run *r, const struct parts *p, struct account 
 	return run_account(r, p->base, out);
 }
 
+struct str resolve_account_rule(struct run *r, struct str rule, const struct account *account)
+{
+	return arena_printf(r->arena, "%.*s: account %.*s", STR_ARG(str_take(rule, 120)),
+	    STR_ARG(account->address));
+}
+
 bool resolve_postmaster(struct run *r, const struct parts *p)
 {
 	return r->policy->postmaster.n > 0 && str_eq(p->user, STR("postmaster")) &&

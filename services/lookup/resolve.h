@@ -24,6 +24,9 @@ enum found resolve_alias(
 /* The account, by whole address and then without extension. */
 enum found resolve_mailbox(struct run *r, const struct parts *p, struct account *out);
 
+/* "RULE: account user@example.org": which rule made an account the answer, and which one. */
+struct str resolve_account_rule(struct run *r, struct str rule, const struct account *account);
+
 /* True when this is a postmaster that nobody else takes, so that the setting does. */
 bool resolve_postmaster(struct run *r, const struct parts *p);
 

@@ -211,7 +211,7 @@ static void to_mailbox(
 	case FOUND_FAILED:
 		return;
 	case FOUND:
-		rule = arena_printf(x->r->arena, "account %.*s", STR_ARG(account.address));
+		rule = resolve_account_rule(x->r, rule, &account);
 		if (!account.enabled) {
 			add_error(x, it, rule, 550, "5.2.1", "this mailbox is disabled");
 			return;

@@ -60,15 +60,15 @@ void serve_policy(struct policy *p)
 	refreshed = 0;
 }
 
-static void changed(const struct table *t)
+static void told(const struct table *t, bool changed, bool stale)
 {
 	struct str spec = table_spec(t);
 
-	if (table_trouble(t)[0] != '\0')
+	if (changed && table_trouble(t)[0] != '\0')
 		log_error(NULL, EV("table-failed"), KS("table", spec), KZ("why", table_trouble(t)));
-	else
+	else if (changed)
 		log_info(NULL, EV("table-changed"), KS("table", spec));
-	if (table_stale(t)[0] != '\0')
+	if (stale)
 		log_warning(NULL, EV("table-stale"), KS("table", spec), KZ("why", table_stale(t)));
 }
 
@@ -79,7 +79,7 @@ static void refresh(void)
 	if (refreshed != 0 && now - refreshed < REFRESH_MS)
 		return;
 	refreshed = now;
-	policy_refresh(policy, now, changed);
+	policy_refresh(policy, now, told);
 }
 
 /* --- one attempt ----------------------------------------------------------------------------- */

@@ -7,9 +7,11 @@
 
 #include "fixture.h"
 
-static void unnoticed(const struct table *t)
+static void unnoticed(const struct table *t, bool changed, bool stale)
 {
 	(void)t;
+	(void)changed;
+	(void)stale;
 }
 
 #define STRANGER "198.51.100.7"
@@ -66,7 +68,8 @@ static void test_rules_are_named(void **state)
 	load();
 	account("alice@mail.example", "mail.example/alice");
 	a = ask_rcpt(STRANGER, "alice@mail.example");
-	assert_string_equal(z(a.rule), "account alice@mail.example");
+	assert_non_null(strstr(z(a.rule), "mailbox_domains mail.example (thurn.conf:"));
+	assert_non_null(strstr(z(a.rule), "): account alice@mail.example"));
 	a = ask_rcpt(STRANGER, "info@mail.example");
 	assert_string_equal(z(a.rule), "texthash:virtual:2");
 	a = ask_rcpt(STRANGER, "no@mail.example");
@@ -190,6 +193,22 @@ static struct access_answer ask(
 	return a;
 }
 
+static void rcpt_alice(struct run *r, const struct access_question *q, struct access_answer *a)
+{
+	struct access_question with = *q;
+
+	with.rcpt = STR("alice@mail.example");
+	rcpt_answer(r, &with, a);
+}
+
+static void rcpt_none(struct run *r, const struct access_question *q, struct access_answer *a)
+{
+	struct access_question with = *q;
+
+	with.rcpt = STR("none@else.example");
+	rcpt_answer(r, &with, a);
+}
+
 static void test_client_and_sender(void **state)
 {
 	struct access_answer a;
@@ -229,6 +248,24 @@ static void test_client_and_sender(void **state)
 	a = ask(access_answer_mail, "", "good.example", "spammer@b.example");
 	assert_int_equal(a.status.code, 554);
 	assert_string_equal(z(a.rule), "pcre:pcre:1");
+}
+
+/* What is said about HELO and sender counts for each recipient. */
+static void test_rules_at_rcpt(void **state)
+{
+	(void)state;
+	set("mailbox_domains", "mail.example");
+	set("helo_access", "inline:{evil.example=REJECT}");
+	set("sender_access", "inline:{{<> = 450 4.7.9 no bounces}, bad.example=DEFER_IF_REJECT}");
+	load();
+	account("alice@mail.example", "x/x");
+	assert_int_equal(
+	    ask(rcpt_alice, STRANGER, "x.evil.example", "a@b.example").status.code, 554);
+	assert_string_equal(ask(rcpt_alice, STRANGER, "good.example", "").status.enhanced, "4.7.9");
+	assert_int_equal(
+	    ask(rcpt_alice, STRANGER, "good.example", "a@bad.example").status.code, 250);
+	assert_int_equal(
+	    ask(rcpt_none, STRANGER, "good.example", "a@bad.example").status.code, 450);
 }
 
 /* A table that fails is never "not found": 451, and the rule says which. */
@@ -352,8 +389,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = { ROW(test_classes), ROW(test_rules_are_named),
 		ROW(test_source_routes), ROW(test_postmaster), ROW(test_disabled),
 		ROW(test_canonical), ROW(test_access), ROW(test_client_and_sender),
-		ROW(test_failure), ROW(test_load), ROW(test_two_classes_later),
-		ROW(test_delimiters) };
+		ROW(test_rules_at_rcpt), ROW(test_failure), ROW(test_load),
+		ROW(test_two_classes_later), ROW(test_delimiters) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
