@@ -16,8 +16,12 @@
 
 enum { BASE = 0 }; /* everybody */
 
-/* An argument that must be a value, have no bit of a mask set, or be this process. */
-enum check { ANY, EQ, WITHOUT, SELF };
+/*
+ * An argument that must be a value, have no bit of a mask set, or be this process; or the first two
+ * that must be the two halves of a value.
+ */
+enum check { ANY, EQ, WITHOUT, SELF, FIRST_TWO };
+#define TWO(a, b) ((uint64_t)(a) << 32 | (uint32_t)(b))
 
 struct row {
 	int call;
@@ -29,6 +33,8 @@ struct row {
 
 static const uint64_t thread_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
     CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+
+enum { tcp_type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC }; /* as lib/net/conn.c makes them */
 
 #define CALL(name) SCMP_SYS(name)
 enum { NETWORK = CALLS_ACCEPT | CALLS_CONNECT, FILES = CALLS_READ | CALLS_WRITE };
@@ -84,8 +90,8 @@ static const struct row rows[] = {
 	{ CALL(setsockopt), NETWORK },
 	{ CALL(getpeername), NETWORK },
 	{ CALL(getsockname), NETWORK },
-	{ CALL(socket), CALLS_CONNECT, EQ, 0, AF_INET },
-	{ CALL(socket), CALLS_CONNECT, EQ, 0, AF_INET6 },
+	{ CALL(socket), CALLS_CONNECT, FIRST_TWO, 0, TWO(AF_INET, tcp_type) },
+	{ CALL(socket), CALLS_CONNECT, FIRST_TWO, 0, TWO(AF_INET6, tcp_type) },
 	{ CALL(connect), CALLS_CONNECT },
 	{ CALL(bind), CALLS_CONNECT },
 
@@ -158,13 +164,20 @@ static const struct {
 
 static int add_row(scmp_filter_ctx ctx, const struct row *r)
 {
-	struct scmp_arg_cmp cmp = { .arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->value };
+	static const unsigned counts[] = { [ANY] = 0, [EQ] = 1, [WITHOUT] = 1, [SELF] = 1,
+		[FIRST_TWO] = 2 };
+	struct scmp_arg_cmp cmp[2] = {
+		{ .arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->value },
+		{ .arg = 1, .op = SCMP_CMP_EQ, .datum_a = (uint32_t)r->value },
+	};
 
 	if (r->check == WITHOUT)
-		cmp.op = SCMP_CMP_MASKED_EQ; /* datum_a is the mask, datum_b (0) the value */
+		cmp[0].op = SCMP_CMP_MASKED_EQ; /* datum_a is the mask, datum_b (0) the value */
 	else if (r->check == SELF)
-		cmp.datum_a = (scmp_datum_t)getpid();
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->call, r->check == ANY ? 0 : 1, &cmp);
+		cmp[0].datum_a = (scmp_datum_t)getpid();
+	else if (r->check == FIRST_TWO)
+		cmp[0].datum_a = r->value >> 32;
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->call, counts[r->check], cmp);
 }
 
 static bool granted(const struct row *r, uint32_t calls)

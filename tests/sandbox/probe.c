@@ -230,11 +230,11 @@ static long socket_of(int domain, int type, int protocol)
 }
 static long socket_tcp(void)
 {
-	return socket_of(AF_INET, SOCK_STREAM, 0);
+	return socket_of(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 static long socket_tcp6(void)
 {
-	return socket_of(AF_INET6, SOCK_STREAM, 0);
+	return socket_of(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 static long socket_udp(void)
 {
@@ -269,23 +269,29 @@ static long socket_vsock(void)
 {
 	return socket_of(AF_VSOCK, SOCK_STREAM, 0);
 }
+/* In the only form that anybody is granted. */
+static int tcp_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 static long connect_tcp(void)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons(tcp_port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-	return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof to);
+	return connect(tcp_socket(), (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS
+	    ? 0 : -1;
 }
 static long bind_tcp(void)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-	return bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof to);
+	return bind(tcp_socket(), (struct sockaddr *)&to, sizeof to);
 }
 static long listen_unbound(void)
 {
-	return listen(socket(AF_INET, SOCK_STREAM, 0), 1);
+	return listen(tcp_socket(), 1);
 }
 static long connect_unix(void)
 {

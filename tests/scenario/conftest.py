@@ -46,7 +46,7 @@ class Suite:
         return subprocess.run([self.build / 'bin/thurn', '-c', self.conf, *args], env=env, check=check,
                               capture_output=True, text=True, timeout=60, **kw)
 
-    def smtp(self, **kw):
+    def smtp_client(self, **kw):
         return smtplib.SMTP(self.host, self.smtp_port, timeout=20, **kw)
 
     @property
