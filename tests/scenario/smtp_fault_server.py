@@ -1,0 +1,316 @@
+#!/usr/bin/python3
+"""An SMTP or LMTP server that does what it is told, good or bad; for tests of deliver-remote, and by hand.
+
+    server = FaultServer(extensions=['PIPELINING', 'CHUNKING'])
+    server.plan('rcpt', '550 5.1.1 nobody')      # the next RCPT is refused
+    server.plan('final', CLOSE, times=2)         # the next two messages get no answer
+    ...
+    server.messages                              # what was accepted: Message(sender, rcpts, data, ...)
+
+Steps are connect, ehlo, helo, mail, rcpt, data, bdat, final, rset, quit. What is planned for a step is used up in
+order; then the step is answered well. An action is a reply (a string; several lines divided by newlines), or one of the
+functions below, or any function(session) that returns a reply, or None for none.
+
+By hand: smtp_fault_server.py PORT [--lmtp] [STEP=REPLY ...]
+"""
+import argparse, collections, dataclasses, re, socket, struct, sys, threading, time
+
+
+class End(Exception):
+    """This connection is over."""
+
+
+def CLOSE(session):
+    raise End
+
+
+def RESET(session):
+    """An RST in place of an orderly end."""
+    session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    raise End
+
+
+def HANG(session):
+    """Says nothing until the client gives up."""
+    session.sock.settimeout(120)
+    while session.sock.recv(65536):
+        pass
+    raise End
+
+
+def FLOOD(session):
+    """A reply that does not end: 10 MB in valid lines."""
+    session.send_raw(b''.join(b'250-%d\r\n' % i for i in range(1000)) * 1100)
+    raise End
+
+
+def ENDLESS_LINE(session):
+    session.send_raw(b'250 ' + b'x' * (10 << 20))
+    raise End
+
+
+def GARBAGE(session):
+    session.send_raw(b'\x16\x03\x01\x02\x00\x01\x00\r\n')
+    raise End
+
+
+def MIXED(session):
+    session.send_raw(b'250-this\r\n550 and that\r\n')
+
+
+def CONTROLS(session):
+    """A refusal with what a terminal, a log or a header must not get."""
+    session.send_raw(b'550 5.1.1 \x1b[2J\x07 bad\rX-Injected: yes\x00 \xff\xfe end\r\n')
+
+
+def ADVANCE(session):
+    """The answer, and in the same packet answers to questions that were not asked."""
+    session.send_raw(b'250 ok\r\n' * 2 + b'354 go\r\n250 2.0.0 taken\r\n')
+
+
+def SLOW(seconds, reply='250 2.0.0 ok'):
+    def act(session):
+        time.sleep(seconds)
+        return reply
+    return act
+
+
+def BYTEWISE(reply):
+    """The reply, one byte in each packet."""
+    def act(session):
+        for b in (reply + '\r\n').encode():
+            session.send_raw(bytes([b]))
+            time.sleep(0.002)
+    act.says = reply
+    return act
+
+
+@dataclasses.dataclass
+class Message:
+    sender: str
+    mail_args: str
+    rcpts: list        # accepted
+    rcpt_args: list
+    data: bytes        # unstuffed, CRLF as received
+    connection: int    # number of the connection, from 1
+    chunked: bool
+    answered: bool = True
+
+
+class Session(threading.Thread):
+    def __init__(self, server, sock, number):
+        super().__init__(daemon=True)
+        self.server, self.sock, self.number = server, sock, number
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.input = b''
+        self.reset()
+
+    def reset(self):
+        self.sender, self.mail_args, self.rcpts, self.rcpt_args, self.chunks = None, '', [], [], b''
+
+    def run(self):
+        try:
+            self.step('connect', '220 fault.test ready')
+            while True:
+                self.command(self.line())
+        except (End, OSError):
+            pass
+        finally:
+            self.sock.close()
+
+    # --- bytes
+
+    def fill(self):
+        more = self.sock.recv(65536)
+        if not more:
+            raise End
+        self.input += more
+
+    def line(self):
+        while b'\n' not in self.input:
+            self.fill()
+        line, _, self.input = self.input.partition(b'\n')
+        if not line.endswith(b'\r') or b'\r' in line[:-1]:
+            self.server.faults.append(f'line with a bare CR or LF: {line!r}')
+        self.server.transcript.append(line.rstrip(b'\r'))
+        return line.rstrip(b'\r').decode('utf-8', 'surrogateescape')
+
+    def take(self, n):
+        while len(self.input) < n:
+            self.fill()
+        data, self.input = self.input[:n], self.input[n:]
+        return data
+
+    def send_raw(self, data):
+        self.sock.sendall(data)
+
+    def say(self, reply):
+        lines = reply.split('\n')
+        code = lines[0][:3]
+        full = [lines[0]] + [f'{code} {l}' for l in lines[1:]]
+        self.send_raw(b''.join((l[:3] + ('-' if i + 1 < len(full) else ' ') + l[4:] + '\r\n').encode()
+                               for i, l in enumerate(full)))
+
+    def step(self, name, good, after=None):
+        """Does what is planned for the step, or answers well; the reply, or None."""
+        action = self.server.next_action(name)
+        reply = good if action is None else action(self) if callable(action) else action
+        if reply is not None:
+            self.say(reply)
+        if reply is not None and reply.startswith('421'):
+            raise End
+        return reply or getattr(action, 'says', None)
+
+    # --- commands
+
+    def command(self, line):
+        verb, _, rest = line.partition(' ')
+        method = getattr(self, 'do_' + verb.lower(), None)
+        if method is None:
+            self.say('500 5.5.1 what?')
+        else:
+            method(rest)
+
+    def do_ehlo(self, rest):
+        self.reset()
+        self.step('ehlo', '\n'.join(['250 fault.test', *self.server.extensions]))
+
+    do_lhlo = do_ehlo
+
+    def do_helo(self, rest):
+        self.reset()
+        self.step('helo', '250 fault.test')
+
+    def do_rset(self, rest):
+        self.reset()
+        self.step('rset', '250 2.0.0 ok')
+
+    def do_noop(self, rest):
+        self.say('250 2.0.0 ok')
+
+    def do_quit(self, rest):
+        self.step('quit', '221 2.0.0 bye')
+        raise End
+
+    def do_mail(self, rest):
+        m = re.match(r'(?i)FROM:<(.*?)>(?: (.*))?$', rest)
+        if m is None or self.sender is not None:
+            return self.say('503 5.5.1 not now')
+        if (self.step('mail', '250 2.1.0 ok') or '').startswith('2'):
+            self.sender, self.mail_args = m[1], m[2] or ''
+
+    def do_rcpt(self, rest):
+        m = re.match(r'(?i)TO:<(.*?)>(?: (.*))?$', rest)
+        if m is None or self.sender is None:
+            return self.say('503 5.5.1 not now')
+        planned = self.server.refused.get(m[1])
+        if planned:
+            return self.say(planned)
+        if (self.step('rcpt', '250 2.1.5 ok') or '').startswith('2'):
+            self.rcpts.append(m[1])
+            self.rcpt_args.append(m[2] or '')
+
+    def do_data(self, rest):
+        if not self.rcpts:
+            return self.say('503 5.5.1 no recipients')
+        if not (self.step('data', '354 go') or '').startswith('354'):
+            return
+        while b'\r\n.\r\n' not in b'\r\n' + self.input:
+            self.fill()
+        data, _, self.input = (b'\r\n' + self.input).partition(b'\r\n.\r\n')
+        self.end(re.sub(rb'(?m)^\.', b'', data[2:] + b'\r\n' if data else b''), False)
+
+    def do_bdat(self, rest):
+        words = rest.split()
+        self.chunks += self.take(int(words[0]))
+        if not self.rcpts:
+            return self.say('503 5.5.1 no recipients')
+        if len(words) > 1 and words[1].upper() == 'LAST':
+            self.end(self.chunks, True)
+        else:
+            self.step('bdat', '250 2.0.0 chunk')
+
+    def end(self, data, chunked):
+        if re.search(rb'(?<!\r)\n|\r(?!\n)', data):
+            self.server.faults.append('message with a bare CR or LF')
+        message = Message(self.sender, self.mail_args, [], [], data, self.number, chunked, False)
+        self.server.seen.append(message)
+        for rcpt, args in zip(self.rcpts, self.rcpt_args) if self.server.lmtp else [(None, None)]:
+            reply = self.step('final', '250 2.0.0 taken')
+            if reply is not None and reply.startswith('2'):
+                message.rcpts += [rcpt] if self.server.lmtp else self.rcpts
+                message.rcpt_args += [args] if self.server.lmtp else self.rcpt_args
+                message.answered = True
+        if message.answered:
+            self.server.messages.append(message)
+        self.reset()
+
+
+class FaultServer:
+    def __init__(self, port=0, lmtp=False, extensions=('PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES')):
+        self.lmtp, self.extensions = lmtp, list(extensions)
+        self.lock = threading.Lock()
+        self.plans = collections.defaultdict(collections.deque)
+        self.refused = {}      # recipient -> reply, always
+        self.messages = []     # accepted, to our knowledge
+        self.seen = []         # all whose end came, whatever was answered
+        self.faults = []       # what no client may send
+        self.transcript = []   # every command line
+        self.connections = 0
+        self.sock = socket.create_server(('127.0.0.1', port), backlog=256)
+        self.port = self.sock.getsockname()[1]
+        self.hop = f'[127.0.0.1]:{self.port}'
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def plan(self, step, action, times=1):
+        with self.lock:
+            self.plans[step].extend([action] * times)
+
+    def next_action(self, step):
+        with self.lock:
+            return self.plans[step].popleft() if self.plans[step] else None
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            self.connections += 1
+            Session(self, sock, self.connections).start()
+
+    def close(self):
+        """Nobody listens any more; connections that are open stay."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)  # ends accept() as well
+        except OSError:
+            pass
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('port', type=int)
+    p.add_argument('--lmtp', action='store_true')
+    p.add_argument('plan', nargs='*', help='STEP=REPLY or STEP=close, reset, hang, flood, garbage ...')
+    a = p.parse_args()
+    server = FaultServer(a.port, a.lmtp)
+    for item in a.plan:
+        step, _, what = item.partition('=')
+        server.plan(step, globals().get(what.upper(), what), times=1 << 20)
+    shown = 0
+    while True:
+        time.sleep(0.2)
+        for line in server.transcript[shown:]:
+            print(line.decode('utf-8', 'replace'), flush=True)
+            shown += 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
