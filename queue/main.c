@@ -3,7 +3,6 @@
  * hands jobs to deliver-*, records the results, writes reports, answers the tools. See queue(8).
  */
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +24,7 @@
 #include "spool.h"
 #include "stock.h"
 
-enum { TICK_MS = 1000, DRAIN_POLL_MS = 10, ARENAS = 4 };
+enum { TICK_MS = 1000, DRAIN_POLL_MS = 10 };
 
 static struct timer tick_timer, drain_timer;
 
@@ -85,9 +84,6 @@ static int queue_open(void)
 {
 	char why[256];
 
-	/* told nothing, malloc asks for the number of processors when a thread first needs memory
-	 */
-	mallopt(M_ARENA_MAX, ARENAS);
 	crash_init();
 	control_init();
 	format_init();

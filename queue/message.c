@@ -4,17 +4,17 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/id.h"
 #include "space.h"
 
 enum {
 	POOL_MAX = 256, /* structs kept for the next message */
 	ENTRY_BUCKETS = 1024,
-	RANDOM_IDS = 64,
+	RANDOM_IDS = 32,
 	IDS_PER_DIR = 256,
 };
 
@@ -124,8 +124,10 @@ uint64_t message_id(void)
 
 	do {
 		if (left == 0) {
-			for (; left < RANDOM_IDS; left++)
-				ids[left] = id_random();
+			/* so few bytes always come at once, and many ids cost one call */
+			if (getrandom(ids, sizeof ids, 0) != (ssize_t)sizeof ids)
+				abort();
+			left = RANDOM_IDS;
 		}
 		id = ids[--left];
 		if (used++ % IDS_PER_DIR == 0)
