@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ipc.h"
 #include "io.h"
@@ -148,6 +149,7 @@ void sync_heard(struct session *s)
 	 */
 	if (r == 0 || (errno != EAGAIN && errno != EBADMSG)) {
 		log_warning(&s->log, EV("notify-gone"));
+		close(s->notify);
 		s->notify = -1;
 	}
 }
