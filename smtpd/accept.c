@@ -98,30 +98,27 @@ static void turn_away(int fd)
 	close(fd);
 }
 
+/* One at a time: the loop calls again for the next, and other workers get their share. */
 static void ready(void *arg, unsigned what)
 {
 	struct gate *g = arg;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_storage space;
+	} from = { 0 };
+	socklen_t n = sizeof from;
+	int fd = accept4(g->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
-	for (int i = 0; i < LIMIT_ACCEPT_BURST; i++) {
-		union {
-			struct sockaddr sa;
-			struct sockaddr_storage space;
-		} from = { 0 };
-		socklen_t n = sizeof from;
-		int fd = accept4(g->fd, &from.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd == -1) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			    errno == ENOMEM)
-				out_of_descriptors();
-			return;
-		}
-		if (session_count() >= most)
-			turn_away(fd);
-		else
-			session_new(&fd, g->service, g->title, &from.sa);
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			out_of_descriptors();
+		return;
 	}
+	if (session_count() >= most)
+		turn_away(fd);
+	else
+		session_new(&fd, g->service, g->title, &from.sa);
 }
 
 void accept_start(void)

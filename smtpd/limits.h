@@ -28,8 +28,6 @@ enum {
 	LIMIT_CLIENTS = 65536,
 	/* descriptors kept for channels, bodies and listeners when connections are counted */
 	LIMIT_SPARE_FDS = 256,
-	/* connections taken in one turn of the loop, so that other workers get their share */
-	LIMIT_ACCEPT_BURST = 8,
 	/* Message-ID: bytes kept for the log */
 	LIMIT_MESSAGE_ID = 250,
 };

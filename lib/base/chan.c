@@ -273,6 +273,9 @@ static void chan_read(struct chan *c)
 			chan_fail(c);
 			return;
 		}
+		/* nothing more is expected: the loop will tell if there is something all the same */
+		if ((m.flags & IPC_REPLY) != 0 && TAILQ_EMPTY(&c->asks))
+			break;
 	}
 	c->gone = NULL;
 }

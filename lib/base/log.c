@@ -165,6 +165,16 @@ static size_t fill_packet(struct put *w)
 	return at;
 }
 
+size_t log_waiting(void)
+{
+	size_t n;
+
+	pthread_mutex_lock(&lock);
+	n = channel == -1 ? 0 : backlog.n;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
 void log_flush(void)
 {
 	static uint8_t space[IPC_BODY_MAX];

@@ -61,6 +61,7 @@ void log_event(enum log_level level, const struct tag *tag, const char *event, c
 void log_open(int *fd, const char *program);
 void log_threshold(enum log_level least); /* quieter levels are not even sent; default info */
 void log_flush(void);
+size_t log_waiting(void); /* bytes that log_flush() would send */
 
 /*
  * The packet format, also read by services/log: a sequence of records, each

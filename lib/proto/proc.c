@@ -24,6 +24,7 @@
 #include "proto/types.h"
 
 enum { ARENAS = 4, FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
+enum { LOG_PAUSE_MS = 20, LOG_URGENT = 32 * 1024 };
 
 struct peer {
 	struct chan chan;
@@ -415,6 +416,33 @@ static void confine(void)
 	chan_send(&control, BOOT_READY, &w, NULL, 0);
 }
 
+static void wake_up(void *arg)
+{
+	(void)arg;
+}
+
+/*
+ * A single event leaves at once; when many come, those of some milliseconds share a packet, which
+ * would otherwise wake the log process for each.
+ */
+static void flush_log(void)
+{
+	static struct timer timer;
+	static uint64_t last;
+	size_t waiting = log_waiting();
+	uint64_t now;
+
+	if (waiting == 0)
+		return;
+	now = loop_now();
+	if (now - last >= LOG_PAUSE_MS || waiting >= LOG_URGENT) {
+		last = now;
+		log_flush();
+	} else if (!timer.armed) {
+		timer_set(&timer, LOG_PAUSE_MS, wake_up, NULL);
+	}
+}
+
 /* Everything that a library opens at first use is opened now. */
 static void warm_up(void)
 {
@@ -451,7 +479,7 @@ int proc_main(const struct program *p)
 		return EXIT_CONFIG;
 	}
 	loop_init();
-	loop_before_sleep(log_flush);
+	loop_before_sleep(flush_log);
 	chan_init(&control, &fd, boot_rows, control_down);
 	control.role = ROLE_MASTER;
 	while (!booted) {
