@@ -24,7 +24,8 @@ ZERO_INIT := $(shell for f in "" -enable-trivial-auto-var-init-zero-knowing-it-w
 	echo 'int x;' | $(CC) -Werror -ftrivial-auto-var-init=zero $$f -xc -c -o /dev/null - 2>/dev/null && \
 	{ echo -ftrivial-auto-var-init=zero $$f; break; }; done)
 T_CPPFLAGS := -D_GNU_SOURCE -Ilib -DTHURN_VERSION='"$(VERSION)"' \
-	-DTHURN_CONF='"$(SYSCONFDIR)/thurn/thurn.conf"' -DTHURN_LIBEXEC='"$(LIBEXECDIR)"'
+	-DTHURN_CONF='"$(SYSCONFDIR)/thurn/thurn.conf"' -DTHURN_LIBEXEC='"$(LIBEXECDIR)"' \
+	-DTHURN_STATEDIR='"$(LOCALSTATEDIR)"' -DTHURN_RUNDIR='"$(RUNDIR)"' -DTHURN_ETCDIR='"$(SYSCONFDIR)"'
 T_CFLAGS := -std=gnu17 -Wall -Wextra -Wconversion -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wno-missing-field-initializers -fno-common -fstack-protector-strong -fPIE \
 	-fno-strict-aliasing $(ZERO_INIT)
@@ -128,7 +129,7 @@ fuzzers: $(FUZZ_BIN)
 BUILD_DEPS := gcc make python3 libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
 	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev
 TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest curl swaks msmtp neomutt \
-	isync strace mandoc clang-format-14 clang-tidy-14
+	isync strace xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14
 APT        := apt-get -o DPkg::Lock::Timeout=300
 ROOT_DO    := $(if $(filter 0,$(shell id -u)),,sudo )
 
@@ -169,7 +170,11 @@ install: all
 	mkdir -p $(DESTDIR)$(SYSCONFDIR)/thurn/tables
 	$(PUT) -m 644 etc/thurn.sysusers $(DESTDIR)/usr/lib/sysusers.d/thurn.conf
 	$(PUT) -m 644 etc/thurn.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/thurn.conf
-	$(PUT) -m 644 etc/thurn.service $(DESTDIR)$(UNITDIR)/thurn.service
+	sed 's|@BINDIR@|$(PREFIX)/bin|' etc/thurn.service | $(PUT) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/thurn.service
+	$(O)/bin/thurn config --mdoc | $(PUT) -m 644 /dev/stdin $(DESTDIR)$(MANDIR)/man5/thurn.conf.5
+	test -e $(DESTDIR)$(SYSCONFDIR)/thurn/tables/aliases || \
+		$(PUT) -m 644 etc/aliases $(DESTDIR)$(SYSCONFDIR)/thurn/tables/aliases
+	$(O)/bin/thurn map -t hash:$(abspath $(DESTDIR)$(SYSCONFDIR)/thurn/tables/aliases)
 
 # --- trying and testing --------------------------------------------------------------------------
 

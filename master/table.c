@@ -111,7 +111,7 @@ const size_t nprocesses = sizeof processes / sizeof *processes;
 const struct process session_process = {
 	.role = ROLE_SESSION,
 	.program = "imapd-session",
-	.calls = CALLS_READ | CALLS_WRITE | CALLS_LMDB,
+	.calls = CALLS_THREADS | CALLS_READ | CALLS_WRITE | CALLS_LMDB,
 	.dirs = { { DIR_MAIL + 1, DIR_READ | DIR_WRITE } }, /* its home below it, which is its root */
 	.nofile = 1024,
 };
