@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 static bool as_root;
+static uid_t started_as; /* asked before confinement, which has no such call */
 static uint32_t id_lo = 1, id_hi; /* nobody, until told otherwise */
 
 static _Thread_local bool is_set;
@@ -14,6 +15,7 @@ static _Thread_local uint32_t now_uid, now_gid;
 void become_init(bool root, uint32_t lo, uint32_t hi)
 {
 	as_root = root;
+	started_as = geteuid();
 	id_lo = lo > 0 ? lo : 1;
 	id_hi = hi;
 }
@@ -50,5 +52,5 @@ int become(uint32_t uid, uint32_t gid)
 
 uid_t become_owner(uint32_t uid)
 {
-	return as_root ? uid : geteuid();
+	return as_root ? uid : started_as;
 }
