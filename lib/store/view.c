@@ -192,7 +192,13 @@ static enum store_error take_in(struct view *v, bool expunges, struct store_chan
 	uint32_t uidnext = v->pub.uidnext;
 	bool all = v->pub.n > 0 &&
 		   (v->loaded == 0 || h->changed > v->loaded || (expunges && v->vanished > 0));
-	int rc = record_load(v->pub.store, h->id, all ? 0 : uidnext, &l);
+	int rc;
+
+	if (v->pub.n == 0) { /* all at once */
+		l.cap = (size_t)h->messages + 64;
+		l.m = xreallocarray(NULL, l.cap, sizeof l.m[0]);
+	}
+	rc = record_load(v->pub.store, h->id, all ? 0 : uidnext, &l);
 
 	if (rc == 0 && all)
 		v->pub.n = compare(v, &l, expunges, c);
