@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 #include "nearest.h"
 
-enum { TITLE_MAX = 255, SECTIONS_MAX = 500 };
+enum { TITLE_MAX = 255, SECTIONS_MAX = 500, SENTENCE_MAX = 1000, QUOTE_MAX = 200 };
 
 static struct parser {
 	const struct scan *scan;
@@ -34,18 +34,16 @@ static struct parser {
 static void fault(unsigned line, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void fault(unsigned line, const char *fmt, ...)
 {
+	char text[SENTENCE_MAX]; /* longer ones are cut */
 	const char *file;
 	unsigned in_file;
-	struct buf text;
 	va_list ap;
 
 	scan_place(parser.scan, line, &file, &in_file);
-	buf_init(&text, 8192);
 	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	faults_add(parser.faults, file, in_file, "%s", buf_cstr(&text));
-	buf_clear(&text);
+	faults_add(parser.faults, file, in_file, "%s", text);
 }
 
 static unsigned line_of(const cfg_t *cfg)
@@ -80,17 +78,17 @@ static void complain(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((for
 static void complain(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	static const struct str unknown_option = STR("no such option '");
-	struct buf text;
+	char text[SENTENCE_MAX];
 	struct str s;
 
-	buf_init(&text, 8192);
-	buf_vprintf(&text, fmt, ap);
-	s = buf_view(&text);
-	if (str_starts(s, unknown_option) && str_ends(s, STR("'")))
-		unknown(cfg, str_skip(str_take(s, s.n - 1), unknown_option.n));
-	else
-		fault(line_of(cfg), "%.*s", STR_ARG(s));
-	buf_clear(&text);
+	vsnprintf(text, sizeof text, fmt, ap);
+	s = str_of(text);
+	if (str_starts(s, unknown_option)) {
+		s = str_skip(s, unknown_option.n);
+		unknown(cfg, str_take(s, s.n > QUOTE_MAX ? QUOTE_MAX : s.n - 1));
+	} else {
+		fault(line_of(cfg), "%s", text);
+	}
 }
 
 /* --- values ---------------------------------------------------------------------------------- */

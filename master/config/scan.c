@@ -365,7 +365,10 @@ static void read_into(struct scan *s, const char *path, const char *by, unsigned
 	}
 	s->depth++;
 	s->files++;
-	scan_text(s, path, str_bytes(text, size));
+	if (size > SCAN_TEXT_MAX)
+		faults_add(s->faults, path, 0, "larger than %d bytes", SCAN_TEXT_MAX);
+	else
+		scan_text(s, path, str_bytes(text, size));
 	s->depth--;
 	free(text);
 }

@@ -250,6 +250,14 @@ static void too_large(void **state)
 	assert_true(str_starts(buf_view(&f.faults), STR("t.conf:1: origin is longer")));
 	conf_free(c);
 	faults_clear(&f);
+	memset(text, 'x', 4000);
+	text[4000] = '\0';
+	c = read_text(text, &f);
+	assert_int_equal(f.n, 1);
+	assert_true(str_starts(buf_view(&f.faults), STR("t.conf:1: there is no setting \"xxx")));
+	assert_true(f.faults.n < 300);
+	conf_free(c);
+	faults_clear(&f);
 	free(text);
 }
 

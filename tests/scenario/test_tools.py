@@ -1,0 +1,271 @@
+"""The command-line tools and the log against a running suite."""
+import json, os, pathlib, re, signal, socket, subprocess, tempfile, time
+import pytest
+
+LINKS = {'sendmail': 'sendmail', 'mailq': 'thurn', 'postqueue': 'thurn', 'postsuper': 'thurn', 'postcat': 'thurn'}
+WAITING = 'relayhost = "[127.0.0.1]:9"\nremote_ports = {9}\n'
+
+
+def call(suite, name, *args, input='', user=None):
+    """One of the tools by a name that scripts know."""
+    at = suite.top / name
+    if not at.exists():
+        at.symlink_to(suite.build / 'bin' / LINKS[name])
+    env = dict(os.environ, THURN_CONF=suite.conf, THURN_LIBEXEC=str(suite.build / 'libexec'))
+    return subprocess.run([at, *args], input=input, env=env, capture_output=True, text=True, timeout=60, user=user)
+
+
+@pytest.fixture
+def waiting(new_suite):
+    """A suite with one message that cannot go on, and its queue id."""
+    suite = new_suite(conf=WAITING)
+    suite.send('waits', to=['somebody@elsewhere.test'], body='first\r\n.second')
+
+    def deferred():
+        records = [json.loads(l) for l in suite.tool('queue', 'list', '--json').stdout.splitlines()]
+        return [r['queue_id'] for r in records if r['queue_name'] == 'deferred']
+    suite.id = suite.wait_for(deferred)[0]
+    return suite
+
+
+# --- sendmail
+
+@pytest.mark.parametrize('args, text, code', [
+    (['-Z'], '', 64), (['-bz'], '', 64), ([], 'x', 64), (['-t'], 'Subject: x\n\nx', 64),
+    (['a@@b'], 'x', 65), (['-t'], 'To: a b c\n\n', 65), (['nobody@example.test'], 'x', 67)])
+def test_sendmail_exit_codes(suite, args, text, code):
+    r = call(suite, 'sendmail', *args, input=text)
+    assert r.returncode == code and r.stderr, r.stdout + r.stderr
+
+
+def test_one_unknown_does_not_stop_the_others(suite):
+    good = suite.accounts[1]['address']
+    r = call(suite, 'sendmail', 'nobody@example.test', good, input='Subject: to those who exist\n\nx\n')
+    assert r.returncode == 67 and 'nobody@example.test' in r.stderr
+    suite.wait_for(lambda: any('to those who exist' in p.read_text() for p in suite.messages(1)))
+
+
+def test_sendmail_when_down(suite, tmp_path):
+    conf = tmp_path / 'thurn.conf'
+    conf.write_text(f'hostname = mx.example.test\nrun_directory = "{tmp_path}/run"\n'
+                    + '\n'.join(l for l in pathlib.Path(suite.conf).read_text().splitlines() if l.startswith('user_')))
+    r = call(suite, 'sendmail', '-C', conf, 'root', input='x')
+    assert r.returncode == 75 and 'not running' in r.stderr
+    r = call(suite, 'sendmail', '-C', conf, '-bs')
+    assert r.returncode == 75 and r.stdout.startswith('421 ')
+
+
+def test_sendmail_envelope(suite):
+    to = suite.accounts[0]['address']
+    for sender, path in (('<>', '<>'), ('', '<>'), ('a@client.test', '<a@client.test>')):
+        r = call(suite, 'sendmail', '-oi', '-f', sender, '-F', 'A "Full" Name', '--', to,
+                 input=f'Subject: sender {path}\n\nline\n.\n..\nend')
+        assert r.returncode == 0, r.stderr
+        text = suite.wait_for(lambda: [t for t in (p.read_text() for p in suite.messages()) if f'Subject: sender {path}\n' in t])[0]
+        assert text.startswith(f'Return-Path: {path}\n') and text.endswith('\n\nline\n.\n..\nend\n')
+        if path == '<a@client.test>':
+            assert 'From: "A \\"Full\\" Name" <a@client.test>\n' in text
+
+
+def test_sendmail_smtp_and_verify(suite):
+    to = suite.accounts[0]['address']
+    r = call(suite, 'sendmail', '-bs', input=f'EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{to}>\r\nQUIT\r\n')
+    assert r.returncode == 0 and re.findall(r'^\d{3} ', r.stdout, re.M) == ['220 ', '250 ', '250 ', '250 ', '221 ']
+    r = call(suite, 'sendmail', '-bv', to)
+    assert r.returncode == 0 and r.stdout.startswith(f'{to}... deliverable')
+    assert call(suite, 'sendmail', '-bv', 'nobody@example.test').returncode == 67
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+def test_other_users(waiting):
+    to = waiting.accounts[0]['address']
+    assert call(waiting, 'sendmail', '-f', 'a@client.test', to, input='Subject: by another\n\n', user=65534).returncode == 0
+    text = waiting.wait_for(lambda: [t for t in (p.read_text() for p in waiting.messages()) if 'by another' in t])[0]
+    assert 'uid:65534' in text
+    assert call(waiting, 'postsuper', '-d', 'ALL', user=65534).returncode != 0
+    assert waiting.id in call(waiting, 'mailq').stdout
+
+
+# --- the queue
+
+def test_hold_release_show(waiting):
+    def mark():
+        return re.search(rf'^{waiting.id}(\S?)', call(waiting, 'mailq').stdout, re.M)[1]
+    assert mark() == ''
+    r = call(waiting, 'postsuper', '-h', waiting.id)
+    assert r.returncode == 0 and r.stderr == 'postsuper: Placed on hold: 1 message\n' and mark() == '!'
+    r = call(waiting, 'postsuper', '-H', '-', input=waiting.id + '\n')
+    assert r.returncode == 0 and r.stderr == 'postsuper: Released from hold: 1 message\n' and mark() != '!'
+    r = call(waiting, 'postcat', '-b', '-q', waiting.id)
+    assert r.returncode == 0 and r.stdout == 'first\n.second\n', r.stdout + r.stderr
+    assert 'Subject: waits\n' in call(waiting, 'postcat', '-h', '-q', waiting.id).stdout
+    assert '"somebody@elsewhere.test"' in waiting.tool('queue', 'show', '-e', waiting.id).stdout
+
+
+def test_flush_delete(waiting):
+    assert call(waiting, 'postqueue', '-f').returncode == 0
+    assert call(waiting, 'postqueue', '-i', waiting.id).returncode == 0
+    assert call(waiting, 'postqueue', '-s', 'elsewhere.test').returncode == 0
+    assert call(waiting, 'postqueue', '-s', 'other.test').returncode == 0
+    assert call(waiting, 'postqueue').returncode == 64
+    assert call(waiting, 'postsuper', '-d', 'all').returncode == 64
+    assert json.loads(call(waiting, 'postqueue', '-j').stdout)['queue_id'] == waiting.id
+    assert json.loads(waiting.tool('queue', 'summary', '--json').stdout)['incoming'] == 0
+    assert waiting.tool('queue', 'hold', 'aaaaaaaaaaaaa', check=False).returncode == 65
+    r = call(waiting, 'postsuper', '-d', 'ALL')
+    assert r.returncode == 0 and r.stderr == 'postsuper: Deleted: 1 message\n'
+    assert call(waiting, 'mailq').stdout == 'Mail queue is empty\n'
+
+
+def test_expire_bounces(new_suite):
+    suite = new_suite(conf=WAITING)
+    suite.send('comes back', to=['somebody@elsewhere.test'], sender=suite.accounts[0]['address'])
+    suite.wait_for(lambda: suite.events('deferred'))
+    assert 'expire: 1 message' in suite.tool('queue', 'expire', 'ALL').stdout
+    suite.wait_for(lambda: any('somebody@elsewhere.test' in p.read_text() for p in suite.messages()))
+
+
+# --- the log
+
+def test_lines_for_log_tools(new_suite):
+    """What pflogsumm and fail2ban look for, by their own expressions."""
+    suite = new_suite(conf='log_format = text\n' + WAITING)
+    with suite.smtp_client() as s:
+        s.ehlo('client.test')
+        s.mail('a@client.test')
+        assert s.rcpt('nobody@example.test')[0] == 550
+    suite.send('fine')
+    suite.send('waits', to=['somebody@elsewhere.test'])
+
+    def lines():
+        text = open(suite.log).read()
+        return text if 'status=deferred' in text and 'status=sent' in text else None
+    text = suite.wait_for(lines)
+    stamp = r'^\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ thurn/'
+    assert re.search(stamp + r'smtpd\[\d+\]: connect from unknown\[127\.0\.0\.1\]', text, re.M)
+    assert re.search(stamp + r'smtpd\[\d+\]: [a-z2-7]{13}: client=(.+?)(,|$)', text, re.M)
+    assert re.search(stamp + r'queue\[\d+\]: [a-z2-7]{13}: from=<([^>]*)>, size=(\d+), nrcpt=(\d+)', text, re.M)
+    assert re.search(stamp + r'\S+\[\d+\]: NOQUEUE: reject: RCPT from \S+\[127\.0\.0\.1\]: 550 5\.1\.1', text, re.M)
+    result = r'to=<([^>]*)>, (?:orig_to=<[^>]*>, )?relay=([^,]+), (?:conn_use=[^,]+, )?delay=([^,]+), ' \
+             r'(?:delays=[^,]+, )?(?:dsn=[^,]+, )?status=(\S+)(.*)$'
+    found = {m[3] for m in re.findall(result, text, re.M)}
+    assert found >= {'sent', 'deferred'}, found
+
+
+def test_hostile_text_stays_on_its_line(suite):
+    with socket.create_connection((suite.host, suite.smtp_port)) as s:
+        s.recv(1000)
+        s.sendall(b'EHLO x\xff\x1b[2J\r\n')
+        s.recv(1000)
+        s.sendall(b'MAIL FROM:<a@\x1b[31m\xfe>\r\nQUIT\r\n')
+        while s.recv(1000):
+            pass
+    suite.wait_for(lambda: suite.events('disconnect'))
+    raw = open(suite.log, 'rb').read()
+    raw.decode('utf-8')
+    assert not re.search(rb'[\x00-\x09\x0b-\x1f\x7f]', raw)
+    for line in raw.splitlines():
+        json.loads(line)
+
+
+def test_rotate_and_find(suite):
+    suite.send('one for the log')
+    event = suite.wait_for(lambda: suite.events('delivered'))[-1]
+    before = open(suite.log).read()
+    old = pathlib.Path(suite.tool('log', 'rotate').stdout.strip())
+    assert old.parent == pathlib.Path(suite.log).parent
+    time.sleep(1.1)
+    suite.send('another')
+    suite.wait_for(lambda: os.path.exists(suite.log) and suite.events('delivered'))
+    assert old.read_text().startswith(before)
+    found = suite.tool('log', 'find', event['queue']).stdout.splitlines()
+    assert len(found) >= 3 and all(event['queue'] in l or event['trace'] in l for l in found)
+    assert suite.tool('log', 'find', event['trace']).stdout.splitlines() == found
+    assert suite.tool('log', 'rotate', '--keep', '1').returncode == 0
+    assert not old.exists()
+
+
+def test_log_to_system_log(new_suite):
+    with tempfile.TemporaryDirectory(prefix='thurn-test-') as top, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        os.chmod(top, 0o711)
+        s.bind(f'{top}/log')
+        os.chmod(f'{top}/log', 0o666)
+        s.settimeout(20)
+        suite = new_suite(conf=f'log_format = text\nlog_target = syslog\nlog_syslog_socket = "{top}/log"\n')
+        suite.send('to the system log')
+        lines = []
+        while not any(b'status=sent' in l for l in lines):
+            lines.append(s.recv(10000))
+        assert all(re.match(rb'<(1|2)\d>\w{3} [ \d]\d [\d:]{8} thurn/\S+\[\d+\]: ', l) for l in lines), lines
+
+
+# --- configuration
+
+def test_config_show_get_check(suite):
+    assert suite.tool('config', 'get', 'hostname').stdout == 'mx.example.test\n'
+    assert suite.tool('config', 'get', 'listener.mx.port').stdout == f'{suite.smtp_port}\n'
+    shown = suite.tool('config', 'show', '-n').stdout
+    assert 'hostname = "mx.example.test"' in shown and 'log_level' not in shown
+    assert 'log_level = info' in suite.tool('config', 'show', '-d').stdout
+    records = [json.loads(l) for l in suite.tool('config', 'show', '--json').stdout.splitlines()]
+    assert any(r['name'] == 'hostname' and r['where'].startswith('thurn.conf:') for r in records)
+    r = suite.tool('config', 'check', check=False)
+    assert r.returncode == 0, r.stderr
+
+
+def test_what_is_shown_can_be_read(suite, tmp_path):
+    conf = tmp_path / 'again.conf'
+    conf.write_text(suite.tool('config', 'show').stdout)
+    r = subprocess.run([suite.build / 'bin/thurn', '-c', conf, 'config', 'check'], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+@pytest.mark.parametrize('text, fault', [
+    ('hostnme = x', 'did you mean "hostname"'), ('log_format = json', 'for the second time'),
+    ('smtpd_workers = 0', 'between 1 and 64'), ('listener mx { }', 'duplicate title'),
+    ('listener x {', 'not closed'), ('origin = ${HOME}', 'not supported'),
+    ('include "/nonexistent"', 'No such file'), ('origin = "a\\d"', 'double quotes'),
+    ('LARGE', 'larger than')])
+def test_faulty_reload_changes_nothing(suite, text, fault):
+    conf = pathlib.Path(suite.conf)
+    good = conf.read_text()
+    text = 'x' * 1100000 if text == 'LARGE' else text
+    try:
+        conf.write_text(good + text + '\n')
+        for what in ('reload', ('config', 'check')):
+            r = suite.tool(*([what] if isinstance(what, str) else what), check=False)
+            assert r.returncode == 78 and fault in r.stderr, r.stdout + r.stderr
+            assert len(text) > 100 or f'thurn.conf:{len(good.splitlines()) + 1}: ' in r.stderr, r.stderr
+    finally:
+        conf.write_text(good)
+    suite.send('goes on')
+
+
+def test_start_and_stop_twice(suite):
+    assert suite.tool('start', check=False).returncode == 75
+    assert 'running already' in suite.tool('start', check=False).stderr
+    other = suite.top / 'other.conf'
+    other.write_text(pathlib.Path(suite.conf).read_text().replace('/run"', '/run2"'))
+    r = subprocess.run([suite.build / 'bin/thurn', '-c', other, 'stop'], capture_output=True, text=True)
+    assert r.returncode == 69 and 'not running' in r.stderr
+
+
+def test_foreground(new_suite, tmp_path):
+    """As in a container: standard output is the log, readiness is told, SIGTERM ends it."""
+    suite = new_suite(conf='log_target = stdout\n')
+    suite.stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(f'{tmp_path}/notify')
+        s.settimeout(20)
+        env = dict(os.environ, THURN_LIBEXEC=str(suite.build / 'libexec'), NOTIFY_SOCKET=f'{tmp_path}/notify')
+        p = subprocess.Popen([suite.build / 'bin/thurn', '-c', suite.conf, 'start', '--foreground'], env=env,
+                             stdout=subprocess.PIPE, text=True)
+        assert s.recv(1000) == b'READY=1'
+        suite.send('in the foreground')
+        p.send_signal(signal.SIGTERM)
+        assert s.recv(1000) == b'STOPPING=1'
+        out, _ = p.communicate(timeout=30)
+    assert p.returncode == 0
+    names = [json.loads(l)['event'] for l in out.splitlines()]
+    assert 'suite-ready' in names and 'delivered' in names and 'suite-stopping' in names
+    assert suite.tool('start', check=False).returncode == 0
