@@ -41,6 +41,7 @@ static int setup(void **state)
 	root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mkdirat(root_fd, "example.org", 0755);
 	mkdirat(root_fd, "example.org/alice", 0700);
+	become_init(false, 0, 0);
 	mailbox_init(root_fd, 2);
 	desk = desk_new(STR("host.test"));
 	return root_fd == -1 ? -1 : 0;

@@ -1,5 +1,6 @@
 /* The delivering threads behind a channel that ends, is replaced, or talks nonsense. */
 #include "../../../../deliver/maildir/worker.h"
+#include "../../../../deliver/maildir/become.h"
 #include "../../../../deliver/maildir/mailbox.h"
 
 #include <fcntl.h>
@@ -41,6 +42,7 @@ static int setup(void **state)
 		return -1;
 	root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mkdirat(root_fd, "alice", 0700);
+	become_init(false, 0, 0);
 	mailbox_init(root_fd, 8);
 	worker_notify(notify[0]);
 	return worker_start(THREADS, STR("host.test"));
