@@ -539,12 +539,21 @@ static void down(struct chan *chan)
 	free(c);
 }
 
+void control_attach(int *fd, bool owner)
+{
+	struct connection *c = xcalloc(1, sizeof *c);
+
+	c->owner = owner;
+	c->chan.role = ROLE_TOOL;
+	nconnections++;
+	chan_init(&c->chan, fd, rows, down);
+}
+
 static void on_connection(void *arg, unsigned what)
 {
 	int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred peer;
 	socklen_t n = sizeof peer;
-	struct connection *c;
 
 	(void)what;
 	if (fd == -1)
@@ -554,11 +563,7 @@ static void on_connection(void *arg, unsigned what)
 		close(fd);
 		return;
 	}
-	c = xcalloc(1, sizeof *c);
-	c->owner = peer.uid == 0 || (!proc_is_root() && peer.uid == own_uid);
-	c->chan.role = ROLE_TOOL;
-	nconnections++;
-	chan_init(&c->chan, &fd, rows, down);
+	control_attach(&fd, peer.uid == 0 || (!proc_is_root() && peer.uid == own_uid));
 }
 
 void control_init(void)

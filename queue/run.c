@@ -422,6 +422,7 @@ static void put_off(struct message *m, struct sched_work *w)
 			status_set(&st, 451, "4.4.1",
 			    "Deliveries to this destination are suspended after repeated failures");
 			target_status(m, t, &st);
+			target_set(t, t->state, false);
 		}
 		counts.deferred++;
 		tell_deferred(m, t);
