@@ -12,7 +12,7 @@
 #include "route.h"
 
 enum {
-	ACCOUNT_MS = 10 * 1000, /* deadline of a question to auth */
+	ACCOUNT_MS = 5 * 1000, /* deadline of a question to auth */
 	ATTEMPTS_MAX = 1000, /* of one job: each learns up to WANTED_MAX accounts */
 	JOBS_MAX = 20 * 1000, /* waiting at the same time */
 	REFRESH_MS = 1000,

@@ -16,6 +16,7 @@ members: :include:members
 circle: :include:circle
 outside: :include:/etc/passwd
 many: :include:many
+crowd: :include:crowd
 back: \user1@example.test, other@mx.example.test
 '''
 CONF = '''
@@ -48,6 +49,7 @@ class Tables(Suite):
         self.write('clients', '127.9.0.0/16 554 5.7.1 your network\n')
         self.write('members', '# members, of the list\nuser1@example.test\nuser2@example.test\n')
         self.write('circle', 'user1@example.test\n:include:circle\n')
+        self.write('crowd', ''.join(f'a.rather.long.name.{i}@hole.test\n' for i in range(900)))
         self.write('many', ''.join(f'user{i}@relay.test\n' for i in range(2000)))
 
     def write(self, name, text, kind=None, *options):
@@ -142,6 +144,30 @@ def test_bad_aliases(tables, name, dsn):
         tables.wait_for(lambda: len(tables.events('report-made')) == before + 1)
     for e in tables.events('deferred'):
         tables.tool('queue', 'delete', e['queue'], check=False)
+
+
+def test_long_answer(tables):
+    """What a list expands to does not fit into one packet."""
+    tables.send('to a crowd', ['crowd@mx.example.test'])
+    tables.wait_for(lambda: [e for e in tables.events('expanded') if e['fields']['nrcpt'] == 900])
+    tables.wait_for(lambda: len([e for e in tables.events('delivered') if e['fields']['to'].startswith('a.rather')]) == 900)
+
+
+def test_accounts_are_out_of_reach(tables):
+    """Without the account service nobody is told that an account does not exist."""
+    pid = [l.split()[2] for l in tables.tool('status').stdout.splitlines() if l.startswith('auth ')][0]
+    assert tables.rcpt('user1@example.test')[0] == 250
+    os.kill(int(pid), 19)
+    try:
+        assert tables.rcpt('user1@example.test')[0] == 250  # remembered
+        assert tables.rcpt('stranger@example.test')[0] == 451
+    finally:
+        os.kill(int(pid), 18)
+    assert tables.rcpt('stranger@example.test')[0] == 550
+    tables.tool('user', 'add', '--password-stdin', 'stranger@example.test', input='secret\n')
+    assert tables.rcpt('stranger@example.test')[0] == 250  # told at once
+    tables.tool('user', 'delete', 'stranger@example.test')
+    assert tables.rcpt('stranger@example.test')[0] == 550
 
 
 def test_rules_of_transport(tables):
