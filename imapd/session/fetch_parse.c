@@ -1,15 +1,33 @@
 /* Reading what FETCH asks for (RFC 3501 6.4.5, RFC 7162 3.1.4). See fetch.h. */
 #include "fetch.h"
+
+#include <string.h>
+
 #include "mail/mime_imap.h"
 
 enum { LABEL_MAX = 70 * 1024 };
 
 /* --- one item -------------------------------------------------------------------------------- */
 
+/* Makes room for one more element of an array in the arena that has n, and room for powers of 2. */
+static void *room(struct parse *p, void *array, size_t n, size_t size)
+{
+	void *more;
+
+	if (n == 0)
+		return arena_array(p->arena, 1, size);
+	if ((n & (n - 1)) != 0)
+		return array;
+	more = arena_array(p->arena, 2 * n, size);
+	memcpy(more, array, n * size);
+	return more;
+}
+
 static bool add(struct parse *p, struct fetch *f, const struct fetch_item *item)
 {
 	if (f->n == FETCH_ITEMS)
 		return parse_fail(p, "too many items");
+	f->items = room(p, f->items, f->n, sizeof *f->items);
 	f->items[f->n++] = *item;
 	f->kinds |= 1u << item->kind;
 	f->seen |= item->seen;
@@ -33,18 +51,19 @@ static bool take_fields(struct parse *p, struct fetch_item *item, struct buf *la
 {
 	if (!parse_sp(p) || !parse_char(p, '('))
 		return false;
-	item->fields = arena_array(p->arena, FETCH_FIELDS, sizeof *item->fields);
 	buf_z(label, " (");
 	do {
-		struct str *name = &item->fields[item->nfields];
+		struct str name;
 
 		if (item->nfields == FETCH_FIELDS)
 			return parse_fail(p, "too many fields");
-		if (!parse_astring(p, name))
+		if (!parse_astring(p, &name))
 			return false;
-		if (item->nfields++ > 0)
+		if (item->nfields > 0)
 			buf_char(label, ' ');
-		imap_put_astring(label, *name);
+		imap_put_astring(label, name);
+		item->fields = room(p, item->fields, item->nfields, sizeof *item->fields);
+		item->fields[item->nfields++] = name;
 	} while (parse_skip(p, ' '));
 	buf_char(label, ')');
 	return parse_char(p, ')');
@@ -234,7 +253,6 @@ bool fetch_parse(struct parse *p, struct fetch *f)
 	struct str name;
 
 	*f = (struct fetch){ 0 };
-	f->items = arena_array(p->arena, FETCH_ITEMS, sizeof *f->items);
 	if (!parse_sp(p) || !take_items(p, f))
 		return false;
 	if (parse_skip(p, ' ')) {

@@ -82,8 +82,7 @@ const char *session_capabilities(void);
 
 /* --- answers (reply.c) ----------------------------------------------------------------------- */
 
-/* Each puts the tagged answer. text: "[CODE] sentence" or a sentence. They return nothing useful to
- * the caller; a handler ends with one of them. */
+/* The tagged answer, with which a handler ends. text: "[CODE] sentence" or a sentence. */
 void reply_ok(struct session *s, const char *text);
 void reply_no(struct session *s, const char *text);
 void reply_bad(struct session *s, const char *text);

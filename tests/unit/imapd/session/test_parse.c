@@ -367,6 +367,28 @@ static void fetches(void **state)
 	assert_int_equal(f.items[1].count, 10);
 }
 
+static void many_items(void **state)
+{
+	struct fetch f;
+	struct parse p;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	for (unsigned n = FETCH_ITEMS - 1; n <= FETCH_ITEMS + 1; n++) {
+		buf_reset(&b);
+		buf_z(&b, " (UID");
+		for (unsigned i = 1; i < n; i++)
+			buf_z(&b, i % 2 ? " BODY.PEEK[HEADER.FIELDS (a b c d e)]" : " FLAGS");
+		buf_char(&b, ')');
+		p = text(buf_cstr(&b));
+		assert_int_equal(fetch_parse(&p, &f), n <= FETCH_ITEMS);
+		assert_int_equal(f.items[1].nfields, 5);
+		assert_str(f.items[1].fields[4], "e");
+	}
+	buf_clear(&b);
+}
+
 static struct parse nested(struct buf *b, const char *unit, int n, const char *tail)
 {
 	buf_reset(b);
@@ -431,6 +453,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(patterns, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_patterns, setup, teardown),
 		cmocka_unit_test_setup_teardown(fetches, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_items, setup, teardown),
 		cmocka_unit_test_setup_teardown(searches, setup, teardown),
 	};
 
