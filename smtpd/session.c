@@ -316,6 +316,12 @@ static void greet(struct session *s)
 	session_to(s, S_START);
 }
 
+static void greet_now(struct session *s)
+{
+	greet(s);
+	set_deadline(s);
+}
+
 static void delay_over(void *arg)
 {
 	struct session *s = arg;
@@ -370,8 +376,7 @@ void session_admit(struct session *s)
 	if (s->service == SERVICE_LOCAL) {
 		str_copy(STR("local"), s->client, sizeof s->client);
 		s->trusted = true;
-		greet(s);
-		set_deadline(s);
+		greet_now(s);
 		return;
 	}
 	ip_format(&s->ip, s->client);
@@ -384,7 +389,12 @@ void session_admit(struct session *s)
 		    "%s too many connections from %s, try again later", set->hostname, s->client);
 		return;
 	}
-	access_ask(s, LOOKUP_CLIENT, STR_NONE, client_answered);
+	/* nothing to ask; but behind XCLIENT or PROXY, whose line is still being handled, the
+	 * answer is what separates it from bytes that came too early */
+	if (s->trusted && !set->client_rules && s->conn.in.n == 0)
+		greet_now(s);
+	else
+		access_ask(s, LOOKUP_CLIENT, STR_NONE, client_answered);
 }
 
 void session_hello(struct session *s, struct str name, bool esmtp)

@@ -94,6 +94,7 @@ void settings_read(const struct conf *c)
 	s->client_message_rate = number(c, "smtp_client_message_rate");
 	s->client_recipient_rate = number(c, "smtp_client_recipient_rate");
 	s->client_error_rate = number(c, "smtp_client_error_rate");
+	s->client_rules = conf_count(c, "client_access") > 0;
 	read_networks(c, "trusted_networks", &s->trusted);
 	read_networks(c, "smtp_normalise_networks", &s->normalise);
 	read_networks(c, "smtp_xclient_networks", &s->xclient);

@@ -24,6 +24,7 @@ struct settings {
 	unsigned client_connections; /* these: 0 = no limit */
 	unsigned client_connection_rate, client_message_rate, client_recipient_rate, client_error_rate;
 	struct networks trusted, normalise, xclient, proxy;
+	bool client_rules; /* there are some: lookup has to be asked about every client */
 	struct str capabilities; /* the lines of an EHLO reply behind the first */
 };
 

@@ -41,6 +41,7 @@ struct rig_message {
 static struct rig {
 	struct chan lookup, lookup_far, queue, queue_far;
 	bool lookup_silent, queue_silent, queue_mean; /* mean: 452 to every commit */
+	bool disk_full;                               /* no body takes a byte */
 	int client;                                   /* the client's end; -1 = closed */
 	struct buf heard;
 	bool closed;                                  /* the server has closed */
@@ -88,7 +89,8 @@ static const struct chan_row rig_lookup_rows[] = {
 /* A fresh memfd that the rig remembers; the descriptor is the caller's. */
 static int rig_body(uint64_t *id)
 {
-	int fd = memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = rig.disk_full ? open("/dev/full", O_WRONLY | O_CLOEXEC) :
+				 memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	assert(fd != -1);
 	*id = ++rig.next_id;
@@ -142,7 +144,7 @@ static int rig_on_large(struct chan *c, struct ipc_msg *m)
 	struct status st;
 	struct put w = put_start();
 	char name[] = "/tmp/smtpd-rig-XXXXXX";
-	int fd = mkostemp(name, O_APPEND);
+	int fd = rig.disk_full ? open("/dev/full", O_WRONLY) : mkostemp(name, O_APPEND);
 
 	assert(get_large(&g, &l) == 0 && rig.bodies[l.id % RIG_BODIES].id == l.id && fd != -1);
 	unlink(name);

@@ -882,6 +882,32 @@ static void test_no_room(void **state)
 	check_ready();
 }
 
+/* What cannot be written is refused for now, and the session goes on. */
+static void test_disk_full(void **state)
+{
+	(void)state;
+	hello();
+	for (int i = 0; i < 2; i++) { /* the bodies that are there already */
+		envelope();
+		check("DATA\r\n", "354");
+		rig_bytes(STR("X: y\r\n\r\n"));
+		rig.disk_full = true;
+		send_lines(i == 0 ? 400000 : 10); /* one of them has to become a large one */
+		check("\r\n.\r\n", i == 0 ? "452" : "250");
+	}
+	envelope();
+	check("DATA\r\n", "354");
+	check("X: y\r\n\r\nz\r\n.\r\n", "452");
+	assert_non_null(strstr(buf_cstr(&rig.heard), "452 4.3.1"));
+	rig.disk_full = false;
+	rig_send_stock(1);
+	rig_turn();
+	envelope();
+	check("BDAT 3 LAST\r\nx\r\n", "250");
+	check_ready();
+	assert_int_equal(rig.nmessages, 2);
+}
+
 /* More transactions at once than there are bodies. */
 static void test_bodies_run_out(void **state)
 {
@@ -957,6 +983,8 @@ static void test_xclient(void **state)
 	assert_true(str_eq(last_envelope()->client, STR("203.0.113.9")));
 	assert_true(str_eq(last_envelope()->login, STR("ann")));
 	assert_true(str_eq(last_envelope()->helo, STR("inner.example")));
+	check("XCLIENT ADDR=127.0.0.1\r\n", "220");
+	check("EHLO x\r\n", "250");
 	check("XCLIENT ADDR=IPV6:2001:db8::1\r\n", "220");
 	check("EHLO x\r\n", "250");
 	envelope();
@@ -1089,6 +1117,7 @@ int main(void)
 		T(test_queue_dies),
 		T(test_queue_says_no),
 		T(test_no_room),
+		T(test_disk_full),
 		T(test_bodies_run_out),
 		T(test_close_after_dot),
 		T(test_half_close),
