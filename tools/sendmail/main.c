@@ -68,18 +68,16 @@ static int run_queue(const struct request *r)
 
 /* --- a message ------------------------------------------------------------------------------- */
 
-/* Who sends it, if nobody said: the user. */
-static int default_sender(struct request *r)
+/* Who sends it, if nobody said: the user; in a container he may have no name. */
+static void default_sender(struct request *r)
 {
 	const struct passwd *pw;
 
 	if (r->sender_given)
-		return EX_OK;
+		return;
 	pw = getpwuid(getuid());
-	if (pw == NULL)
-		return complain(EX_OSERR, "uid %u has no name; use -f", (unsigned)getuid());
-	r->sender = arena_str(&r->mem, str_of(pw->pw_name));
-	return EX_OK;
+	r->sender = pw != NULL ? arena_str(&r->mem, str_of(pw->pw_name))
+			       : arena_printf(&r->mem, "uid%u", (unsigned)getuid());
 }
 
 static int run_deliver(struct request *r)
@@ -91,9 +89,8 @@ static int run_deliver(struct request *r)
 	if (!r->extract && r->to.n == 0)
 		return complain(
 		    EX_USAGE, "no recipients: give some, or -t to take those of the header");
-	status = default_sender(r);
-	if (status == EX_OK)
-		status = input_read(r, STDIN_FILENO, &text);
+	default_sender(r);
+	status = input_read(r, STDIN_FILENO, &text);
 	if (status != EX_OK)
 		return status;
 	status = message_read(&m, r, text);
@@ -107,11 +104,10 @@ static int run_deliver(struct request *r)
 
 static int run_verify(struct request *r)
 {
-	int status = default_sender(r);
-
 	if (r->to.n == 0)
 		return complain(EX_USAGE, "no recipients to verify");
-	return status == EX_OK ? submit_verify(r) : status;
+	default_sender(r);
+	return submit_verify(r);
 }
 
 static int run_smtp(struct request *r)
