@@ -1,6 +1,8 @@
 /* The transparency of SMTP. See dots.h. */
 #include "mail/dots.h"
 
+#include <string.h>
+
 enum {
 	LINE_START, /* behind CRLF: a dot here may be the end */
 	LOOSE_START, /* behind a bare LF: a dot here is stuffed, but cannot be the end */
@@ -31,14 +33,28 @@ static void bare_lf(struct dots_in *d, struct buf *out)
 	d->state = LOOSE_START;
 }
 
-/* The length of what needs no look: up to a CR, LF or NUL. */
+/* Is one of these eight bytes below 0x0e, as CR, LF and NUL are? */
+static bool has_low_byte(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof w);
+	return ((w - 0x0e0e0e0e0e0e0e0eu) & ~w & 0x8080808080808080u) != 0;
+}
+
+/* The length of what needs no look: up to a CR, LF or NUL. Nearly every byte passes here. */
 static size_t plain_span(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.n && ((unsigned char)s.p[n] > '\r' ||
-			      (s.p[n] != '\r' && s.p[n] != '\n' && s.p[n] != '\0')))
-		n++;
+	while (n < s.n) {
+		if (s.n - n >= 8 && !has_low_byte(s.p + n))
+			n += 8;
+		else if (s.p[n] != '\r' && s.p[n] != '\n' && s.p[n] != '\0')
+			n++;
+		else
+			break;
+	}
 	return n;
 }
 
