@@ -204,9 +204,7 @@ enum spool_state header_decode(const uint8_t in[SPOOL_HEADER], struct spool_layo
 	    (mark != 0 && mark != SEALED_MARK))
 		return SPOOL_DAMAGED;
 	l->kind = (uint8_t)kind;
-	if (mark == 0)
-		return SPOOL_UNFINISHED;
-	l->sealed = true;
+	l->sealed = mark == SEALED_MARK;
 	l->flags = get_u32(&g);
 	l->slots = get_u32(&g);
 	l->slot_size = get_u32(&g);
@@ -219,6 +217,9 @@ enum spool_state header_decode(const uint8_t in[SPOOL_HEADER], struct spool_layo
 	l->slots_offset = get_u64(&g);
 	l->trailer_offset = get_u64(&g);
 	l->records_offset = SPOOL_HEADER + l->body_size;
+	/* the header of a body that is still coming in has no layout yet */
+	if (!l->sealed && l->slots == 0)
+		return SPOOL_UNFINISHED;
 	if (!layout_sane(l) || !all_zero(g.p, (size_t)(end.end - 4 - g.p)))
 		return SPOOL_DAMAGED;
 	return SPOOL_GOOD;
@@ -360,8 +361,10 @@ static enum spool_state verify_hash(int fd, const struct spool_layout *l, const 
 	return SPOOL_GOOD;
 }
 
-/* A header that is not sealed: an unfinished reception, unless something speaks against it. */
-static enum spool_state check_unsealed(int fd, const struct stat *st, const char **why)
+/*
+ * A header without a layout: an unfinished reception, unless a trailer speaks against it.
+ */
+static enum spool_state check_begun(int fd, const struct stat *st, const char **why)
 {
 	*why = "not sealed";
 	if (trailer_at_end(fd, (uint64_t)st->st_size)) {
@@ -369,6 +372,13 @@ static enum spool_state check_unsealed(int fd, const struct stat *st, const char
 		return SPOOL_DAMAGED;
 	}
 	return SPOOL_UNFINISHED;
+}
+
+/* A header with a layout, but without the mark. */
+static enum spool_state no_trailer(const struct spool_layout *l, const char **why)
+{
+	*why = l->sealed ? "sealed, but without a trailer" : "not sealed";
+	return l->sealed ? SPOOL_DAMAGED : SPOOL_UNFINISHED;
 }
 
 enum spool_state spool_check(int fd, bool verify, struct spool_layout *l, const char **why)
@@ -388,16 +398,22 @@ enum spool_state spool_check(int fd, bool verify, struct spool_layout *l, const 
 		return read_fault(why);
 	state = header_decode(header, l);
 	if (state == SPOOL_UNFINISHED)
-		return check_unsealed(fd, &st, why);
+		return check_begun(fd, &st, why);
 	if (state != SPOOL_GOOD) {
 		*why = "the header is damaged";
 		return state;
 	}
 	if (read_at(fd, trailer, sizeof trailer, l->trailer_offset) == -1)
-		return read_fault(why);
-	if (!trailer_whole(trailer, l->trailer_offset)) {
-		*why = "sealed, but without a trailer";
-		return SPOOL_DAMAGED;
+		return errno == ENODATA ? no_trailer(l, why) : read_fault(why);
+	if (!trailer_whole(trailer, l->trailer_offset))
+		return no_trailer(l, why);
+	/*
+	 * A process that was killed between the two last writes leaves a trailer without the mark.
+	 * Its hash, which is over the header with the mark, proves that the message is whole.
+	 */
+	if (!l->sealed) {
+		l->sealed = verify = true;
+		header_encode(l, header);
 	}
 	return verify ? verify_hash(fd, l, header, trailer, why) : SPOOL_GOOD;
 }
@@ -484,33 +500,36 @@ int spool_begin(int fd, uint64_t id)
 }
 
 /*
- * The file grows with the header not yet sealed; the mark comes in a second write. So a process
- * that is killed between leaves a file with no witness, or (in the instant between the two writes)
- * with one, but never a sealed header without what it promises.
+ * The file grows with the header not yet marked; the mark comes in a last write. So a process that
+ * is killed leaves a file without a trailer and mark, or (in the instant between the two writes)
+ * one whose trailer alone proves that it is whole, but never a mark without what it promises.
  */
 int spool_write(
     int fd, struct spool_layout *l, const void *body, struct str records, const uint8_t *slots)
 {
 	static const uint8_t zeros[512];
-	uint8_t header[SPOOL_HEADER], unsealed[SPOOL_HEADER], trailer[SPOOL_TRAILER];
+	uint8_t header[SPOOL_HEADER], unmarked[SPOOL_HEADER], trailer[SPOOL_TRAILER];
 	size_t padding = (size_t)(l->slots_offset - l->records_offset - l->records_size);
 	EVP_MD_CTX *ctx = hash_start();
+	bool there = body == NULL && l->body_size > 0; /* the body is in the file already */
 	struct iovec iov[6];
 	int n = 0;
-	struct spool_layout plain = { .id = l->id, .kind = l->kind };
 
 	assert(records.n == l->records_size && padding < sizeof zeros);
+	l->sealed = false;
+	header_encode(l, unmarked);
 	l->sealed = true;
 	header_encode(l, header);
 	hash_add(ctx, header, sizeof header);
-	if (body != NULL || l->body_size == 0) {
-		header_encode(&plain, unsealed);
-		iov[n++] = piece(unsealed, sizeof unsealed);
-		if (l->body_size > 0)
-			iov[n++] = piece(body, l->body_size);
+	iov[n++] = piece(unmarked, sizeof unmarked);
+	if (there) {
+		if (write_at(fd, iov, n, 0) == -1 ||
+		    hash_file(ctx, fd, SPOOL_HEADER, l->records_offset) == -1)
+			return -1;
+		n = 0;
+	} else if (l->body_size > 0) {
+		iov[n++] = piece(body, l->body_size);
 		hash_add(ctx, body, l->body_size);
-	} else if (hash_file(ctx, fd, SPOOL_HEADER, l->records_offset) == -1) {
-		return -1;
 	}
 	hash_add(ctx, records.p, records.n);
 	hash_add(ctx, zeros, padding);
@@ -519,7 +538,7 @@ int spool_write(
 	iov[n++] = piece(zeros, padding);
 	iov[n++] = piece(slots, (size_t)l->slots * l->slot_size);
 	iov[n++] = piece(trailer, sizeof trailer);
-	if (write_at(fd, iov, n, body != NULL || l->body_size == 0 ? 0 : l->records_offset) == -1)
+	if (write_at(fd, iov, n, there ? l->records_offset : 0) == -1)
 		return -1;
 	crash_point("accept.before_mark");
 	iov[0] = piece(header, sizeof header);

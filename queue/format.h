@@ -117,7 +117,7 @@ void layout_fill(struct spool_layout *l);
 void header_encode(const struct spool_layout *l, uint8_t out[SPOOL_HEADER]);
 
 enum spool_state {
-	SPOOL_GOOD, /* both witnesses, and the hash is right */
+	SPOOL_GOOD, /* both witnesses, or the trailer alone, and the hash is right */
 	SPOOL_UNFINISHED, /* neither: nobody was told that it was accepted */
 	SPOOL_DAMAGED,
 	SPOOL_UNREADABLE, /* errno: the disk does not answer, try again later */

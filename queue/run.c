@@ -504,6 +504,8 @@ static bool deliverable(struct message *m, struct target *t)
 		deferred(m, t);
 	else
 		failed(m, t);
+	/* what a table could not say has nothing to do with the destination */
+	m->soon |= status_temporary(&st);
 	return false;
 }
 

@@ -131,8 +131,10 @@ static uint64_t retry_ms(const struct message *m)
 {
 	if (m->again || (m->wishes & WISH_REQUEUE) != 0)
 		return 0;
+	/* faults of our own are over soon, or last */
 	if (m->soon)
-		return sched_backoff(run_sched(), 0, SOON_MS, SOON_MS);
+		return sched_backoff(run_sched(), age_of(m) / 2, SOON_MS,
+		    settings.minimal_backoff > SOON_MS ? settings.minimal_backoff : SOON_MS);
 	return sched_backoff(
 	    run_sched(), age_of(m), settings.minimal_backoff, settings.maximal_backoff);
 }

@@ -277,6 +277,26 @@ static void test_one_witness(void **state)
 	close(fd);
 }
 
+/* Killed between the trailer and the mark: whole if the hash says so, unfinished without a trailer.
+ */
+static void test_unmarked(void **state)
+{
+	struct spool_layout l;
+	uint8_t header[SPOOL_HEADER];
+	int fd = make_file(&l, false);
+
+	(void)state;
+	l.sealed = false;
+	header_encode(&l, header);
+	assert_int_equal(pwrite(fd, header, sizeof header, 0), sizeof header);
+	assert_int_equal(look(fd), SPOOL_GOOD);
+	assert_int_equal(pwrite(fd, "x", 1, SPOOL_HEADER + 3), 1);
+	assert_int_equal(look(fd), SPOOL_DAMAGED);
+	assert_int_equal(ftruncate(fd, (off_t)l.trailer_offset + SPOOL_TRAILER - 1), 0);
+	assert_int_equal(look(fd), SPOOL_UNFINISHED);
+	close(fd);
+}
+
 static void test_expansion(void **state)
 {
 	struct spool_target t[] = {
@@ -324,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_unfinished),
 		cmocka_unit_test(test_one_witness),
+		cmocka_unit_test(test_unmarked),
 		cmocka_unit_test(test_expansion),
 	};
 
