@@ -138,3 +138,18 @@ int get_session_start(struct get *g, struct session_start *s)
 	s->secure = get_bool(g);
 	return get_end(g);
 }
+
+void put_account_change(struct put *w, const struct account_change *c)
+{
+	put_str(w, c->address);
+	put_str(w, c->password);
+	put_u64(w, c->quota);
+}
+
+int get_account_change(struct get *g, struct account_change *c)
+{
+	c->address = get_line(g, LOGIN_MAX);
+	c->password = get_line(g, PASSWORD_MAX);
+	c->quota = get_u64(g);
+	return get_end(g);
+}

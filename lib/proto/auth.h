@@ -98,4 +98,13 @@ struct session_start {
 void put_session_start(struct put *w, const struct session_start *s);
 int get_session_start(struct get *g, struct session_start *s);
 
+/* AUTH_CTL_ADD, AUTH_CTL_PASSWD, AUTH_CTL_DELETE (control.h): what the owner of the suite asks of auth. */
+struct account_change {
+	struct str address;
+	struct str password; /* in clear, or "{CRYPT}" and a hash; not for DELETE */
+	uint64_t quota;      /* ADD alone */
+};
+void put_account_change(struct put *w, const struct account_change *c);
+int get_account_change(struct get *g, struct account_change *c);
+
 #endif

@@ -15,8 +15,7 @@
  * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire:
  *	a record {"count": messages that it was done to}; for a single id that is not there, the end
  *	has status EX_DATAERR and a text
- * AUTH_CTL_ADD {str address, str password hash-or-clear, u64 quota}, AUTH_CTL_PASSWD {str address, str password},
- * AUTH_CTL_DELETE {str address}, AUTH_CTL_LIST {}
+ * AUTH_CTL_ADD, AUTH_CTL_PASSWD, AUTH_CTL_DELETE {struct account_change of auth.h}, AUTH_CTL_LIST {}
  *
  * The tool's side of it is control.c.
  */

@@ -280,38 +280,57 @@ static bool under_way(const char *address)
 	return false;
 }
 
-/* Begins a change; password.p is NULL if it has none. Answers at once when it is refused. */
-static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, struct str password,
-    uint64_t quota, enum accounts_result (*apply)(struct change *))
+/* Checks a change and fills in g. 0, or an exit status with *why set. */
+static uint32_t change_check(
+    struct change *g, const struct account_change *q, bool has_password, const char **why)
 {
-	struct change *g;
-	const char *why = NULL;
 	char home[HOME_MAX + 1];
+
+	g->record.quota = q->quota;
+	g->record.enabled = true;
+	if (account_name(q->address, auth_settings()->default_domain, g->record.address) == -1 ||
+	    account_home(g->record.address, 0, home) == -1) {
+		*why = "that cannot be the address of an account";
+		return EX_DATAERR;
+	}
+	if (under_way(g->record.address)) {
+		*why = "another change of this account is under way";
+		return EX_TEMPFAIL;
+	}
+	*why = has_password ? take_password(g, q->password) : NULL;
+	return *why == NULL ? 0 : EX_DATAERR;
+}
+
+/* Begins a change. Answers at once when it is refused. */
+static int change_begin(struct chan *c, struct ipc_msg *m, bool has_password,
+    enum accounts_result (*apply)(struct change *))
+{
+	struct get get = get_start(m->body);
+	struct account_change q;
+	struct change *g;
+	const char *why;
+	uint32_t status;
 	bool hashing;
 
+	if (get_account_change(&get, &q) == -1)
+		return refuse(c, m, EX_PROTOCOL, "malformed request");
 	if (nchanges >= CHANGES_MAX || on_idle != NULL)
 		return refuse(c, m, EX_TEMPFAIL, "busy, try again");
 	g = xcalloc(1, sizeof *g);
 	g->job.kind = POOL_HASH;
 	g->job.done = on_hashed;
 	g->apply = apply;
-	g->record.quota = quota;
-	g->record.enabled = true;
-	if (account_name(address, auth_settings()->default_domain, g->record.address) == -1 ||
-	    account_home(g->record.address, 0, home) == -1)
-		why = "that cannot be the address of an account";
-	else if (under_way(g->record.address))
-		why = "another change of this account is under way";
-	else if (password.p != NULL)
-		why = take_password(g, password);
+	status = change_check(g, &q, has_password, &why);
 	/* from pool_add() on the job belongs to a thread, which wipes the password */
 	hashing = g->job.password[0] != '\0';
-	if (why == NULL && hashing && pool_add(&g->job) == -1)
+	if (status == 0 && hashing && pool_add(&g->job) == -1) {
+		status = EX_TEMPFAIL;
 		why = "busy, try again";
-	if (why != NULL) {
+	}
+	if (status != 0) {
 		explicit_bzero(g, sizeof *g);
 		free(g);
-		return refuse(c, m, EX_DATAERR, why);
+		return refuse(c, m, status, why);
 	}
 	g->client = (struct client *)c;
 	g->client->holds++;
@@ -327,33 +346,17 @@ static int change_begin(struct chan *c, struct ipc_msg *m, struct str address, s
 
 static int ctl_add(struct chan *c, struct ipc_msg *m)
 {
-	struct get g = get_start(m->body);
-	struct str address = get_line(&g, LOGIN_MAX), password = get_line(&g, PASSWORD_MAX);
-	uint64_t quota = get_u64(&g);
-
-	if (get_end(&g) == -1)
-		return refuse(c, m, EX_PROTOCOL, "malformed request");
-	return change_begin(c, m, address, password, quota, apply_add);
+	return change_begin(c, m, true, apply_add);
 }
 
 static int ctl_passwd(struct chan *c, struct ipc_msg *m)
 {
-	struct get g = get_start(m->body);
-	struct str address = get_line(&g, LOGIN_MAX), password = get_line(&g, PASSWORD_MAX);
-
-	if (get_end(&g) == -1)
-		return refuse(c, m, EX_PROTOCOL, "malformed request");
-	return change_begin(c, m, address, password, 0, apply_passwd);
+	return change_begin(c, m, true, apply_passwd);
 }
 
 static int ctl_delete(struct chan *c, struct ipc_msg *m)
 {
-	struct get g = get_start(m->body);
-	struct str address = get_line(&g, LOGIN_MAX);
-
-	if (get_end(&g) == -1)
-		return refuse(c, m, EX_PROTOCOL, "malformed request");
-	return change_begin(c, m, address, (struct str){ NULL, 0 }, 0, apply_delete);
+	return change_begin(c, m, false, apply_delete);
 }
 
 /* Addresses of accounts hold neither quotes, backslashes nor control characters, homes even less.

@@ -192,11 +192,9 @@ static int request(struct batch *b, uint16_t type, const char *address, const ch
 		report(b, address, EX_DATAERR, STR("that is no address"));
 		return 0;
 	}
-	put_z(&w, address);
-	if (password != NULL)
-		put_z(&w, password);
-	if (type == AUTH_CTL_ADD)
-		put_u64(&w, b->options->quota);
+	put_account_change(&w, &(struct account_change){ .address = str_of(address),
+				   .password = str_of(password),
+				   .quota = b->options->quota });
 	m.id = i + 1;
 	m.body = put_view(&w);
 	if (ipc_send(b->control.fd, &m) == -1) {

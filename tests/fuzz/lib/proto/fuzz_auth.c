@@ -40,10 +40,17 @@ static int session_start(struct get *g)
 	return get_session_start(g, &x);
 }
 
+static int account_change(struct get *g)
+{
+	struct account_change x;
+
+	return get_account_change(g, &x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(
-	    struct get *) = { check, answer, grant, handover, session_start };
+	    struct get *) = { check, answer, grant, handover, session_start, account_change };
 	struct get g;
 
 	if (size == 0)

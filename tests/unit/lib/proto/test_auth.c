@@ -143,6 +143,22 @@ static void test_session_start(void **state)
 	assert_false(s.secure);
 }
 
+static void test_account_change(void **state)
+{
+	struct put w = put_start();
+	struct account_change c = { alice.address, STR("secret"), 7 };
+	struct get g;
+
+	(void)state;
+	put_account_change(&w, &c);
+	CHECK_LENGTHS(w, struct account_change, get_account_change);
+	g = get_start(put_view(&w));
+	c = (struct account_change){ 0 };
+	assert_int_equal(get_account_change(&g, &c), 0);
+	assert_true(str_eq(c.password, STR("secret")));
+	assert_int_equal(c.quota, 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_grant),
 		cmocka_unit_test(test_handover),
 		cmocka_unit_test(test_session_start),
+		cmocka_unit_test(test_account_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
