@@ -13,42 +13,62 @@ static bool plain(uint32_t code)
 	return code >= 0xa0 && code != 0x2028 && code != 0x2029 && code != 0xfeff;
 }
 
+/* How many bytes from the start of s stand for themselves. */
+static size_t plain_run(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] < 127 && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
+/* One character that may not stand for itself; its length. */
+static size_t put_special(struct buf *b, struct str s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	uint32_t code;
+	size_t n = utf8_char(s, &code);
+
+	if (c == '"' || c == '\\')
+		buf_printf(b, "\\%c", c);
+	else if (n == 0)
+		buf_printf(b, "\\\\x%02x", c); /* not UTF-8: the byte, as text */
+	else if (plain(code))
+		buf_put(b, s.p, n);
+	else
+		buf_printf(b, "\\u%04x", code);
+	return n > 0 ? n : 1;
+}
+
 static void put_string(struct buf *b, struct str s)
 {
-	uint32_t code;
-	size_t n;
-
 	buf_char(b, '"');
-	for (; s.n > 0; s = str_skip(s, n)) {
-		unsigned char c = (unsigned char)s.p[0];
+	while (s.n > 0) {
+		size_t n = plain_run(s);
 
-		n = utf8_char(s, &code);
-		if (n == 1 && (c == '"' || c == '\\'))
-			buf_printf(b, "\\%c", c);
-		else if (n == 1 && c >= ' ' && c != 127)
-			buf_char(b, (char)c);
-		else if (n == 1 || (n > 0 && !plain(code)))
-			buf_printf(b, "\\u%04x", code);
-		else if (n > 1)
+		if (n > 0)
 			buf_put(b, s.p, n);
 		else
-			buf_printf(b, "\\\\x%02x", c); /* not UTF-8: the byte, as text */
-		if (n == 0)
-			n = 1;
+			n = put_special(b, s);
+		s = str_skip(s, n);
 	}
 	buf_char(b, '"');
 }
 
 static void put_time(struct buf *b, int64_t us)
 {
+	static char text[40]; /* of the last second: events come in bursts */
+	static time_t second = -1;
 	time_t t = (time_t)(us / 1000000);
 	struct tm tm;
-	char text[40];
 
-	if (us < 0 || gmtime_r(&t, &tm) == NULL || strftime(text, sizeof text, "%FT%T", &tm) == 0) {
+	if (us < 0 || gmtime_r(&t, &tm) == NULL) {
 		buf_z(b, "\"1970-01-01T00:00:00.000000Z\"");
 		return;
 	}
+	if (t != second && strftime(text, sizeof text, "%FT%T", &tm) > 0)
+		second = t;
 	buf_printf(b, "\"%s.%06dZ\"", text, (int)(us % 1000000));
 }
 
@@ -81,7 +101,9 @@ void render_json(struct buf *b, const char *host, const struct origin *o, const 
 	for (uint8_t i = 0; i < e->nfields; i++) {
 		const struct kv *f = &e->fields[i];
 
-		buf_printf(b, "%s\"%s\":", i > 0 ? "," : "", f->key);
+		buf_z(b, i > 0 ? ",\"" : "\"");
+		buf_z(b, f->key);
+		buf_z(b, "\":");
 		if (f->kind == KV_INT)
 			buf_printf(b, "%lld", (long long)f->i);
 		else

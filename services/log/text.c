@@ -12,23 +12,32 @@
 
 static const char *const levels[] = { "debug: ", "", "", "warning: ", "error: " };
 
+static bool printable(uint32_t code)
+{
+	return code >= ' ' &&
+	       (code < 127 || (code >= 0xa0 && code != 0x2028 && code != 0x2029 && code != 0xfeff));
+}
+
 void render_escaped(struct buf *b, struct str s)
 {
-	uint32_t code;
-	size_t n;
+	while (s.n > 0) {
+		uint32_t code;
+		size_t n = 0;
 
-	for (; s.n > 0; s = str_skip(s, n)) {
-		n = utf8_char(s, &code);
-		if (n > 0 && code >= ' ' &&
-		    (code < 127 ||
-			(code >= 0xa0 && code != 0x2028 && code != 0x2029 && code != 0xfeff))) {
+		while (n < s.n && s.p[n] >= ' ' && s.p[n] < 127)
+			n++;
+		if (n > 0) {
 			buf_put(b, s.p, n);
+			s = str_skip(s, n);
 			continue;
 		}
-		if (n == 0)
-			n = 1;
-		for (size_t i = 0; i < n; i++)
-			buf_printf(b, "\\x%02x", (unsigned char)s.p[i]);
+		n = utf8_char(s, &code);
+		if (n > 0 && printable(code))
+			buf_put(b, s.p, n);
+		else
+			for (size_t i = 0; i < (n > 0 ? n : 1); i++)
+				buf_printf(b, "\\x%02x", (unsigned char)s.p[i]);
+		s = str_skip(s, n > 0 ? n : 1);
 	}
 }
 
