@@ -116,6 +116,7 @@ static void test_handover(void **state)
 	assert_true(h.secure);
 	/* a tag ends up in an answer: no line end may be in it */
 	w = put_start();
+	h.client = h.input = STR_NONE;
 	h.tag = STR("a\r\nb");
 	put_handover(&w, &h);
 	g = get_start(put_view(&w));
