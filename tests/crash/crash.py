@@ -186,13 +186,13 @@ class Run:
         return self.check(kind, env)
 
     def drain(self):
-        self.thurn('queue', 'flush')
         until = time.monotonic() + 30
         while time.monotonic() < until:
+            self.thurn('queue', 'flush')
             r = self.thurn('queue', 'list', '--json')
             if r.returncode == 0 and not r.stdout.strip():
                 return
-            time.sleep(0.03)
+            time.sleep(0.1)
         raise RuntimeError('the queue does not drain: ' + r.stdout[:2000] + r.stderr)
 
     def mailbox(self, address):
@@ -262,7 +262,7 @@ def job(cycles, seed, build, out):
 
 def tail(log):
     try:
-        return '\n'.join(open(log, errors='replace').read().splitlines()[-30:])
+        return '\n'.join(open(log, errors='replace').read().splitlines()[-5:])
     except OSError as e:
         return str(e)
 

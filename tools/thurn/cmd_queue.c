@@ -41,11 +41,12 @@ static int do_show(int argc, char **argv)
 	return queue_show(argv[1], parts);
 }
 
-/* The action is the sub-command's own name. */
+/* The action is the sub-command's own name. To try all now is harmless, so flush needs no ALL. */
 static int do_act(int argc, char **argv)
 {
 	const char *note = "", *action = argv[0];
-	char **ids = argv + 1;
+	char *const all[] = { (char *)(uintptr_t)"ALL", NULL };
+	char *const *ids = argv + 1;
 	uint64_t count = 0;
 	int r;
 
@@ -53,6 +54,8 @@ static int do_act(int argc, char **argv)
 		note = ids[1];
 		ids += 2;
 	}
+	if (ids[0] == NULL && strcmp(action, "flush") == 0)
+		ids = all;
 	if (ids[0] == NULL)
 		return tool_fail(
 		    EX_USAGE, "usage: thurn queue %s [--note TEXT] ID ... | ALL | -", action);
@@ -73,7 +76,7 @@ static const struct {
 	{ "release", do_act, "ID ... | ALL | -" },
 	{ "requeue", do_act, "ID ... | ALL | -    route it anew" },
 	{ "delete", do_act, "ID ... | ALL | -    without a notice to anybody" },
-	{ "flush", do_act, "ID ... | ALL | -    try it now" },
+	{ "flush", do_act, "[ID ... | ALL | -]  try it now, without more: all" },
 	{ "expire", do_act, "ID ... | ALL | -    return it to its sender" },
 };
 

@@ -109,7 +109,7 @@ static int act_from_stdin(const char *action, const char *note, uint64_t *count)
 	return status;
 }
 
-int queue_act_each(const char *action, char **argv, const char *note, uint64_t *count)
+int queue_act_each(const char *action, char *const *argv, const char *note, uint64_t *count)
 {
 	int status = EX_OK;
 

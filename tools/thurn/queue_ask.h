@@ -13,7 +13,7 @@ int queue_list(const char *where, bool json);
 /* Does one action to a message (or "ALL"); adds how many it was done to. The exit status. */
 int queue_act(const char *action, struct str id, const char *note, uint64_t *count);
 /* The same for each of argv, where "-" reads ids from standard input, one on a line. */
-int queue_act_each(const char *action, char **argv, const char *note, uint64_t *count);
+int queue_act_each(const char *action, char *const *argv, const char *note, uint64_t *count);
 
 /* Tries now what has a recipient in that domain. The exit status. */
 int queue_flush_site(const char *domain, uint64_t *count);
