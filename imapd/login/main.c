@@ -1,7 +1,7 @@
 /*
  * imapd/login: holds IMAP connections until someone has logged in, then gives them away. Sees no
  * file and no password hash: auth says whether a password is right, spawn starts the session. See
- * thurn-imapd-login(8).
+ * imapd-login(8).
  */
 #include <errno.h>
 #include <netinet/in.h>
