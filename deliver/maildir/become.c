@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 static bool as_root;
-static uid_t myself; /* asked for before confinement, which has no use for that call later */
 static uid_t started_as; /* asked before confinement, which has no such call */
 static uint32_t id_lo = 1, id_hi; /* nobody, until told otherwise */
 
@@ -16,7 +15,6 @@ static _Thread_local uint32_t now_uid, now_gid;
 void become_init(bool root, uint32_t lo, uint32_t hi)
 {
 	as_root = root;
-	myself = geteuid();
 	started_as = geteuid();
 	id_lo = lo > 0 ? lo : 1;
 	id_hi = hi;
