@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 INSTANCE = HERE.parent / 'instance'
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
-SIZE = {'ext4': '64M', 'xfs': '320M'}
+SIZE = {'ext4': '320M', 'xfs': '320M'}
 
 
 def sh(*args):
@@ -75,6 +75,7 @@ class Rig:
         if out.returncode:
             raise RuntimeError(out.stdout + out.stderr)
         self.info = json.loads(out.stdout)
+        self.maildir = self.image.at / 'mail/example.test/user1/Maildir'
         os.sync()
 
     def thurn(self, *args):
@@ -119,7 +120,9 @@ class Rig:
             s.sendmail('sender@client.test', [f'{token}@elsewhere.test'], f'Subject: {token}\r\n\r\n' + 'line of text\r\n' * 200)
             self.image.cut()
         self.again()
-        mine = [q for q in self.queued() if token in json.dumps(q)]
+        mine, until = [], time.monotonic() + 5  # the queue serves new mail while it still reads what it has
+        while not mine and time.monotonic() < until:
+            mine = [q for q in self.queued() if token in json.dumps(q)]
         if len(mine) != 1:
             return f'{len(mine)} of {token} in the queue'
         text = self.thurn('queue', 'show', mine[0]['queue_id']).stdout
@@ -135,7 +138,7 @@ class Rig:
         until = time.monotonic() + 10
         while self.queued() and time.monotonic() < until:
             time.sleep(0.02)
-        found = [p for d in ('new', 'cur') for p in (pathlib.Path(a['maildir']) / d).iterdir() if token.encode() in p.read_bytes()]
+        found = [p for d in ('new', 'cur') for p in (self.maildir / d).iterdir() if token.encode() in p.read_bytes()]
         if len(found) != 1:
             return f'{len(found)} of {token} in the mailbox'
         return None if found[0].read_bytes().count(b'line of text') == 200 else f'{token} is not whole'
@@ -207,7 +210,7 @@ def main():
                         print(f'{fs} {what} {n}: {fault}', flush=True)
             except (OSError, RuntimeError, smtplib.SMTPException, imaplib.IMAP4.error) as e:
                 bad += 1
-                print(f'{fs} {what}: {e!r}', flush=True)
+                print(f'{fs} {what}: {e!r} {getattr(e, "filename", "")}', flush=True)
             finally:
                 rig.close()
             print(f'{fs} {what}: {a.cycles} cuts, {bad} broken promises', flush=True)
