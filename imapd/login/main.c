@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,6 +69,8 @@ static void on_connection(void *arg, unsigned what)
 			return;
 		}
 		ip_from_sockaddr(&peer.sa, &ip);
+		/* a session's news must not wait until the client has confirmed the line before */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		if (clients_count() < connections_max) {
 			client_new(&fd, &ip);
 			continue;

@@ -142,7 +142,8 @@ void sync_heard(struct session *s)
 		folder = get_str(&g, FOLDER_MAX);
 		if (m.type != NOTIFY_CHANGED || get_end(&g) == -1)
 			continue;
-		if (s->view != NULL && str_eq(folder, s->view->folder))
+		if (s->view != NULL &&
+		    (str_eq(folder, s->view->folder) || str_eq(folder, STR(NOTIFY_ALL))))
 			s->changed = true;
 	}
 	/* services/notify has restarted: spawn cannot give a new channel, so this one does without.

@@ -56,8 +56,11 @@ static int nfetched;
 
 void source_close(struct source *s)
 {
-	if (s->fd != -1)
+	/* closing alone does not end the watch while a copy of the descriptor is open somewhere */
+	if (s->fd != -1) {
+		epoll_ctl(epoll, EPOLL_CTL_DEL, s->fd, NULL);
 		close(s->fd);
+	}
 	s->fd = -1;
 	for (int i = 0; i < nfetched; i++)
 		if (fetched[i].data.ptr == s)

@@ -381,6 +381,27 @@ static void test_late(void **state)
 	close(client);
 }
 
+/* The log ends and is there again: nobody is disturbed, and sessions go on. */
+static void test_log_restarts(void **state)
+{
+	int client, log = peer(ROLE_LOG, 0);
+
+	(void)state;
+	assert_int_equal(make_home(account_of("example.org/alice")), 250);
+	for (unsigned i = 0; i < 3; i++) {
+		close(log);
+		grant(i, 4, "example.org/alice");
+		client = hand_over(logins[0], i, "a1", 51 + i);
+		assert_int_equal(answer(logins[0], 51 + i, PATIENCE), 250);
+		assert_string_equal(read_client(client), expected("a1"));
+		close(client);
+		log = peer(ROLE_LOG, i + 1);
+	}
+	assert_int_equal(make_home(account_of("example.org/bob")), 250);
+	close(log);
+	assert_alive();
+}
+
 /* Whoever talks nonsense loses its channel; the others notice nothing. */
 static void test_nonsense(void **state)
 {
@@ -423,6 +444,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_homes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_repeated_and_foreign, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_restarts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late, setup, teardown),
 	};
