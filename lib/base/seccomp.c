@@ -205,6 +205,20 @@ static int add_soft(scmp_filter_ctx ctx, uint32_t calls)
 	return r;
 }
 
+/*
+ * Where calls are refused and not fatal, a tracer may skip one as well (strace makes it -1 to inject a
+ * fault): the kernel knows no such call.
+ */
+static int allow_skipped(scmp_filter_ctx ctx, const struct privilege *p)
+{
+	int r;
+
+	if (!p->refuse)
+		return 0;
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_API_TSKIP, 1);
+	return r == 0 ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, -1, 0) : r;
+}
+
 /* Loads ctx into all threads if all went well so far (r == 0), and frees it. */
 static int load(scmp_filter_ctx ctx, int r)
 {
@@ -236,6 +250,8 @@ static int load_calls(const struct privilege *p)
 	}
 	if (r == 0)
 		r = add_soft(ctx, p->calls);
+	if (r == 0)
+		r = allow_skipped(ctx, p);
 	return load(ctx, r);
 }
 
@@ -258,6 +274,8 @@ static int load_fsuid_range(const struct privilege *p)
 		if (r == 0)
 			r = seccomp_rule_add_array(ctx, denied, calls[i], 1, &above);
 	}
+	if (r == 0 && p->refuse)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_API_TSKIP, 1);
 	return load(ctx, r);
 }
 

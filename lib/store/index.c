@@ -96,6 +96,7 @@ static void env_close(struct store *s)
 	s->reading = false;
 	guard_clear();
 	s->guarded = false;
+	s->reserved = 0;
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	s->env = NULL;
@@ -390,6 +391,25 @@ static int short_write(struct store *s, int rc)
 	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < enough ? ENOSPC : rc;
 }
 
+/*
+ * Blocks for the next changes, beyond the end of the file: on a full disk no message can be added any
+ * more, but flags and expunges, which make room, still can.
+ */
+static void reserve(struct store *s)
+{
+	enum { PAGE = 4096, RESERVE = 256 * 1024 };
+	MDB_envinfo info;
+	uint64_t end;
+	int fd;
+
+	if (mdb_env_info(s->env, &info) != 0 || mdb_env_get_fd(s->env, &fd) != 0)
+		return;
+	end = (info.me_last_pgno + 1) * PAGE;
+	if (end + RESERVE / 2 > s->reserved &&
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)end, RESERVE) == 0)
+		s->reserved = end + RESERVE;
+}
+
 /* The lock is kept when this fails, until index_abort(): the caller has renames to undo. */
 enum store_error index_commit(struct store *s, bool durable)
 {
@@ -401,6 +421,7 @@ enum store_error index_commit(struct store *s, bool durable)
 	s->write = NULL;
 	if (rc != 0)
 		return index_error(s, short_write(s, rc));
+	reserve(s);
 	s->unsynced = !durable;
 	s->locked = false;
 	lock_drop(s);

@@ -58,6 +58,7 @@ struct store {
 	bool guarded; /* guard.c knows the map */
 	bool damaged; /* set aside before the next use */
 	bool unsynced; /* something was committed whose last sync is still owed */
+	uint64_t reserved; /* up to where data.mdb has its blocks, at least */
 	uint64_t inode; /* of data.mdb; another one there means it was replaced */
 	uint64_t epoch; /* counts replacements */
 	int64_t boot; /* when the machine was started, ms since 1970 */

@@ -30,7 +30,7 @@ FAULTS = [(role, call, error)
 
 @pytest.fixture(scope='module')
 def suite():
-    s = scenario.Suite(users=USERS, conf='smtpd_workers = 1\nminimal_backoff = 1s\nmaximal_backoff = 2s\n').start()
+    s = scenario.Suite(users=USERS, conf='sandbox_action = refuse\nsmtpd_workers = 1\nminimal_backoff = 1s\nmaximal_backoff = 2s\n').start()
     yield s
     s.stop()
     shutil.rmtree(s.top, ignore_errors=True)
