@@ -18,9 +18,9 @@ enum { BASE = 0 }; /* everybody */
 
 /*
  * An argument that must be a value, have no bit of a mask set, or be this process; or the first two
- * that must be the two halves of a value.
+ * that must be the two halves of a value, before a third that is 0.
  */
-enum check { ANY, EQ, WITHOUT, SELF, FIRST_TWO };
+enum check { ANY, EQ, WITHOUT, SELF, TWO_AND_ZERO };
 #define TWO(a, b) ((uint64_t)(a) << 32 | (uint32_t)(b))
 
 struct row {
@@ -46,7 +46,7 @@ static const struct row rows[] = {
 	{ CALL(pread64), BASE },
 	{ CALL(writev), BASE },
 	{ CALL(recvmsg), BASE },
-	{ CALL(sendmsg), BASE },
+	{ CALL(sendmsg), BASE, WITHOUT, 2, MSG_FASTOPEN }, /* connects, and Landlock is not asked */
 	{ CALL(recvfrom), BASE },
 	{ CALL(sendto), BASE, EQ, 4, 0 }, /* send(): no address */
 	{ CALL(shutdown), BASE },
@@ -90,8 +90,9 @@ static const struct row rows[] = {
 	{ CALL(setsockopt), NETWORK },
 	{ CALL(getpeername), NETWORK },
 	{ CALL(getsockname), NETWORK },
-	{ CALL(socket), CALLS_CONNECT, FIRST_TWO, 0, TWO(AF_INET, tcp_type) },
-	{ CALL(socket), CALLS_CONNECT, FIRST_TWO, 0, TWO(AF_INET6, tcp_type) },
+	/* no protocol but TCP: Landlock lets MPTCP and SCTP go to any port */
+	{ CALL(socket), CALLS_CONNECT, TWO_AND_ZERO, 0, TWO(AF_INET, tcp_type) },
+	{ CALL(socket), CALLS_CONNECT, TWO_AND_ZERO, 0, TWO(AF_INET6, tcp_type) },
 	{ CALL(connect), CALLS_CONNECT },
 	{ CALL(bind), CALLS_CONNECT },
 
@@ -165,17 +166,18 @@ static const struct {
 static int add_row(scmp_filter_ctx ctx, const struct row *r)
 {
 	static const unsigned counts[] = { [ANY] = 0, [EQ] = 1, [WITHOUT] = 1, [SELF] = 1,
-		[FIRST_TWO] = 2 };
-	struct scmp_arg_cmp cmp[2] = {
+		[TWO_AND_ZERO] = 3 };
+	struct scmp_arg_cmp cmp[3] = {
 		{ .arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->value },
 		{ .arg = 1, .op = SCMP_CMP_EQ, .datum_a = (uint32_t)r->value },
+		{ .arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0 },
 	};
 
 	if (r->check == WITHOUT)
 		cmp[0].op = SCMP_CMP_MASKED_EQ; /* datum_a is the mask, datum_b (0) the value */
 	else if (r->check == SELF)
 		cmp[0].datum_a = (scmp_datum_t)getpid();
-	else if (r->check == FIRST_TWO)
+	else if (r->check == TWO_AND_ZERO)
 		cmp[0].datum_a = r->value >> 32;
 	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->call, counts[r->check], cmp);
 }

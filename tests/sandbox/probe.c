@@ -283,6 +283,25 @@ static long connect_tcp(void)
 	return connect(tcp_socket(), (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS
 	    ? 0 : -1;
 }
+/* A connection that is made by sending. */
+static long connect_fastopen(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(tcp_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct iovec iov = { "x", 1 };
+	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return sendmsg(tcp_socket(), &m, MSG_FASTOPEN) != -1 || errno == EINPROGRESS ? 0 : -1;
+}
+static long socket_mptcp(void)
+{
+	return socket_of(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_MPTCP);
+}
+static long socket_sctp(void)
+{
+	return socket_of(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_SCTP);
+}
 static long bind_tcp(void)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -570,7 +589,8 @@ static const struct {
 	STEP(utime_victim), STEP(xattr_victim), STEP(readlink_exe), STEP(inotify_victim),
 	STEP(fanotify), STEP(file_handle), STEP(socket_tcp), STEP(socket_tcp6), STEP(socket_udp),
 	STEP(socket_unix), STEP(socket_netlink), STEP(socket_packet), STEP(socket_raw),
-	STEP(socket_alg), STEP(socket_vsock), STEP(connect_tcp), STEP(bind_tcp),
+	STEP(socket_alg), STEP(socket_vsock), STEP(connect_tcp), STEP(connect_fastopen),
+	STEP(socket_mptcp), STEP(socket_sctp), STEP(bind_tcp),
 	STEP(listen_unbound), STEP(connect_unix), STEP(connect_abstract), STEP(fork_process),
 	STEP(exec_program), STEP(exec_memfd), STEP(kill_sibling), STEP(tgkill_sibling),
 	STEP(ptrace_sibling), STEP(read_sibling), STEP(pidfd_sibling), STEP(prlimit_sibling),
