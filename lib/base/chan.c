@@ -9,11 +9,15 @@
 
 #include "base/alloc.h"
 
-enum { RECV_BURST = 32 }; /* packets per wake-up, so that one peer cannot starve the others */
+enum {
+	RECV_BURST = 32, /* packets per wake-up, so that one peer cannot starve the others */
+	FD_COST = 4096,  /* bytes of output that a waiting descriptor counts for */
+};
 
 struct chan_out {
 	TAILQ_ENTRY(chan_out) next;
 	struct ipc_msg m;
+	size_t cost;
 	char body[];
 };
 
@@ -97,10 +101,16 @@ static void ask_expired(void *arg)
 
 static void chan_ready(void *arg, unsigned what);
 
+/* What waits is bounded by this, or small packets and their descriptors would have no bound. */
+static size_t out_cost(const struct ipc_msg *m)
+{
+	return sizeof(struct chan_out) + m->body.n + (size_t)m->nfds * FD_COST;
+}
+
 static void out_free(struct chan *c, struct chan_out *o)
 {
 	TAILQ_REMOVE(&c->out, o, next);
-	c->out_bytes -= o->m.body.n;
+	c->out_bytes -= o->cost;
 	for (unsigned i = 0; i < o->m.nfds; i++)
 		close(o->m.fds[i]);
 	free(o);
@@ -110,18 +120,19 @@ static int out_append(struct chan *c, const struct ipc_msg *m)
 {
 	struct chan_out *o;
 
-	if (c->out_bytes + m->body.n > CHAN_OUT_MAX) {
+	if (c->out_bytes + out_cost(m) > CHAN_OUT_MAX) {
 		errno = ENOBUFS;
 		return -1;
 	}
 	o = xmalloc(sizeof *o + m->body.n);
 	o->m = *m;
 	o->m.nfds = 0;
+	o->cost = out_cost(m);
 	if (m->body.n > 0)
 		memcpy(o->body, m->body.p, m->body.n);
 	o->m.body.p = o->body;
 	TAILQ_INSERT_TAIL(&c->out, o, next);
-	c->out_bytes += m->body.n;
+	c->out_bytes += o->cost;
 	for (unsigned i = 0; i < m->nfds; i++) {
 		int fd = dup(m->fds[i]);
 

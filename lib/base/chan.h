@@ -45,7 +45,7 @@ void chan_close(struct chan *c);
 
 /*
  * Sends a notice. fds stay the caller's. 0, or -1 with errno when the channel is down, w->bad, or
- * more than CHAN_OUT_MAX bytes already wait for the peer.
+ * more than CHAN_OUT_MAX bytes already wait for the peer; packets and descriptors count, too.
  */
 int chan_send(struct chan *c, uint16_t type, const struct put *w, const int *fds, unsigned nfds);
 enum { CHAN_OUT_MAX = 4 * 1024 * 1024 };
