@@ -56,8 +56,29 @@ static void spend(struct join *j, uint64_t now, const uint8_t *nonce)
 	memcpy(s->nonce, nonce, NONCE_BYTES);
 }
 
+/* How many halves of that login process are waiting. */
+static unsigned grants_of(const struct join *j, unsigned instance)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_GRANTS; i++)
+		n += j->grants[i].expires != 0 && j->grants[i].grant.login_instance == instance;
+	return n;
+}
+
+static unsigned arrivals_of(const struct join *j, unsigned instance)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_HANDOVERS; i++)
+		n += j->arrivals[i].expires != 0 && j->arrivals[i].arrival.instance == instance;
+	return n;
+}
+
 static enum join_result store_grant(struct join *j, uint64_t now, const struct grant *g)
 {
+	if (grants_of(j, g->login_instance) >= JOIN_GRANTS_EACH)
+		return JOIN_FULL;
 	for (unsigned i = 0; i < JOIN_GRANTS; i++) {
 		struct grant_slot *s = &j->grants[i];
 		char *at = s->text;
@@ -76,6 +97,8 @@ static enum join_result store_grant(struct join *j, uint64_t now, const struct g
 
 static enum join_result store_arrival(struct join *j, uint64_t now, const struct arrival *a)
 {
+	if (arrivals_of(j, a->instance) >= JOIN_HANDOVERS_EACH)
+		return JOIN_FULL;
 	for (unsigned i = 0; i < JOIN_HANDOVERS; i++) {
 		struct arrival_slot *s = &j->arrivals[i];
 		struct handover *h = &s->arrival.handover;

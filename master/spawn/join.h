@@ -11,7 +11,15 @@
 
 #include "proto/auth.h"
 
-enum { JOIN_GRANTS = 512, JOIN_HANDOVERS = 256, JOIN_SPENT = 4096 };
+/* No login process gets more than half of what there is to wait in: one that was taken over must not
+ * be able to keep the others' users out. */
+enum {
+	JOIN_GRANTS = 512,
+	JOIN_HANDOVERS = 256,
+	JOIN_SPENT = 4096,
+	JOIN_GRANTS_EACH = JOIN_GRANTS / 2,
+	JOIN_HANDOVERS_EACH = JOIN_HANDOVERS / 2,
+};
 
 enum join_result {
 	JOIN_WAIT, /* kept until the other half comes, or its time is over */

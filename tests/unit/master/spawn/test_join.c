@@ -152,8 +152,11 @@ static void test_bounded(void **state)
 	(void)state;
 	while (grant(5, n, 7) == JOIN_WAIT)
 		n++;
-	assert_int_equal(n, JOIN_GRANTS);
+	assert_int_equal(n, JOIN_GRANTS_EACH);
 	assert_int_equal(grant(5, n, 7), JOIN_FULL);
+	/* the others are not harmed */
+	assert_int_equal(grant(5, 5000, 8), JOIN_WAIT);
+	assert_int_equal(arrive(5, 5000, 8), JOIN_PAIR);
 	assert_int_equal(arrive(5, 0, 7), JOIN_PAIR);
 	assert_pair(0);
 	assert_int_equal(grant(5, n, 7), JOIN_WAIT);
@@ -163,7 +166,10 @@ static void test_bounded(void **state)
 
 	for (n = 0; arrive(5, 10000 + n, 7) == JOIN_WAIT; n++)
 		;
-	assert_int_equal(n, JOIN_HANDOVERS);
+	assert_int_equal(n, JOIN_HANDOVERS_EACH);
+	assert_int_equal(arrive(5, 20000, 8), JOIN_WAIT);
+	assert_int_equal(grant(5, 20000, 8), JOIN_PAIR);
+	free(out.memory);
 	while (join_orphan(&j, 7, &out))
 		free(out.memory);
 	assert_int_equal(j.waiting, 0);
