@@ -20,6 +20,7 @@ enum {
 	BACKOFF_FIRST = 50, /* ms; doubled at each death in a row */
 	BACKOFF_MAX = 30 * 1000,
 	LIVED_WELL = 60 * 1000, /* ms after which an earlier death is forgotten */
+	READ_BURST = 32,        /* messages per wake-up: who never stops talking keeps nobody waiting */
 };
 
 const char *child_state_name(enum child_state state)
@@ -361,18 +362,22 @@ void child_read(struct suite *s, struct child *c)
 {
 	static uint8_t space[IPC_PACKET_MAX];
 	struct ipc_msg m;
-	int r;
+	int r = 1;
 
-	while ((r = ipc_recv(c->control, &m, space)) == 1) {
+	for (int i = 0; i < READ_BURST && (r = ipc_recv(c->control, &m, space)) == 1; i++) {
 		if (m.type == BOOT_READY)
 			on_ready(s, c, &m);
 		else if (m.type == BOOT_FATAL)
 			on_fatal(s, c, &m);
 		ipc_close_fds(&m);
 	}
-	/* whoever closes the channel, or talks nonsense on it, is to be gone */
-	if (r == 0 || errno != EAGAIN)
+	/* whoever closes the channel, or talks nonsense on it, is to be gone; nobody waits on it again,
+	 * because it may take the kernel a while to end the process */
+	if (r == 0 || (r == -1 && errno != EAGAIN && errno != EBADF)) {
 		kill(c->pid, SIGKILL);
+		close(c->control);
+		c->control = -1;
+	}
 }
 
 static void describe_death(const siginfo_t *si, char *text, size_t size)
@@ -421,15 +426,19 @@ void children_reap(struct suite *s)
 {
 	siginfo_t si = { 0 };
 
-	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG) == 0 && si.si_pid != 0) {
+	/* until its last words have been read its pid must not become another's: see child_read() */
+	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		struct child *c;
 
 		TAILQ_FOREACH (c, &s->children, next)
 			if (c->pid == si.si_pid)
 				break;
+		if (c != NULL)
+			child_read(s, c);
+		waitid(P_PID, (id_t)si.si_pid, NULL, WEXITED | WNOHANG);
 		if (c != NULL) {
-			child_read(s, c); /* its last words */
-			close(c->control);
+			if (c->control != -1)
+				close(c->control);
 			c->control = -1;
 			if (c->state == CHILD_DRAINING || s->stopping)
 				child_free(s, c);
