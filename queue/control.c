@@ -24,6 +24,7 @@
 
 enum {
 	CONNECTIONS_MAX = 32,
+	STRANGERS_MAX = 24, /* of these: the owner can always get in */
 	BATCH = 64, /* messages per step of a walk */
 	OUT_HIGH = 1024 * 1024, /* bytes waiting for the tool before the walk waits, too */
 	WALK_WAIT_MS = 5,
@@ -65,7 +66,7 @@ struct connection {
 
 static uid_t own_uid;
 static struct watch watch;
-static unsigned nconnections;
+static unsigned nconnections, nstrangers;
 
 /* --- answers ------------------------------------------------------------------------------------
  */
@@ -536,6 +537,7 @@ static void down(struct chan *chan)
 			walk_free(w);
 	}
 	nconnections--;
+	nstrangers -= !c->owner;
 	free(c);
 }
 
@@ -546,6 +548,7 @@ void control_attach(int *fd, bool owner)
 	c->owner = owner;
 	c->chan.role = ROLE_TOOL;
 	nconnections++;
+	nstrangers += !owner;
 	chan_init(&c->chan, fd, rows, down);
 }
 
@@ -554,16 +557,21 @@ static void on_connection(void *arg, unsigned what)
 	int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred peer;
 	socklen_t n = sizeof peer;
+	bool owner;
 
 	(void)what;
 	if (fd == -1)
 		return;
-	if (nconnections >= CONNECTIONS_MAX ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1) {
 		close(fd);
 		return;
 	}
-	control_attach(&fd, peer.uid == 0 || (!proc_is_root() && peer.uid == own_uid));
+	owner = peer.uid == 0 || (!proc_is_root() && peer.uid == own_uid);
+	if (nconnections >= CONNECTIONS_MAX || (!owner && nstrangers >= STRANGERS_MAX)) {
+		close(fd);
+		return;
+	}
+	control_attach(&fd, owner);
 }
 
 void control_init(void)
