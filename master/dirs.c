@@ -61,6 +61,19 @@ static int make_marker(int dir, const char *name, uint32_t uid, uint32_t gid)
 	return close(fd);
 }
 
+/* Whoever else could put something into it could be taken for a part of the suite. */
+static int check_owner(struct suite *s, const struct stat *st, uint32_t uid, const char *path)
+{
+	if (st->st_uid != uid)
+		snprintf(s->failure, sizeof s->failure, "%.512s: belongs to uid %u, not %u", path,
+		    st->st_uid, uid);
+	else if ((st->st_mode & 022) != 0)
+		snprintf(s->failure, sizeof s->failure, "%.512s: others may write to it", path);
+	else
+		return 0;
+	return -1;
+}
+
 static int open_directory(struct suite *s, enum dir i)
 {
 	const struct directory *d = &directories[i];
@@ -83,16 +96,7 @@ static int open_directory(struct suite *s, enum dir i)
 	/* The marker is made with the directory and never later: an empty mount point has none. */
 	if (made == 1 && d->marker != NULL && make_marker(fd, d->marker, uid, gid) == -1)
 		return fail(s, "cannot mark", path);
-	if (made == 0 && st.st_uid != uid) {
-		snprintf(s->failure, sizeof s->failure, "%.512s: belongs to uid %u, not %u", path,
-		    st.st_uid, uid);
-		return -1;
-	}
-	if (made == 0 && (st.st_mode & 022) != 0) {
-		snprintf(s->failure, sizeof s->failure, "%.512s: others may write to it", path);
-		return -1;
-	}
-	return 0;
+	return made == 0 ? check_owner(s, &st, uid, path) : 0;
 }
 
 static int open_root(struct suite *s, const char *run)
@@ -110,9 +114,12 @@ static int open_root(struct suite *s, const char *run)
 static int lock_run(struct suite *s, const char *run)
 {
 	int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
 
-	if (fd == -1)
+	if (fd == -1 || fstat(fd, &st) == -1)
 		return fail(s, "cannot open", run);
+	if (check_owner(s, &st, geteuid(), run) == -1)
+		return -1;
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		snprintf(s->failure, sizeof s->failure, "%.512s: the suite is running already", run);
 		return -1;
