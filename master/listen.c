@@ -86,10 +86,16 @@ static int open_inet(const char *address, unsigned port)
 
 int listen_control(const char *run_directory, const char *name, unsigned mode)
 {
+	const int passrights = 83, off = 0; /* SO_PASSRIGHTS, Linux 6.16 */
 	char path[BUFSIZ];
+	int fd;
 
 	snprintf(path, sizeof path, "%s/%s", run_directory, name);
-	return open_unix(path, SOCK_SEQPACKET, mode);
+	fd = open_unix(path, SOCK_SEQPACKET, mode);
+	/* who closes a stranger's descriptor can be made to wait for him; before 6.16 they come */
+	if (fd != -1)
+		setsockopt(fd, SOL_SOCKET, passrights, &off, sizeof off);
+	return fd;
 }
 
 unsigned listen_port(int fd)
