@@ -140,10 +140,14 @@ static int open_home(struct str home, uid_t owner)
 	return fd;
 }
 
-/* The mark by which Maildir++ tells a folder from a Maildir of its own. */
+/*
+ * The mark by which Maildir++ tells a folder from a Maildir of its own. A pipe of that name, which
+ * the owner may have put there in the meantime, must not make the thread wait for a reader.
+ */
 static int mark_folder(int dir)
 {
-	int fd = openat(dir, "maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(
+	    dir, "maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
 	if (fd == -1)
 		return -1;
