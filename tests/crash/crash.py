@@ -189,10 +189,12 @@ class Run:
         until = time.monotonic() + 30
         while time.monotonic() < until:
             self.thurn('queue', 'flush')
-            r = self.thurn('queue', 'list', '--json')
-            if r.returncode == 0 and not r.stdout.strip():
+            r = self.thurn('queue', 'summary', '--json')
+            # not before it has read all that was there when it started
+            if r.returncode == 0 and (q := json.loads(r.stdout))['complete'] and not any(v for k, v in q.items() if k != 'complete'):
                 return
-            time.sleep(0.1)
+            time.sleep(0.05)
+        r = self.thurn('queue', 'list', '--json')
         raise RuntimeError('the queue does not drain: ' + r.stdout[:2000] + r.stderr)
 
     def mailbox(self, address):
