@@ -320,7 +320,13 @@ void scan_text(struct scan *s, const char *name, struct str text)
 		faults_add(s->faults, c.file, c.opened, "the '{' here is not closed");
 }
 
-/* The content of a regular file on the heap, or NULL with errno. */
+/* What root starts by this file can do anything: nobody else may have a say in it. */
+static bool trusted(const struct stat *st)
+{
+	return geteuid() != 0 || (st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0);
+}
+
+/* The content of a regular file on the heap, or NULL with errno; EPERM: it is not to be trusted. */
 static char *slurp(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -334,6 +340,9 @@ static char *slurp(const char *path, size_t *size)
 		goto out;
 	errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 	if (!S_ISREG(st.st_mode))
+		goto out;
+	errno = EPERM;
+	if (!trusted(&st))
 		goto out;
 	p = xmalloc(SCAN_TEXT_MAX + 1);
 	*size = 0;
@@ -360,7 +369,8 @@ static void read_into(struct scan *s, const char *path, const char *by, unsigned
 	}
 	text = slurp(path, &size);
 	if (text == NULL) {
-		faults_add(s->faults, by, line, "%s: %s", path, strerror(errno));
+		faults_add(s->faults, by, line, "%s: %s", path,
+		    errno == EPERM ? "others than root may write to it" : strerror(errno));
 		return;
 	}
 	s->depth++;

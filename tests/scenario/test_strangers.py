@@ -106,3 +106,19 @@ def test_run_directory_of_somebody_else(tmp_path, wrong):
         assert ('belongs to uid' if wrong == 'owner' else 'others may write') in out.stderr
     finally:
         shutil.rmtree(s.top, ignore_errors=True)
+
+
+@root_only
+def test_configuration_that_others_may_write():
+    """Root would do what they write."""
+    s = conftest.Suite(users=0)
+    conf = s.top / 'c.conf'
+    try:
+        for prepare in (lambda: conf.chmod(0o664), lambda: (conf.chmod(0o644), os.chown(conf, NOBODY, 0))):
+            conf.write_text('hostname = "mx.example.test"\n')
+            prepare()
+            s.conf = str(conf)
+            out = s.tool('config', 'get', 'hostname', check=False)
+            assert out.returncode != 0 and 'others than root may write to it' in out.stderr
+    finally:
+        shutil.rmtree(s.top, ignore_errors=True)
