@@ -39,6 +39,20 @@ static int fail_close(int fd)
 	return -1;
 }
 
+/* A socket of an earlier run goes; what is no socket stays, whatever the configuration says. */
+static int clear_path(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return unlink(path);
+}
+
 static int open_unix(const char *path, int type, unsigned mode)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -49,7 +63,7 @@ static int open_unix(const char *path, int type, unsigned mode)
 		return -1;
 	}
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1 || (unlink(path) == -1 && errno != ENOENT) ||
+	if (fd == -1 || clear_path(path) == -1 ||
 	    bind(fd, (struct sockaddr *)&sun, sizeof sun) == -1 || chmod(path, mode) == -1 ||
 	    listen(fd, BACKLOG) == -1)
 		return fail_close(fd);

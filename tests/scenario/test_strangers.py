@@ -122,3 +122,17 @@ def test_configuration_that_others_may_write():
             assert out.returncode != 0 and 'others than root may write to it' in out.stderr
     finally:
         shutil.rmtree(s.top, ignore_errors=True)
+
+
+def test_only_sockets_are_replaced_by_sockets():
+    s = conftest.Suite(users=0)
+    precious = s.top / 'precious'
+    precious.write_text('data')
+    s.extra.write_text(f'listener submit {{ service = local path = "{precious}" }}\n')
+    try:
+        out = subprocess.run([conftest.TESTS / 'instance', 'start', s.top, '--users', '0', '--conf', s.extra, '--build', s.build],
+                             capture_output=True, text=True, timeout=60)
+        assert out.returncode != 0 and 'File exists' in out.stderr
+        assert precious.read_text() == 'data'
+    finally:
+        shutil.rmtree(s.top, ignore_errors=True)
