@@ -66,11 +66,39 @@ static const struct peer_spec peers[] = {
 /* --- life ---------------------------------------------------------------------------------------
  */
 
+/* In a thread: does the volume work again? */
+static int run_probe(struct task *t)
+{
+	(void)t;
+	return spool_probe() == -1 ? errno : 0;
+}
+
+static void probed(struct task *t, int error)
+{
+	t->run = NULL;
+	if (error != 0)
+		return;
+	space_recovered();
+	run_pump();
+	load_pump();
+}
+
+static void probe_volume(void)
+{
+	static struct task probe;
+
+	if (!space_has_failed() || probe.run != NULL)
+		return;
+	probe = (struct task){ .run = run_probe, .done = probed, .sync_dir = POOL_NO_DIR };
+	pool_submit(&probe, POOL_WORK);
+}
+
 static void tick(void *arg)
 {
 	(void)arg;
 	timer_set(&tick_timer, TICK_MS, tick, NULL);
 	settle_watch_clock();
+	probe_volume();
 	load_tick();
 	stock_tick();
 }

@@ -73,6 +73,12 @@ void space_failed(const char *what, int error)
 	log_error(NULL, EV("volume-failed"), KZ("operation", what), KZ("error", strerror(error)));
 }
 
+void space_recovered(void)
+{
+	failed = false;
+	log_notice(NULL, EV("volume-recovered"));
+}
+
 bool space_has_failed(void)
 {
 	return failed;

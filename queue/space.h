@@ -21,9 +21,11 @@ void space_release(uint64_t bytes);
 int space_check(uint64_t bytes, struct status *st);
 
 /*
- * A sync has failed: what the disk holds is unknown, and syncing again would say nothing about it.
- * Nothing is accepted any more until a restart.
+ * A sync has failed: what the disk holds of that file is unknown, and syncing again would say
+ * nothing about it. Nothing is accepted, delivered or read any more until space_recovered(), which
+ * comes when a fresh file has been written, synced and read back from the disk.
  */
+void space_recovered(void);
 void space_failed(const char *what, int error);
 bool space_has_failed(void);
 /* What to tell a client when writing its message failed with that errno. */

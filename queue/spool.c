@@ -14,6 +14,7 @@
 
 #define MARKER  "thurn-spool"
 #define CORRUPT "corrupt"
+#define PROBE   "probe"
 
 static int root = -1, corrupt = -1, dirs[SPOOL_DIRS];
 
@@ -217,4 +218,61 @@ int spool_space(uint64_t *bytes, uint64_t *inodes)
 	/* file systems without a fixed table of inodes say 0 of 0 */
 	*inodes = v.f_files == 0 ? UINT64_MAX : v.f_favail;
 	return 0;
+}
+
+/* --- the volume ------------------------------------------------------------------------------- */
+
+static int write_probe(const void *p, size_t n)
+{
+	int fd = openat(root, PROBE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),
+	    r = -1;
+
+	if (fd == -1)
+		return -1;
+	if (pwrite(fd, p, n, 0) == (ssize_t)n)
+		r = fsync(fd);
+	if (close(fd) == -1)
+		r = -1;
+	return r;
+}
+
+/* Into memory that is aligned as O_DIRECT wants it. */
+static int read_probe(void *p, size_t n)
+{
+	int fd = openat(root, PROBE, O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t r;
+
+	if (fd == -1 && errno == EINVAL)
+		fd = openat(root, PROBE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	r = pread(fd, p, n, 0);
+	close(fd);
+	if (r != -1 && r != (ssize_t)n)
+		errno = EIO;
+	return r == (ssize_t)n ? 0 : -1;
+}
+
+int spool_probe(void)
+{
+	static _Alignas(4096) uint8_t written[4096], back[4096];
+	uint64_t mark = id_random();
+	int r;
+
+	for (size_t i = 0; i < sizeof written; i++)
+		written[i] = (uint8_t)(mark >> (i % 8 * 8)) ^ (uint8_t)(i >> 3);
+	if (unlinkat(root, PROBE, 0) == -1 && errno != ENOENT)
+		return -1;
+	r = write_probe(written, sizeof written);
+	if (r == 0)
+		r = fsync(root);
+	if (r == 0)
+		r = read_probe(back, sizeof back);
+	if (r == 0 && memcmp(written, back, sizeof back) != 0) {
+		errno = EIO;
+		r = -1;
+	}
+	if (unlinkat(root, PROBE, 0) == -1)
+		r = -1;
+	return r;
 }

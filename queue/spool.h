@@ -56,6 +56,12 @@ int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg)
  */
 int spool_stat(unsigned dir, const char *name, int64_t *mtime, uint64_t *size);
 
+/*
+ * Whether the volume keeps what is synced: writes a fresh file, syncs it and its directory, reads
+ * it back past the cache (where the file system can), removes it. 0, or -1 with errno.
+ */
+int spool_probe(void);
+
 /* Bytes and inodes that are free for us; -1 with errno. */
 int spool_space(uint64_t *bytes, uint64_t *inodes);
 
