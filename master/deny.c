@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined __x86_64__
 #define ARCH AUDIT_ARCH_X86_64
@@ -66,7 +67,11 @@ int deny_capabilities(void)
 {
 	static const unsigned kept[] = { CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_CHOWN, CAP_KILL,
 		CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_FOWNER };
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct have[2];
 
+	if (syscall(SYS_capget, &head, have) == -1)
+		return -1;
 	for (unsigned cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
 		bool keep = false;
 
@@ -74,6 +79,10 @@ int deny_capabilities(void)
 			keep |= kept[i] == cap;
 		if (!keep && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			return -1;
+		if (!keep)
+			have[cap / 32].permitted &= ~(1u << cap % 32);
 	}
-	return 0;
+	for (unsigned i = 0; i < 2; i++)
+		have[i].effective = have[i].permitted;
+	return (int)syscall(SYS_capset, &head, have);
 }

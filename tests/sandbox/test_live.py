@@ -11,6 +11,8 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 CAPS = {'deliver-maildir': (1 << 6) | (1 << 7)}  # CAP_SETGID, CAP_SETUID
 # master and spawn are the privileged ones; they have the inherited deny filter
 PRIVILEGED = ('master', 'spawn')
+# CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, NET_BIND_SERVICE, SYS_CHROOT
+KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 18
 # what an open descriptor of a confined process may point to
 DESCRIPTORS = re.compile(r'^(socket:\[\d+\]|anon_inode:.*|pipe:\[\d+\]|/dev/null|/memfd:.*|.*\(deleted\)|OWN.*)$')
 
@@ -71,6 +73,7 @@ def test_proc(suite, traffic):
         seen.add(role)
         assert s['Seccomp'].strip() == '2' and s['NoNewPrivs'].strip() == '1', (role, s['Seccomp'], s['NoNewPrivs'])
         if role in PRIVILEGED:
+            assert int(s['CapPrm'], 16) & ~KEPT == 0 and int(s['CapBnd'], 16) & ~KEPT == 0, role
             continue
         uid = s['Uid'].split()
         if os.geteuid() == 0:
