@@ -92,6 +92,7 @@ static void on_control(struct source *source)
 		answer(s, &st);
 	} else if (m.type == BOOT_FATAL) {
 		on_fatal(s, &m);
+		source_close(source); /* these were its last words: nobody fills the log with more */
 	}
 	ipc_close_fds(&m);
 }
