@@ -97,6 +97,7 @@ static void tick(void *arg)
 {
 	(void)arg;
 	timer_set(&tick_timer, TICK_MS, tick, NULL);
+	pool_poll();
 	settle_watch_clock();
 	probe_volume();
 	load_tick();

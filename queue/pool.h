@@ -41,6 +41,8 @@ void pool_submit(struct task *t, enum pool_lane lane);
 void pool_dirty(unsigned dir);
 /* Called on the loop when such a late sync failed. */
 void pool_on_failure(void (*fn)(int error));
+/* Takes results without being woken: every second, in case a wake-up was lost. */
+void pool_poll(void);
 /* Tasks submitted and not yet done. */
 unsigned pool_busy(void);
 
