@@ -40,7 +40,7 @@ const struct process processes[] = {
 	    .program = "services-lookup",
 	    .phase = 1,
 	    .reload = RELOAD_TRY,
-	    .calls = CALLS_READ | CALLS_LMDB,
+	    .calls = CALLS_READ,
 	    .dirs = { { DIR_TABLES + 1, DIR_READ } },
 	    .nofile = 1024,
 	},
