@@ -113,7 +113,7 @@ $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 TESTERS    := $(patsubst tests/%.c,%,$(wildcard tests/sandbox/*.c tests/bench/*.c tests/fault/*.c tests/powercut/*.c))
 TESTER_BIN := $(addprefix $(O)/test/,$(TESTERS))
 define tester_rule
-$(O)/test/$1: $(O)/obj/tests/$1.o $(O)/obj/master/lib.a $(LIB_A)
+$(O)/test/$1: $(O)/obj/tests/$1.o $(O)/obj/master/lib.a $(O)/obj/queue/lib.a $(LIB_A)
 	$$(LINK)
 endef
 $(foreach t,$(TESTERS),$(eval $(call tester_rule,$(t))))
