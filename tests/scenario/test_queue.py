@@ -165,6 +165,8 @@ def test_requeue_takes_the_new_route(suite):
         suite.tool('stop')
         conf.write_text(before + f'relayhost = "{server.hop}"\nremote_ports = {{{server.port}}}\n')
         suite.tool('start')
+        # an id is known when the queue has read what it has
+        suite.wait_for(lambda: json.loads(suite.tool('queue', 'summary', '--json').stdout)['complete'])
         suite.tool('queue', 'requeue', id)
         gone(suite, id)
         assert [m.rcpts for m in server.messages] == [[NOWHERE]]
