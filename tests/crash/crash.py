@@ -19,10 +19,11 @@ RCPTS = 3
 SENDERS = 4
 
 # Where the code may die: name and how often the point may be passed before.
-POINTS = ['accept.after_create', 'accept.before_mark', 'accept.after_file_sync', 'accept.after_dir_sync', 'accept.after_answer',
-          'shortcut.after_dispatch', 'shortcut.before_answer', 'shortcut.after_answer', 'result.before_slot', 'result.after_slot',
-          'remove.before_unlink', 'remove.after_unlink', 'maildir.after_sync_file', 'maildir.after_link', 'maildir.after_sync_new',
-          'maildir.after_answer']
+POINTS = ['large.after_create', 'accept.after_create', 'accept.after_write', 'accept.before_mark', 'accept.after_file_sync',
+          'accept.after_dir_sync', 'accept.before_answer', 'accept.after_answer', 'job.before_send', 'job.after_send',
+          'shortcut.after_dispatch', 'shortcut.after_result', 'shortcut.before_answer', 'shortcut.after_answer', 'result.received',
+          'result.before_slot', 'result.after_slot', 'result.after_sync', 'remove.before_unlink', 'remove.after_unlink',
+          'maildir.after_sync_file', 'maildir.after_link', 'maildir.after_sync_new', 'maildir.after_answer']
 ROLES = ['queue', 'deliver-maildir', 'smtpd', 'lookup', 'auth', 'notify', 'spawn', 'log', 'imapd-login']
 
 
