@@ -444,6 +444,15 @@ static void show(struct connection *c, struct chan_ref ref, const struct entry *
 	buf_clear(&b);
 }
 
+/* After a start the queue takes mail before it knows all that it has. */
+static void end_unknown(struct connection *c, struct chan_ref ref)
+{
+	if (load_complete())
+		end(c, ref, EX_DATAERR, "No message has that id");
+	else
+		end(c, ref, EX_TEMPFAIL, "The queue is still being read: no such id so far");
+}
+
 static int on_show(struct chan *chan, struct ipc_msg *m)
 {
 	struct connection *c = (struct connection *)chan;
@@ -459,7 +468,7 @@ static int on_show(struct chan *chan, struct ipc_msg *m)
 		return 0;
 	e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
 	if (e == NULL || e->state == ENTRY_INCOMING)
-		end(c, ref, EX_DATAERR, "No message has that id");
+		end_unknown(c, ref);
 	else
 		show(c, ref, e);
 	return 0;
@@ -472,7 +481,7 @@ static void act_on_one(
 	struct entry *e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
 
 	if (e == NULL) {
-		end(c, ref, EX_DATAERR, "No message has that id");
+		end_unknown(c, ref);
 		return;
 	}
 	end_action(c, ref, a->fn(e));
