@@ -69,7 +69,8 @@ class Suite:
     def events(self, name=None):
         """The log so far, parsed; only events of that name if one is given."""
         try:
-            lines = open(self.log, errors='replace').read().splitlines()
+            # the last line may be half written just now
+            lines = open(self.log, errors='replace').read().rpartition('\n')[0].splitlines()
         except (OSError, AttributeError):
             return []
         parsed = [json.loads(l) for l in lines if l.startswith('{')]
