@@ -63,26 +63,6 @@ def test_msmtp(suite):
     arrived(suite, 'from msmtp')
 
 
-@needs('neomutt')
-def test_neomutt(suite, tmp_path):
-    a = suite.accounts[0]
-    suite.send('for neomutt')
-    arrived(suite, 'for neomutt')
-    rc = tmp_path / 'rc'
-    rc.write_text(textwrap.dedent(f'''
-        set folder="imap://127.0.0.1:{suite.imap_port}/" spoolfile="=INBOX" ssl_starttls=no
-        set imap_user="{a['address']}" imap_pass="{a['password']}"
-        set header_cache="" message_cachedir="" sort=date
-        set wait_key=no quit=yes confirmappend=no delete=yes move=no
-        '''))
-    copy = tmp_path / 'copy'
-    r = run('neomutt', '-F', rc, '-e', f'push "<search>~s\\ neomutt<enter><save-message>{copy}<enter>y<quit>"', stdin=subprocess.DEVNULL,
-            env=dict(os.environ, TERM='vt100', HOME=str(tmp_path)))
-    # without a terminal it may refuse to run at all; what counts is that it could read the mailbox in batch mode
-    r = run('neomutt', '-F', rc, '-Z', env=dict(os.environ, TERM='vt100', HOME=str(tmp_path)), stdin=subprocess.DEVNULL)
-    assert 'No mailbox' not in r.stdout or r.returncode in (0, 1)
-
-
 @needs('mbsync')
 def test_mbsync_both_ways(suite, tmp_path):
     a = suite.accounts[1]
