@@ -36,7 +36,4 @@ bool penalty_charge(struct penalty *p, uint64_t now, struct str client, struct s
 /* The try was a success. */
 void penalty_refund(struct penalty *p, uint64_t now, struct str client, struct str login);
 
-/* The keyed hash behind it (SipHash-2-4), for its test vectors. */
-uint64_t penalty_hash(const uint64_t secret[2], struct str s);
-
 #endif
