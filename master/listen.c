@@ -19,7 +19,7 @@ enum { BACKLOG = 4096, KEY_MAX = 512 };
 static const struct {
 	const char *service;
 	unsigned port;
-} default_ports[] = { { "smtp", 25 }, { "lmtp", 24 }, { "imap", 143 } };
+} default_ports[] = { { "smtp", 25 }, { "lmtp", 24 }, { "imap", 143 }, { "submission", 587 } };
 
 static unsigned default_port(struct str service)
 {

@@ -97,6 +97,15 @@ const struct process processes[] = {
 	    .nofile = 4096,
 	},
 	{
+	    .role = ROLE_SUBMIT,
+	    .program = "smtpd",
+	    .count = "submission_workers",
+	    .phase = 3,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_ACCEPT,
+	    .nofile = 16384,
+	},
+	{
 	    .role = ROLE_LOGIN,
 	    .program = "imapd-login",
 	    .count = "imap_workers",
@@ -121,6 +130,8 @@ const struct edge edges[] = {
 	{ ROLE_SMTPD, ROLE_QUEUE },
 	{ ROLE_LOCAL, ROLE_LOOKUP },
 	{ ROLE_LOCAL, ROLE_QUEUE },
+	{ ROLE_SUBMIT, ROLE_LOOKUP },
+	{ ROLE_SUBMIT, ROLE_QUEUE },
 	{ ROLE_QUEUE, ROLE_LOOKUP },
 	{ ROLE_QUEUE, ROLE_MAILDIR },
 	{ ROLE_QUEUE, ROLE_REMOTE },
@@ -148,6 +159,7 @@ static const struct {
 	{ "smtp", ROLE_SMTPD },
 	{ "lmtp", ROLE_SMTPD },
 	{ "local", ROLE_LOCAL },
+	{ "submission", ROLE_SUBMIT },
 	{ "imap", ROLE_LOGIN },
 };
 

@@ -57,6 +57,7 @@ static const struct chan_row no_rows[] = { { 0 } };
 static const struct peer_spec peers[] = {
 	{ ROLE_SMTPD, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
 	{ ROLE_LOCAL, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
+	{ ROLE_SUBMIT, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
 	{ ROLE_LOOKUP, .rows = no_rows },
 	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed },
 	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed },

@@ -45,11 +45,11 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 {
 	const struct settings *set = settings();
 	struct transaction *t = s->transaction;
-	bool local = s->service == SERVICE_LOCAL;
+	bool first = s->service == SERVICE_LOCAL || session_is_submission(s);
 	struct content_rules rules = {
-		.normalise = local || networks_match(&set->normalise, &s->ip),
-		.add_missing = local,
-		.size_limit = set->size_limit,
+		.normalise = first || networks_match(&set->normalise, &s->ip),
+		.add_missing = first,
+		.size_limit = session_offer(s)->size_limit,
 		.hops = set->hops,
 		.hostname = set->hostname,
 	};
@@ -64,7 +64,8 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 	t->body = b;
 	s->tag.queue = b->id;
 	buf_init(&field, 4096);
-	received_field(&field, &t->envelope, set->hostname, b->id);
+	received_field(&field, &t->envelope, set->hostname, b->id,
+	    session_is_submission(s) && set->hide_client);
 	content_trace(t, buf_view(&field));
 	buf_clear(&field);
 }
@@ -251,7 +252,7 @@ void cmd_bdat(struct session *s, struct str arg)
 		    set->hostname);
 		return;
 	}
-	if (s->chunk > set->size_limit + LIMIT_DISCARD) {
+	if (s->chunk > session_offer(s)->size_limit + LIMIT_DISCARD) {
 		session_end(
 		    s, EV("endless-message"), 552, "5.3.4", "%s message too big", set->hostname);
 		return;

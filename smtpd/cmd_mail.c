@@ -67,7 +67,7 @@ static enum address_error complete(
 		/* canonical as it is; parsed once more because an address cannot be copied */
 		return a->text.n == 0 ? ADDRESS_OK : address_parse(a->text, ADDRESS_UTF8, full);
 	}
-	if (!s->trusted && !(rcpt && str_caseeq(a->local, STR("postmaster"))))
+	if (!s->trusted && !session_authenticated(s) && !(rcpt && str_caseeq(a->local, STR("postmaster"))))
 		return ADDRESS_NO_DOMAIN;
 	n = address_unquote(a->local, local);
 	return address_make(str_bytes(local, n), str_of(settings()->origin), ADDRESS_UTF8, full);
@@ -101,23 +101,27 @@ static int message_possible(struct session *s, struct status *st)
 	return 0;
 }
 
-static int size_possible(const struct transaction *t, struct status *st)
+static int size_possible(const struct transaction *t, uint64_t limit, struct status *st)
 {
-	if (t->size > settings()->size_limit)
+	if (t->size > limit)
 		return status_set(st, 552, "5.3.4", "message size exceeds the limit of %llu bytes",
-		    (unsigned long long)settings()->size_limit);
+		    (unsigned long long)limit);
 	if (t->size > body_room())
 		return status_set(st, 452, "4.3.1", "insufficient system storage, try again later");
 	return 0;
 }
 
+/* RFC 3848, RFC 6531 4.3 */
 static const char *protocol(const struct session *s, bool utf8)
 {
+	/* [internationalised][authenticated] */
+	static const char *const lmtp[2][2] = { { "LMTP", "LMTPA" }, { "UTF8LMTP", "UTF8LMTPA" } };
+	static const char *const smtp[2][2] = { { "ESMTP", "ESMTPA" }, { "UTF8SMTP", "UTF8SMTPA" } };
+	bool authenticated = session_authenticated(s);
+
 	if (session_is_lmtp(s))
-		return utf8 ? "UTF8LMTP" : "LMTP";
-	if (utf8)
-		return "UTF8SMTP";
-	return s->esmtp ? "ESMTP" : "SMTP";
+		return lmtp[utf8][authenticated];
+	return s->esmtp ? smtp[utf8][authenticated] : "SMTP";
 }
 
 static void fill_envelope(const struct session *s, struct transaction *t, struct str sender)
@@ -144,6 +148,10 @@ void cmd_mail(struct session *s, struct str arg)
 	enum address_error e;
 	bool utf8;
 
+	if (session_is_submission(s) && !session_authenticated(s)) {
+		session_refuse(s, 530, "5.7.0", "log in first");
+		return;
+	}
 	if (s->messages >= set->messages) {
 		session_end(s, EV("message-limit"), 421, "4.5.3",
 		    "%s enough messages for one connection", set->hostname);
@@ -162,7 +170,8 @@ void cmd_mail(struct session *s, struct str arg)
 		session_refuse(s, st.code, st.enhanced, "%s", st.text);
 	} else if (utf8 && !t->envelope.utf8) {
 		refuse_address(s, ADDRESS_NOT_ASCII, "5.1.7");
-	} else if (message_possible(s, &st) == -1 || size_possible(t, &st) == -1) {
+	} else if (message_possible(s, &st) == -1 ||
+		   size_possible(t, session_offer(s)->size_limit, &st) == -1) {
 		refuse_message(s, &st);
 	} else {
 		fill_envelope(s, t, full.text);
@@ -198,10 +207,10 @@ static void rcpt_answered(struct session *s, const struct access_answer *a)
 static bool no_recipient_now(struct session *s)
 {
 	const struct settings *set = settings();
+	unsigned most = session_offer(s)->recipients;
 
-	if (s->transaction->envelope.nrcpts >= set->recipients) {
-		session_reply(
-		    s, 452, "4.5.3", "too many recipients, the limit is %u", set->recipients);
+	if (s->transaction->envelope.nrcpts >= most) {
+		session_reply(s, 452, "4.5.3", "too many recipients, the limit is %u", most);
 		return true;
 	}
 	if (s->counts != NULL && set->client_recipient_rate != 0 &&

@@ -46,7 +46,7 @@ void cmd_ehlo(struct session *s, struct str arg)
 	conn_printf(&s->conn, "250-%s\r\n", set->hostname);
 	if (networks_match(&set->xclient, &s->peer))
 		session_say(s, STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n"));
-	session_say(s, set->capabilities);
+	session_say(s, session_offer(s)->capabilities);
 }
 
 void cmd_rset(struct session *s, struct str arg)

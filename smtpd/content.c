@@ -8,12 +8,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/id.h"
 #include "mail/date.h"
+#include "mail/domain.h"
 #include "proto/queue.h"
 
 enum {
@@ -42,10 +44,18 @@ void content_trace(struct transaction *t, struct str field)
 /* --- the header --------------------------------------------------------------------------------
  */
 
+static void note_message_id(struct content *c, struct str piece)
+{
+	for (size_t i = 0; i < piece.n && c->message_id_n < sizeof c->message_id; i++) {
+		if ((unsigned char)piece.p[i] > ' ')
+			c->message_id[c->message_id_n++] = piece.p[i];
+	}
+}
+
 static void add_missing(struct transaction *t)
 {
-	const struct content *c = t->content;
-	char date[DATE_TEXT], id[ID_TEXT + 1];
+	struct content *c = t->content;
+	char date[DATE_TEXT], id[ID_TEXT + 1], message_id[ID_TEXT + DOMAIN_MAX + 4];
 
 	if (!c->rules.add_missing || c->fault.code != 0)
 		return;
@@ -55,7 +65,9 @@ static void add_missing(struct transaction *t)
 	}
 	if (!c->facts.message_id) {
 		id_format(t->body->id, id);
-		buf_printf(&out, "Message-ID: <%s@%s>\r\n", id, c->rules.hostname);
+		snprintf(message_id, sizeof message_id, "<%s@%s>", id, c->rules.hostname);
+		note_message_id(c, str_of(message_id));
+		buf_printf(&out, "Message-ID: %s\r\n", message_id);
 	}
 	if (!c->facts.from && t->envelope.sender.n > 0)
 		buf_printf(&out, "From: <%.*s>\r\n", STR_ARG(t->envelope.sender));
@@ -65,14 +77,6 @@ static void end_header(struct transaction *t)
 {
 	t->content->body = true;
 	add_missing(t);
-}
-
-static void note_message_id(struct content *c, struct str piece)
-{
-	for (size_t i = 0; i < piece.n && c->message_id_n < sizeof c->message_id; i++) {
-		if ((unsigned char)piece.p[i] > ' ')
-			c->message_id[c->message_id_n++] = piece.p[i];
-	}
 }
 
 /* Passes header bytes on and learns from them, until the header ends. */

@@ -1,8 +1,8 @@
 /*
  * smtpd: receives mail by SMTP and LMTP, on port 25 and elsewhere (ROLE_SMTPD, several workers on
- * the same sockets), and from this host's users at a Unix socket (ROLE_LOCAL, a process of its
- * own). It opens no file and makes no connection; what it may accept, lookup says, and what it
- * accepted, the queue has.
+ * the same sockets), from authenticated users (ROLE_SUBMIT, workers of their own), and from this
+ * host's users at a Unix socket (ROLE_LOCAL, one process). It opens no file and makes no
+ * connection; what it may accept, lookup says, and what it accepted, the queue has.
  */
 #include <signal.h>
 
@@ -72,6 +72,7 @@ int main(void)
 {
 	static const struct program smtpd = {
 		.role = ROLE_SMTPD,
+		.also = ROLE_BIT(ROLE_LOCAL) | ROLE_BIT(ROLE_SUBMIT),
 		.peers = peers,
 		.open = open_all,
 		.start = start,

@@ -26,18 +26,27 @@ static void put_client(struct buf *b, const struct envelope *e)
 		buf_printf(b, "([%s%.*s])", six ? "IPv6:" : "", STR_ARG(e->client));
 }
 
-void received_field(struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id)
+static void put_from(struct buf *b, const struct envelope *e)
+{
+	buf_z(b, "from ");
+	put_helo(b, e->helo);
+	buf_char(b, ' ');
+	put_client(b, e);
+	buf_z(b, "\r\n\t");
+}
+
+void received_field(
+    struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id, bool hidden)
 {
 	char id[ID_TEXT + 1], trace[ID_TEXT + 1], date[DATE_TEXT];
 
 	id_format(queue_id, id);
 	id_format(e->trace, trace);
 	date_format(e->arrival / 1000000, date);
-	buf_z(b, "Received: from ");
-	put_helo(b, e->helo);
-	buf_char(b, ' ');
-	put_client(b, e);
-	buf_printf(b, "\r\n\tby %s (Thurn, trace %s)\r\n\twith %.*s id %s", host, trace,
+	buf_z(b, "Received: ");
+	if (!hidden)
+		put_from(b, e);
+	buf_printf(b, "by %s (Thurn, trace %s)\r\n\twith %.*s id %s", host, trace,
 	    STR_ARG(e->protocol), id);
 	if (e->nrcpts == 1)
 		buf_printf(b, "\r\n\tfor <%.*s>", STR_ARG(e->rcpts[0].addr));

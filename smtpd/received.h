@@ -5,7 +5,11 @@
 #include "base/buf.h"
 #include "mail/envelope.h"
 
-/* Appends the field with its CRLF. host is our name; with one recipient, it is named. */
-void received_field(struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id);
+/*
+ * Appends the field with its CRLF. host is our name; with one recipient, it is named. hidden: nothing
+ * of where the client is.
+ */
+void received_field(
+    struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id, bool hidden);
 
 #endif

@@ -43,6 +43,21 @@ bool session_is_lmtp(const struct session *s)
 	return s->service == SERVICE_LMTP;
 }
 
+bool session_is_submission(const struct session *s)
+{
+	return s->service == SERVICE_SUBMISSION;
+}
+
+bool session_authenticated(const struct session *s)
+{
+	return s->login != NULL && s->service != SERVICE_LOCAL;
+}
+
+const struct offer *session_offer(const struct session *s)
+{
+	return session_is_submission(s) ? &settings()->users : &settings()->strangers;
+}
+
 /* --- states ------------------------------------------------------------------------------------
  */
 

@@ -108,6 +108,11 @@ void session_admit(struct session *s);
 /* HELO and its sisters: everything behind them is forgotten. */
 void session_hello(struct session *s, struct str name, bool esmtp);
 bool session_is_lmtp(const struct session *s);
+/* Mail begins its way here, and only for users who have logged in: RFC 6409. */
+bool session_is_submission(const struct session *s);
+/* Who it is was proved, by AUTH or by the word of a proxy. */
+bool session_authenticated(const struct session *s);
+const struct offer *session_offer(const struct session *s);
 /* For an answer of the queue that came when the client had gone: frees the session. */
 void session_outlived(struct session *s);
 /* What arrived before it was asked for. */

@@ -54,24 +54,38 @@ static void read_names(const struct conf *c)
 }
 
 /* RFC 5321 4.1.1.1; LIMITS is RFC 9422. */
-static void make_capabilities(void)
+static void make_capabilities(struct offer *o)
 {
-	struct settings *s = &current;
 	struct buf b;
 
-	free((void *)(uintptr_t)s->capabilities.p);
+	free((void *)(uintptr_t)o->capabilities.p);
 	buf_init(&b, 1024);
 	buf_printf(&b,
 	    "250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
 	    "250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250-DSN\r\n"
 	    "250 LIMITS MAILMAX=%u RCPTMAX=%u\r\n",
-	    (unsigned long long)s->size_limit, s->messages, s->recipients);
-	s->capabilities = buf_view(&b);
+	    (unsigned long long)o->size_limit, current.messages, o->recipients);
+	o->capabilities = buf_view(&b);
 }
 
 static unsigned number(const struct conf *c, const char *name)
 {
 	return (unsigned)conf_int(c, name);
+}
+
+static void read_offers(const struct conf *c)
+{
+	struct offer *strangers = &current.strangers, *users = &current.users;
+
+	strangers->size_limit = conf_size(c, "message_size_limit");
+	strangers->recipients = number(c, "smtp_recipients");
+	users->size_limit = conf_size(c, "submission_size_limit");
+	users->recipients = number(c, "submission_recipients");
+	/* the queue takes none that is larger */
+	if (users->size_limit == 0 || users->size_limit > strangers->size_limit)
+		users->size_limit = strangers->size_limit;
+	make_capabilities(strangers);
+	make_capabilities(users);
 }
 
 void settings_read(const struct conf *c)
@@ -83,9 +97,7 @@ void settings_read(const struct conf *c)
 	s->data_time = conf_time(c, "smtp_data_timeout");
 	s->greeting_time = conf_time(c, "smtp_greeting_delay");
 	s->data_minimum = conf_size(c, "smtp_data_minimum");
-	s->size_limit = conf_size(c, "message_size_limit");
 	s->connections = number(c, "smtp_connections");
-	s->recipients = number(c, "smtp_recipients");
 	s->messages = number(c, "smtp_messages");
 	s->errors = number(c, "smtp_errors");
 	s->hops = number(c, "smtp_hops");
@@ -99,14 +111,22 @@ void settings_read(const struct conf *c)
 	read_networks(c, "smtp_normalise_networks", &s->normalise);
 	read_networks(c, "smtp_xclient_networks", &s->xclient);
 	read_networks(c, "smtp_proxy_networks", &s->proxy);
-	make_capabilities();
+	s->hide_client = conf_bool(c, "submission_hide_client");
+	read_offers(c);
 }
 
 enum service service_of(const struct conf_section *listener)
 {
+	static const struct str names[] = {
+		[SERVICE_SMTP] = STR("smtp"),
+		[SERVICE_LMTP] = STR("lmtp"),
+		[SERVICE_LOCAL] = STR("local"),
+		[SERVICE_SUBMISSION] = STR("submission"),
+	};
 	struct str s = section_str(listener, "service");
+	unsigned i = 0;
 
-	if (str_eq(s, STR("lmtp")))
-		return SERVICE_LMTP;
-	return str_eq(s, STR("local")) ? SERVICE_LOCAL : SERVICE_SMTP;
+	while (!str_eq(s, names[i]))
+		i++;
+	return i;
 }

@@ -15,17 +15,25 @@ struct networks {
 	size_t n;
 };
 
+/* What differs between the port for everybody and submission. */
+struct offer {
+	uint64_t size_limit; /* bytes */
+	unsigned recipients;
+	struct str capabilities; /* the lines of an EHLO reply behind the first */
+};
+
 struct settings {
 	char hostname[DOMAIN_MAX + 1];
 	char origin[DOMAIN_MAX + 1]; /* domain for addresses without one */
 	uint64_t command_time, data_time, greeting_time; /* milliseconds */
-	uint64_t data_minimum, size_limit;               /* bytes */
-	unsigned connections, recipients, messages, errors, hops;
+	uint64_t data_minimum;                           /* bytes */
+	unsigned connections, messages, errors, hops;
 	unsigned client_connections; /* these: 0 = no limit */
 	unsigned client_connection_rate, client_message_rate, client_recipient_rate, client_error_rate;
 	struct networks trusted, normalise, xclient, proxy;
 	bool client_rules; /* there are some: lookup has to be asked about every client */
-	struct str capabilities; /* the lines of an EHLO reply behind the first */
+	bool hide_client; /* Received says nothing of who submitted */
+	struct offer strangers, users;
 };
 
 /* May be called again (in tests). */
@@ -35,7 +43,7 @@ const struct settings *settings(void);
 bool networks_match(const struct networks *n, const struct ip *ip);
 
 /* What is spoken at a listener. */
-enum service { SERVICE_SMTP, SERVICE_LMTP, SERVICE_LOCAL };
+enum service { SERVICE_SMTP, SERVICE_LMTP, SERVICE_LOCAL, SERVICE_SUBMISSION };
 enum service service_of(const struct conf_section *listener);
 
 #endif

@@ -487,7 +487,7 @@ int proc_main(const struct program *p)
 		loop_poll();
 	}
 	control.rows = control_rows;
-	if (boot.role != p->role && !(p->role == ROLE_SMTPD && boot.role == ROLE_LOCAL))
+	if (boot.role != p->role && (p->also & ROLE_BIT(boot.role)) == 0)
 		proc_fatal("boot-failed", STR("started as another role"));
 	load_log_level();
 	if (sandbox_become(&boot.privilege) == -1)

@@ -32,6 +32,7 @@ struct peer_spec {
 
 struct program {
 	enum role role;
+	uint32_t also; /* ROLE_BIT()s of other roles that it can be started in */
 	const struct peer_spec *peers;
 	/* Before confinement: settings and descriptors are there. Warm up libraries. -1 ends the start. */
 	int (*open)(void);

@@ -15,6 +15,7 @@ static const char *const names[ROLE_MAX] = {
 	[ROLE_REMOTE] = "deliver-remote",
 	[ROLE_SMTPD] = "smtpd",
 	[ROLE_LOCAL] = "smtpd-local",
+	[ROLE_SUBMIT] = "smtpd-submit",
 	[ROLE_LOGIN] = "imapd-login",
 	[ROLE_SESSION] = "imapd-session",
 	[ROLE_TOOL] = "tool",

@@ -21,6 +21,7 @@ enum role {
 	ROLE_REMOTE,  /* deliver/remote */
 	ROLE_SMTPD,   /* port 25 */
 	ROLE_LOCAL,   /* smtpd for the local submission socket */
+	ROLE_SUBMIT,  /* smtpd for submission by authenticated users */
 	ROLE_LOGIN,   /* imapd/login */
 	ROLE_SESSION, /* imapd/session, started by spawn */
 	ROLE_TOOL,    /* a command-line tool at a control socket */

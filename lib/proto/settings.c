@@ -22,7 +22,7 @@
 #endif
 
 #define R(x)         ROLE_BIT(ROLE_##x)
-#define ROLES_SMTP   (R(SMTPD) | R(LOCAL))
+#define ROLES_SMTP   (R(SMTPD) | R(LOCAL) | R(SUBMIT))
 #define ROLES_ALL    (~0u)
 #define ROLES_MASTER 0u
 
@@ -159,6 +159,14 @@ static const struct setting table[] = {
 	    .max = 64,
 	    .roles = R(QUEUE),
 	    .help = "Processes that share the SMTP listeners." },
+	{ .name = "submission_workers",
+	    .type = SET_INT,
+	    .def = "2",
+	    .min = 1,
+	    .max = 64,
+	    .roles = ROLES_MASTER,
+	    .help = "Processes that share the submission listeners. They never share anything with "
+		    "those of `smtpd_workers`." },
 	{ .name = "imap_workers",
 	    .type = SET_INT,
 	    .def = "2",
@@ -433,6 +441,28 @@ static const struct setting table[] = {
 	    .roles = ROLES_SMTP,
 	    .help = "Proxies: a connection from there has to begin with a header of the PROXY protocol, "
 		    "version 1 or 2, which names the client." },
+
+	{ .topic = "Submission",
+	    .name = "submission_size_limit",
+	    .type = SET_SIZE,
+	    .def = "0",
+	    .max = INT64_C(1) << 40,
+	    .roles = ROLES_SMTP,
+	    .help = "The largest message that users may submit; 0, or anything above it, is "
+		    "`message_size_limit`." },
+	{ .name = "submission_recipients",
+	    .type = SET_INT,
+	    .def = "1000",
+	    .min = 1,
+	    .max = 1000,
+	    .roles = ROLES_SMTP,
+	    .help = "Recipients of one submitted message." },
+	{ .name = "submission_hide_client",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = ROLES_SMTP,
+	    .help = "Leave the address and the name of a user's device out of the Received field. The "
+		    "log has them." },
 
 	{ .topic = "Domains",
 	    .name = "local_domains",
@@ -719,23 +749,25 @@ static const struct setting table[] = {
 	USER_ROWS(NULL, "deliver_remote", "thurn-remote", "delivery to other hosts"),
 	USER_ROWS(NULL, "smtpd", "thurn-smtpd", "the SMTP server"),
 	USER_ROWS(NULL, "smtpd_local", "thurn-local", "the server of the local submission socket"),
+	USER_ROWS(NULL, "smtpd_submit", "thurn-submit", "the submission server"),
 	USER_ROWS(NULL, "imapd_login", "thurn-login", "the IMAP server before authentication"),
 
 	{ .topic = "Listeners",
 	    .section = "listener",
 	    .name = "service",
 	    .type = SET_ENUM,
-	    .choices = "smtp|lmtp|imap|local",
+	    .choices = "smtp|submission|lmtp|imap|local",
 	    .def = "smtp",
-	    .roles = R(SMTPD) | R(LOCAL) | R(LOGIN) | R(LOOKUP),
-	    .help = "What is spoken there. `local` is submission by the users of this host, known by "
-		    "their uid, at a `path`; there is one at `submit` unless another is set." },
+	    .roles = ROLES_SMTP | R(LOGIN) | R(LOOKUP),
+	    .help = "What is spoken there. `submission` is SMTP for users who have logged in, and for "
+		    "nobody else. `local` is submission by the users of this host, known by their "
+		    "uid, at a `path`; there is one at `submit` unless another is set." },
 	{ .section = "listener",
 	    .name = "address",
 	    .type = SET_LIST,
 	    .form = FORM_ADDRESS,
 	    .def = "0.0.0.0 ::",
-	    .roles = R(SMTPD) | R(LOGIN),
+	    .roles = R(SMTPD) | R(SUBMIT) | R(LOGIN),
 	    .help = "Numeric addresses to listen at. A family that the kernel does not have is "
 		    "left out." },
 	{ .section = "listener",
@@ -744,14 +776,14 @@ static const struct setting table[] = {
 	    .def = "0",
 	    .min = 0,
 	    .max = 65535,
-	    .roles = R(SMTPD) | R(LOGIN),
-	    .help = "The port; 0 is the service's own: 25 for `smtp`, 24 for `lmtp`, 143 for "
-		    "`imap`." },
+	    .roles = R(SMTPD) | R(SUBMIT) | R(LOGIN),
+	    .help = "The port; 0 is the service's own: 25 for `smtp`, 587 for `submission`, 24 "
+		    "for `lmtp`, 143 for `imap`." },
 	{ .section = "listener",
 	    .name = "path",
 	    .type = SET_STR,
 	    .def = "",
-	    .roles = R(SMTPD) | R(LOCAL) | R(LOGIN),
+	    .roles = ROLES_SMTP | R(LOGIN),
 	    .help = "A Unix socket to listen at instead of addresses and a port; relative to "
 		    "`run_directory`." },
 };

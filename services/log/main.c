@@ -129,6 +129,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_REMOTE, .rows = rows },
 	{ ROLE_SMTPD, .rows = rows },
 	{ ROLE_LOCAL, .rows = rows },
+	{ ROLE_SUBMIT, .rows = rows },
 	{ ROLE_LOGIN, .rows = rows },
 	{ ROLE_NONE },
 };

@@ -220,7 +220,7 @@ def test_reload_is_all_or_nothing(new_suite):
 def test_status(suite):
     rows = [eval(l, {'true': True, 'false': False}) for l in suite.tool('status', '--json').stdout.splitlines()]
     roles = {r['process'] for r in rows if 'process' in r}
-    assert {'master', 'spawn', 'log', 'auth', 'lookup', 'notify', 'queue', 'deliver-maildir', 'deliver-remote', 'smtpd', 'smtpd-local', 'imapd-login'} <= roles
+    assert {'master', 'spawn', 'log', 'auth', 'lookup', 'notify', 'queue', 'deliver-maildir', 'deliver-remote', 'smtpd', 'smtpd-local', 'smtpd-submit', 'imapd-login'} <= roles
     for r in rows:
         if r.get('process') not in (None, 'master', 'spawn'):
             assert 'seccomp' in r['layers'] and 'no-new-privs' in r['layers']
