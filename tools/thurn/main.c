@@ -4,7 +4,7 @@
  *	thurn [-c CONF] COMMAND [OPTIONS]
  *
  * CONF chooses the instance. Called by a name of Postfix's tools (postqueue, postmap, ...) it
- *behaves as that tool (compat.c).
+ * behaves as that tool (compat.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +22,6 @@ static const struct command commands[] = {
 	{ "start", cmd_start, "start the suite [--foreground]" },
 	{ "stop", cmd_stop, "let it finish its work and end" },
 	{ "reload", cmd_reload, "take the changed configuration, all of it or nothing" },
-	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
-	{ "user", cmd_user, "accounts: add, list, passwd, delete [--json]" },
 	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
 	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
 	{ "user", cmd_user, "add, list, passwd or delete accounts" },
