@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "action.h"
 #include "base/crash.h"
 #include "base/id.h"
 #include "file.h"
@@ -116,6 +117,16 @@ static void unload(struct message *m)
 	load_now(e);
 }
 
+/* A rule wants it kept until an administrator has looked at it. */
+static void hold(struct message *m)
+{
+	struct entry *e = m->entry;
+
+	tell_message(m, EV("held"));
+	message_free(m);
+	entry_state(e, ENTRY_HELD);
+}
+
 static void sealed(struct message *m, int error)
 {
 	struct status st;
@@ -129,7 +140,9 @@ static void sealed(struct message *m, int error)
 	}
 	accept_sealed(m);
 	accepted(m, "spool");
-	if (tried(m))
+	if (m->hold)
+		hold(m);
+	else if (tried(m))
 		run_continue(m);
 	else if (!load_room())
 		unload(m);
@@ -317,13 +330,32 @@ static void take_envelope(struct message *m)
 	m->tag.trace = e->trace;
 	if (e->arrival > now || e->arrival < now - ARRIVAL_SLACK * INT64_C(1000000))
 		e->arrival = now;
+	action_recipients(m);
 	accept_targets(m);
+	m->hold = action_of(m, ACTION_HOLD) != NULL;
 }
 
-static void refused_file(struct message *m, int error)
+static void dropped_file(struct message *m, int error)
 {
 	(void)error; /* it is not sealed: the next start removes it */
 	refuse(m);
+}
+
+/* Not, or not any more, to be kept. */
+static void drop(struct message *m)
+{
+	if (m->memfd == -1)
+		file_remove(m, dropped_file);
+	else
+		refuse(m);
+}
+
+/* A rule wants the client to believe that it was delivered. */
+static void discard(struct message *m)
+{
+	accepted(m, "discard");
+	tell_message(m, EV("discarded"));
+	drop(m);
 }
 
 static void commit(struct message *m)
@@ -334,18 +366,18 @@ static void commit(struct message *m)
 
 	if (freeze_body(m, &st) == -1 || (small && space_check(need, &st) == -1)) {
 		answer_message(m, &st);
-		if (!small) {
-			file_remove(m, refused_file);
-			return;
-		}
-		refuse(m);
+		drop(m);
+		return;
+	}
+	if (action_of(m, ACTION_DISCARD) != NULL) {
+		discard(m);
 		return;
 	}
 	if (small) {
 		m->reserved = need;
 		space_reserve(need);
 	}
-	if (small && m->ntargets <= SHORTCUT_RCPTS)
+	if (small && m->ntargets <= SHORTCUT_RCPTS && !m->hold)
 		accept_go(m);
 	else
 		seal(m);

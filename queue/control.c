@@ -33,7 +33,7 @@ enum {
 };
 
 /* What an administrator may do to a message; fn says whether there was something to do. */
-struct action {
+struct queue_action {
 	const char *name;
 	bool (*fn)(struct entry *e);
 };
@@ -46,7 +46,7 @@ struct walk {
 	struct task task;
 	struct connection *conn; /* NULL: the tool has gone */
 	struct chan_ref ref;
-	const struct action *action; /* NULL: a listing */
+	const struct queue_action *action; /* NULL: a listing */
 	struct record_match match;
 	bool silent; /* no records: the action is done to what matches */
 	uint64_t *ids;
@@ -328,7 +328,7 @@ static bool act_flush(struct entry *e)
 	return true;
 }
 
-static const struct action actions[] = {
+static const struct queue_action actions[] = {
 	{ "hold", act_hold },
 	{ "release", act_release },
 	{ "requeue", act_requeue },
@@ -337,7 +337,7 @@ static const struct action actions[] = {
 	{ "flush", act_flush },
 };
 
-static const struct action *find_action(struct str name)
+static const struct queue_action *find_action(struct str name)
 {
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
 		if (str_eq(name, str_of(actions[i].name)))
@@ -375,7 +375,7 @@ static void walk_step(void *arg)
 		list_step(w);
 }
 
-static void log_action(const struct action *a, struct str id, struct str note)
+static void log_action(const struct queue_action *a, struct str id, struct str note)
 {
 	log_notice(NULL, EV("queue-action"), KZ("action", a->name), KS("id", id), KS("note", note));
 }
@@ -475,7 +475,7 @@ static int on_show(struct chan *chan, struct ipc_msg *m)
 }
 
 static void act_on_one(
-    struct connection *c, struct chan_ref ref, const struct action *a, struct str text)
+    struct connection *c, struct chan_ref ref, const struct queue_action *a, struct str text)
 {
 	uint64_t id;
 	struct entry *e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
@@ -495,7 +495,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	struct get g = get_start(m->body);
 	struct str name = get_line(&g, CONTROL_TEXT_MAX), id = get_line(&g, CONTROL_TEXT_MAX);
 	struct str note = get_line(&g, NOTE_MAX);
-	const struct action *a = find_action(name);
+	const struct queue_action *a = find_action(name);
 	bool site;
 
 	if (get_end(&g) == -1 || c->walk != NULL)

@@ -125,6 +125,9 @@ static int run_seal(struct task *t)
 	crash_point("accept.after_create");
 	error = write_sealed(m);
 	crash_point("accept.after_write");
+	/* from the beginning, so that no restart sends it off */
+	if (error == 0 && m->hold && spool_set_next(m->fd, SPOOL_HOLD) == -1)
+		error = errno;
 	if (error == 0)
 		error = sync_file(t, m->fd);
 	crash_point("accept.after_file_sync");

@@ -89,6 +89,7 @@ struct message {
 	bool again; /* try again at once: it was interrupted by a report that was due */
 	bool checking; /* in the list of those whose works were dropped */
 	bool routed; /* lookup has been asked */
+	bool hold; /* sealed as held: a rule wants it */
 	bool refused; /* the client was told no, but a worker still has it */
 	bool task_busy;
 	uint8_t parts; /* files: itself and its expansions */

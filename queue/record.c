@@ -7,7 +7,10 @@
 #include "base/id.h"
 #include "spool.h"
 
-enum { RCPT_ROOM = 2048 }; /* what one more recipient may need */
+enum {
+	RCPT_ROOM = 2048, /* what one more recipient may need */
+	ACTION_TEXT = 200, /* bytes of an action's value */
+};
 
 static const char *const queue_names[ENTRY_STATES] = {
 	[ENTRY_INCOMING] = "incoming",
@@ -105,6 +108,22 @@ static void put_rcpt(struct buf *b, const struct record_rcpt *r, bool first)
 	buf_printf(b, ", \"attempts\": %u}", r->attempts);
 }
 
+/* What rules want of the message, and which. */
+static void put_actions_of(struct buf *b, const struct envelope *e)
+{
+	for (uint32_t i = 0; i < e->nactions; i++) {
+		const struct action *a = &e->actions[i];
+
+		buf_printf(b, i == 0 ? ", \"actions\": [{" : ", {");
+		buf_printf(b, "\"action\": \"%s\"", action_name(a->kind));
+		json_text(b, "value", str_take(a->value, ACTION_TEXT));
+		json_text(b, "rule", a->rule);
+		buf_z(b, "}");
+	}
+	if (e->nactions > 0)
+		buf_z(b, "]");
+}
+
 static void put_head(struct buf *b, const struct record_head *h, const struct envelope *e,
     const struct spool_layout *l)
 {
@@ -123,6 +142,7 @@ static void put_head(struct buf *b, const struct record_head *h, const struct en
 	json_text(b, "client", e->client);
 	if (e->login.n > 0)
 		json_text(b, "login", e->login);
+	put_actions_of(b, e);
 	if (h->next != 0)
 		buf_printf(b, ", \"next_try\": %lld", (long long)h->next);
 	if (l->parent != 0) {

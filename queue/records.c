@@ -19,6 +19,7 @@ enum {
 	REC_RCPT, /* str address, str orcpt, u8 notify */
 	REC_EDIT, /* u8 kind, u32 index, str name, str value */
 	REC_TARGET, /* u32 recipient, u8 transport, 5 str, u32 uid, u32 gid */
+	REC_ACTION, /* u8 kind, str value, str rule */
 	REC_OPTIONAL = 0x8000,
 
 	RECORD_FIXED = 6,
@@ -86,6 +87,17 @@ static void encode_edit(struct buf *b, const struct edit *e)
 	record_put(b, REC_EDIT, put_view(&w));
 }
 
+static void encode_action(struct buf *b, const struct action *a)
+{
+	uint8_t space[ACTION_VALUE_MAX + RULE_MAX + 64];
+	struct put w = put_into(space, sizeof space);
+
+	put_action(&w, a);
+	if (w.bad)
+		b->full = true;
+	record_put(b, REC_ACTION, put_view(&w));
+}
+
 static void encode_target(struct buf *b, const struct spool_target *t)
 {
 	uint8_t space[4096];
@@ -120,6 +132,8 @@ int records_encode(struct buf *b, const struct spool_content *c)
 	record_text(b, REC_PROTOCOL, e->protocol);
 	for (uint32_t i = 0; i < c->nedits; i++)
 		encode_edit(b, &c->edits[i]);
+	for (uint32_t i = 0; i < e->nactions; i++)
+		encode_action(b, &e->actions[i]);
 	for (uint32_t i = 0; i < e->nrcpts; i++)
 		encode_rcpt(b, &e->rcpts[i]);
 	for (uint32_t i = 0; i < c->ntargets; i++)
@@ -212,6 +226,23 @@ static void read_edit(struct get *g, struct reader *r)
 		g->bad = true;
 }
 
+static void read_action(struct get *g, struct reader *r)
+{
+	struct envelope *e = &r->c->envelope;
+	struct action *x;
+
+	if (e->nactions >= ACTIONS_MAX) {
+		g->bad = true;
+		return;
+	}
+	if (e->actions == NULL)
+		e->actions = arena_array(r->a, ACTIONS_MAX, sizeof *e->actions);
+	x = &e->actions[e->nactions++];
+	get_action(g, x);
+	x->value = arena_str(r->a, x->value);
+	x->rule = arena_str(r->a, x->rule);
+}
+
 static void read_target(struct get *g, struct reader *r)
 {
 	struct spool_target *t;
@@ -246,6 +277,7 @@ static void (*const readers[])(struct get *, struct reader *) = {
 	[REC_RCPT] = read_rcpt,
 	[REC_EDIT] = read_edit,
 	[REC_TARGET] = read_target,
+	[REC_ACTION] = read_action,
 };
 
 static int read_record(struct get *g, struct reader *r)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "action.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "settings.h"
@@ -140,10 +141,13 @@ static bool wanted(const struct target *t)
 static void ask_one(struct route_ask *a, struct message *m, struct target *t)
 {
 	struct put w = put_start();
+	const struct action *filter = action_of(m, ACTION_FILTER);
 	const struct route_question q = {
 		.trace = m->tag.trace,
 		.sender = m->content.envelope.sender,
 		.rcpt = target_rcpt(m, t)->addr,
+		.filter = filter != NULL ? filter->value : STR_NONE,
+		.filter_rule = filter != NULL ? filter->rule : STR_NONE,
 	};
 
 	*a = (struct route_ask){ .m = m, .target = t, .ask.parts = true };

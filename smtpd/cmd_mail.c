@@ -39,8 +39,8 @@ static enum address_error take_address(struct str *arg, unsigned flags, struct a
  * Takes "FROM:<path>" from the start of *arg. *utf8 says that it is internationalised, which needs
  * a word of the client's: RFC 6531 3.4.
  */
-static enum address_error take_path(struct str *arg, struct str keyword, unsigned flags,
-    struct address *a, bool *utf8)
+static enum address_error take_path(
+    struct str *arg, struct str keyword, unsigned flags, struct address *a, bool *utf8)
 {
 	enum address_error e;
 	struct str path;
@@ -186,11 +186,44 @@ void cmd_mail(struct session *s, struct str arg)
 /* --- RCPT --------------------------------------------------------------------------------------
  */
 
+static void log_action(struct session *s, const struct action *a)
+{
+	const struct transaction *t = s->transaction;
+
+	log_info(&s->tag, EV("rcpt-action"), KZ("client", s->client), KZ("helo", s->helo),
+	    KS("from", t->envelope.sender), KS("to", t->asked.addr),
+	    KS("protocol", t->envelope.protocol), KZ("action", action_name(a->kind)),
+	    KS("value", a->value), KS("rule", a->rule));
+}
+
+/* What rules want of the message on account of this recipient; -1 when that is too much. */
+static int take_actions(struct session *s, const struct access_answer *a)
+{
+	for (uint32_t i = 0; i < a->nactions; i++) {
+		switch (transaction_act(s->transaction, &a->actions[i])) {
+		case ACTION_TAKEN:
+			log_action(s, &a->actions[i]);
+			break;
+		case ACTION_KNOWN:
+			break;
+		case ACTION_TOO_MUCH:
+			return -1;
+		}
+	}
+	return 0;
+}
+
 static void rcpt_answered(struct session *s, const struct access_answer *a)
 {
 	struct transaction *t = s->transaction;
 	const struct status *st = &a->status;
+	struct status too_much;
 
+	if (status_good(st) && take_actions(s, a) == -1) {
+		status_set(&too_much, 452, "4.5.3",
+		    "too many recipients with rules of their own, send another message");
+		st = &too_much;
+	}
 	if (status_good(st)) {
 		transaction_add(t);
 		session_to(s, S_RCPT);

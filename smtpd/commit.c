@@ -85,6 +85,8 @@ void commit(struct session *s)
 		.id = t->body->id,
 		.size = t->body->size,
 		.envelope = t->envelope,
+		.edits = t->edits,
+		.nedits = t->nedits,
 	};
 	struct chan *c = t->body->lost ? NULL : peer(ROLE_QUEUE);
 	struct put w = put_start();

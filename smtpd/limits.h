@@ -22,6 +22,9 @@ enum {
 	LIMIT_SMALL_CHUNKS = 1000,
 	LIMIT_CHUNK_AVERAGE = 64,
 	/* bytes behind the size limit that are thrown away before the connection ends */
+	/* header fields that rules of access(5) add to a message: must fit the packet of its COMMIT */
+	LIMIT_PREPENDED = 64,
+	LIMIT_PREPENDED_BYTES = 16 * 1024,
 	LIMIT_DISCARD = 64 * 1024 * 1024,
 	LIMIT_PROXY_HEADER = 1024,
 	/* clients that are counted at the same time, per worker */

@@ -50,6 +50,63 @@ bool transaction_has(const struct transaction *t, struct str addr)
 	return false;
 }
 
+/* One field more at the top of the message, above our Received. */
+static enum action_outcome prepend(struct transaction *t, struct str field)
+{
+	size_t colon = (size_t)str_find(field, ':');
+	struct edit e = { .kind = EDIT_INSERT,
+		.name = str_take(field, colon),
+		.value = str_skip(field, colon + 1) };
+
+	for (uint32_t i = 0; i < t->nedits; i++) {
+		if (str_eq(t->edits[i].name, e.name) && str_eq(t->edits[i].value, e.value))
+			return ACTION_KNOWN;
+	}
+	if (t->nedits == LIMIT_PREPENDED || t->edit_bytes + field.n > LIMIT_PREPENDED_BYTES)
+		return ACTION_TOO_MUCH;
+	if (t->edits == NULL)
+		t->edits = arena_array(&t->arena, LIMIT_PREPENDED, sizeof *t->edits);
+	e.name = arena_str(&t->arena, e.name);
+	e.value = arena_str(&t->arena, e.value);
+	t->edits[t->nedits++] = e;
+	t->edit_bytes += field.n;
+	return ACTION_TAKEN;
+}
+
+/* Where an action of that kind stands, or would: one that adds up stands beside the others. */
+static uint32_t find_action(const struct envelope *e, const struct action *a)
+{
+	uint32_t i = 0;
+
+	while (i < e->nactions &&
+	       (e->actions[i].kind != a->kind ||
+		   (action_adds_up(a->kind) && !str_eq(e->actions[i].value, a->value))))
+		i++;
+	return i;
+}
+
+enum action_outcome transaction_act(struct transaction *t, const struct action *a)
+{
+	struct envelope *e = &t->envelope;
+	uint32_t i;
+
+	if (a->kind == ACTION_PREPEND)
+		return prepend(t, a->value);
+	i = find_action(e, a);
+	if (i == ACTIONS_MAX)
+		return ACTION_TOO_MUCH;
+	if (i < e->nactions && str_eq(e->actions[i].value, a->value))
+		return ACTION_KNOWN;
+	if (e->actions == NULL)
+		e->actions = arena_array(&t->arena, ACTIONS_MAX, sizeof *e->actions);
+	e->actions[i] = (struct action){ .kind = a->kind,
+		.value = arena_str(&t->arena, a->value),
+		.rule = arena_str(&t->arena, a->rule) };
+	if (i == e->nactions)
+		e->nactions++;
+	return ACTION_TAKEN;
+}
+
 void transaction_add(struct transaction *t)
 {
 	struct envelope *e = &t->envelope;

@@ -1,6 +1,6 @@
 /*
- * One message on its way in, from MAIL to the end of its data. Made by MAIL, destroyed whole by RSET,
- * HELO, the end of data, and the end of the session; nothing of it survives.
+ * One message on its way in, from MAIL to the end of its data. Made by MAIL, destroyed whole by
+ * RSET, HELO, the end of data, and the end of the session; nothing of it survives.
  */
 #ifndef SMTPD_TRANSACTION_H
 #define SMTPD_TRANSACTION_H
@@ -13,13 +13,14 @@
 #include "bodies.h"
 #include "limits.h"
 #include "mail/dots.h"
+#include "mail/edit.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/status.h"
 
 /* What to make of the content, and what to say about it. */
 struct content_rules {
-	bool normalise;   /* repair line ends */
+	bool normalise; /* repair line ends */
 	bool add_missing; /* Date, Message-ID, From */
 	uint64_t size_limit;
 	unsigned hops;
@@ -31,12 +32,12 @@ struct content {
 	struct dots_in dots;
 	struct header_scan scan;
 	struct header_facts facts;
-	bool body;            /* the header has ended */
-	bool ended;           /* so has the message */
-	uint64_t received;    /* bytes that came in */
-	uint64_t written;     /* bytes of content, unstuffed, even when they were thrown away */
-	struct status fault;  /* code 0 = none: why the message will be refused at its end */
-	struct buf held;      /* the trace field until content comes; what did not fit into a memfd */
+	bool body; /* the header has ended */
+	bool ended; /* so has the message */
+	uint64_t received; /* bytes that came in */
+	uint64_t written; /* bytes of content, unstuffed, even when they were thrown away */
+	struct status fault; /* code 0 = none: why the message will be refused at its end */
+	struct buf held; /* the trace field until content comes; what did not fit into a memfd */
 	bool note_id;
 	size_t message_id_n;
 	char message_id[LIMIT_MESSAGE_ID];
@@ -45,11 +46,14 @@ struct content {
 struct transaction {
 	struct arena arena;
 	struct envelope envelope;
-	uint32_t rcpt_room;       /* size of envelope.rcpts */
-	uint64_t *rcpt_hashes;    /* of each recipient, to find a repeated one */
-	uint64_t size;            /* SIZE of MAIL, 0 = not given */
+	struct edit *edits; /* what rules prepend */
+	uint32_t nedits;
+	size_t edit_bytes;
+	uint32_t rcpt_room; /* size of envelope.rcpts */
+	uint64_t *rcpt_hashes; /* of each recipient, to find a repeated one */
+	uint64_t size; /* SIZE of MAIL, 0 = not given */
 	struct body *body;
-	struct content *content;  /* from DATA or the first BDAT on */
+	struct content *content; /* from DATA or the first BDAT on */
 	unsigned chunks;
 	/* the recipient that is being asked about */
 	struct envelope_rcpt asked;
@@ -60,6 +64,12 @@ struct transaction *transaction_new(void);
 void transaction_free(struct transaction *t); /* NULL is fine; an uncommitted body goes back */
 
 bool transaction_has(const struct transaction *t, struct str addr);
+/*
+ * What a rule wants of the message. ACTION_TOO_MUCH: the message has too many such already; then
+ * nothing has changed, and the recipient must come with a message of its own.
+ */
+enum action_outcome { ACTION_TAKEN, ACTION_KNOWN, ACTION_TOO_MUCH };
+enum action_outcome transaction_act(struct transaction *t, const struct action *a);
 /* Keeps t->asked as a recipient. */
 void transaction_add(struct transaction *t);
 

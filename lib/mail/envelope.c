@@ -46,6 +46,7 @@ void put_envelope(struct put *w, const struct envelope *e)
 	put_str(w, e->helo);
 	put_str(w, e->login);
 	put_str(w, e->protocol);
+	put_actions(w, e->actions, e->nactions);
 	put_u32(w, e->nrcpts);
 	for (uint32_t i = 0; i < e->nrcpts; i++)
 		put_rcpt(w, &e->rcpts[i]);
@@ -65,6 +66,7 @@ int get_envelope(struct get *g, struct arena *a, struct envelope *e)
 	e->helo = arena_str(a, get_line(g, HELO_MAX));
 	e->login = arena_str(a, get_line(g, LOGIN_NAME_MAX));
 	e->protocol = arena_str(a, get_line(g, PROTOCOL_MAX));
+	get_actions(g, a, &e->actions, &e->nactions);
 	e->nrcpts = get_u32(g);
 	if (e->ret > RET_HDRS || e->nrcpts > ENVELOPE_RCPTS ||
 	    (size_t)(g->end - g->p) / RCPT_WIRE_MIN < e->nrcpts)

@@ -11,11 +11,12 @@
 #include "base/arena.h"
 #include "base/ipc.h"
 #include "base/str.h"
+#include "mail/action.h"
 
 enum {
-	ADDRESS_MAX = 320,    /* local part 64, @, domain 255: RFC 5321 4.5.3.1 */
-	ENVID_MAX = 100,      /* RFC 3461 4.4, decoded */
-	ORCPT_MAX = 500,      /* "rfc822;" and the xtext-decoded address */
+	ADDRESS_MAX = 320, /* local part 64, @, domain 255: RFC 5321 4.5.3.1 */
+	ENVID_MAX = 100, /* RFC 3461 4.4, decoded */
+	ORCPT_MAX = 500, /* "rfc822;" and the xtext-decoded address */
 	ENVELOPE_RCPTS = 1000 /* recipients of one transaction */
 };
 
@@ -24,23 +25,25 @@ enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 
 enum dsn_ret { RET_UNSET, RET_FULL, RET_HDRS };
 
 struct envelope_rcpt {
-	struct str addr;  /* local@domain in canonical form (mail/address.h), no brackets */
+	struct str addr; /* local@domain in canonical form (mail/address.h), no brackets */
 	struct str orcpt; /* as given, "rfc822;user@example.org"; empty = none */
 	uint8_t notify;
 };
 
 struct envelope {
 	uint64_t trace;
-	int64_t arrival;       /* microseconds since 1970 */
-	struct str sender;     /* empty = <> */
-	uint8_t ret;           /* enum dsn_ret */
-	bool eightbit;         /* BODY=8BITMIME */
-	bool utf8;             /* SMTPUTF8 was asked for */
-	struct str envid;      /* empty = none */
-	struct str client;     /* address of the client, "192.0.2.1", "2001:db8::1", "local" */
+	int64_t arrival; /* microseconds since 1970 */
+	struct str sender; /* empty = <> */
+	uint8_t ret; /* enum dsn_ret */
+	bool eightbit; /* BODY=8BITMIME */
+	bool utf8; /* SMTPUTF8 was asked for */
+	struct str envid; /* empty = none */
+	struct str client; /* address of the client, "192.0.2.1", "2001:db8::1", "local" */
 	struct str helo;
-	struct str login;      /* authenticated as; or the user name at the local socket; empty = none */
-	struct str protocol;   /* SMTP, ESMTP, ESMTPS, LMTP, ... (RFC 3848) */
+	struct str login; /* authenticated as; or the user name at the local socket; empty = none */
+	struct str protocol; /* SMTP, ESMTP, ESMTPS, LMTP, ... (RFC 3848) */
+	struct action *actions; /* what rules want done with it; no ACTION_PREPEND */
+	uint32_t nactions;
 	struct envelope_rcpt *rcpts;
 	uint32_t nrcpts;
 };

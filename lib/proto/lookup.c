@@ -33,6 +33,7 @@ void put_access_answer(struct put *w, const struct access_answer *a)
 	put_status(w, &a->status);
 	put_str(w, str_take(a->rule, RULE_MAX));
 	put_u8(w, a->relay);
+	put_actions(w, a->actions, a->nactions);
 }
 
 int get_access_answer(struct get *g, struct access_answer *a)
@@ -40,6 +41,13 @@ int get_access_answer(struct get *g, struct access_answer *a)
 	get_status(g, &a->status);
 	a->rule = get_line(g, RULE_MAX);
 	a->relay = get_bool(g);
+	a->nactions = get_u32(g);
+	if (a->nactions > ACCESS_ACTIONS) {
+		a->nactions = 0;
+		g->bad = true;
+	}
+	for (uint32_t i = 0; i < a->nactions; i++)
+		get_action(g, &a->actions[i]);
 	return get_end(g);
 }
 
@@ -48,6 +56,8 @@ void put_route_question(struct put *w, const struct route_question *q)
 	put_u64(w, q->trace);
 	put_str(w, q->sender);
 	put_str(w, q->rcpt);
+	put_str(w, q->filter);
+	put_str(w, q->filter_rule);
 }
 
 int get_route_question(struct get *g, struct route_question *q)
@@ -55,6 +65,8 @@ int get_route_question(struct get *g, struct route_question *q)
 	q->trace = get_u64(g);
 	q->sender = get_line(g, ADDRESS_MAX);
 	q->rcpt = get_line(g, ADDRESS_MAX);
+	q->filter = get_line(g, ACTION_VALUE_MAX);
+	q->filter_rule = get_line(g, RULE_MAX);
 	return get_end(g);
 }
 

@@ -10,7 +10,6 @@
 #include "mail/status.h"
 
 enum {
-	RULE_MAX = 200,
 	HOME_MAX = 512,
 	NEXTHOP_MAX = 512,
 	/* fields of a question */
@@ -18,10 +17,11 @@ enum {
 	ACCESS_CLIENT_MAX = 64,
 	ACCESS_HELO_MAX = 255,
 	ACCESS_LOGIN_MAX = 320,
+	ACCESS_ACTIONS = 4, /* client, HELO name, sender, recipient: one rule of each */
 };
 
 /*
- * LOOKUP_CLIENT, LOOKUP_MAIL, LOOKUP_RCPT: may this client, sender, recipient pass?
+ * LOOKUP_CLIENT, LOOKUP_RCPT: may this client, this recipient pass?
  * Fields that are not known yet are empty.
  */
 struct access_question {
@@ -38,21 +38,27 @@ struct access_answer {
 	struct status status; /* 2xx = go on; 4xx, 5xx = say this to the client */
 	struct str rule; /* which rule decided, with file:line: for the log, never for the client */
 	bool relay; /* LOOKUP_CLIENT: in trusted_networks */
+	struct action actions[ACCESS_ACTIONS]; /* LOOKUP_RCPT: what rules want of the message */
+	uint32_t nactions;
 };
 void put_access_question(struct put *w, const struct access_question *q);
 int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */
 void put_access_answer(struct put *w, const struct access_answer *a);
-int get_access_answer(struct get *g, struct access_answer *a);
+int get_access_answer(struct get *g, struct access_answer *a); /* borrows from the packet */
 
 /*
  * LOOKUP_ROUTE: where does mail for this recipient go? Aliases are expanded, rewriting is done, a
  * transport is chosen. The answer is one or more packets of LOOKUP_ROUTE replies to the same id;
- * all but the last have `more` and are sent by chan_answer_part(). A target's own failure (loop, bad alias) is a TRANSPORT_ERROR.
+ * all but the last have `more` and are sent by chan_answer_part(). A target's own failure (loop,
+ * bad alias) is a TRANSPORT_ERROR.
  */
 struct route_question {
 	uint64_t trace;
 	struct str sender;
 	struct str rcpt;
+	struct str
+	    filter; /* "transport:nexthop" of an ACTION_FILTER: the recipient goes there as it is */
+	struct str filter_rule;
 };
 
 enum transport {

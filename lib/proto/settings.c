@@ -786,6 +786,13 @@ static const struct setting table[] = {
 	    .roles = ROLES_SMTP | R(LOGIN),
 	    .help = "A Unix socket to listen at instead of addresses and a port; relative to "
 		    "`run_directory`." },
+	{ .section = "listener",
+	    .name = "access_rules",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = R(LOOKUP),
+	    .help = "Whether access(5) rules count for what comes in there. `no` is for mail that a "
+		    "content filter (FILTER) gives back: the rules have had their say." },
 };
 
 enum { ROWS = sizeof table / sizeof table[0] };

@@ -24,7 +24,6 @@ enum ipc_type {
 
 	/* smtpd <-> lookup: lookup.h */
 	LOOKUP_CLIENT = 0x0300,
-	LOOKUP_MAIL,
 	LOOKUP_RCPT,
 	/* queue <-> lookup */
 	LOOKUP_ROUTE,

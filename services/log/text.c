@@ -171,6 +171,37 @@ static void line_queued(struct buf *b, const struct entry *e)
 	    (long long)event_int(e, "nrcpt", 0));
 }
 
+/* Who sent what to whom, at the end of a line about a recipient. */
+static void put_envelope(struct buf *b, const struct entry *e, bool from)
+{
+	put_address(b, e, "from", " ", from);
+	put_address(b, e, "to", " ", false);
+	put_word(b, e, "protocol", "proto", " ");
+	put_address(b, e, "helo", " ", false);
+	put_word(b, e, "rule", "rule", " ");
+	put_trace(b, e, " ");
+}
+
+/* "NOQUEUE: hold: RCPT from unknown[192.0.2.1]: <to>: triggers HOLD text; from=<> ..." */
+static void line_rcpt_action(struct buf *b, const struct entry *e)
+{
+	struct str action = event_str(e, "action"), value = event_str(e, "value");
+
+	put_queue_id(b, e, "NOQUEUE: ");
+	for (size_t i = 0; i < action.n; i++)
+		buf_char(b, ascii_lower(action.p[i]));
+	buf_z(b, ": RCPT from ");
+	put_client(b, e);
+	buf_z(b, ": <");
+	render_escaped(b, event_str(e, "to"));
+	buf_z(b, ">: triggers ");
+	render_escaped(b, action);
+	buf_z(b, value.n > 0 ? " " : "");
+	render_escaped(b, value);
+	buf_char(b, ';');
+	put_envelope(b, e, true);
+}
+
 static void refused_line(struct buf *b, const struct entry *e, const char *stage)
 {
 	struct str to = event_str(e, "to"), enhanced = event_str(e, "enhanced");
@@ -188,12 +219,7 @@ static void refused_line(struct buf *b, const struct entry *e, const char *stage
 	}
 	render_escaped(b, event_str(e, "text"));
 	buf_char(b, ';');
-	put_address(b, e, "from", " ", strcmp(stage, "CONNECT") != 0);
-	put_address(b, e, "to", " ", false);
-	put_word(b, e, "protocol", "proto", " ");
-	put_address(b, e, "helo", " ", false);
-	put_word(b, e, "rule", "rule", " ");
-	put_trace(b, e, " ");
+	put_envelope(b, e, strcmp(stage, "CONNECT") != 0);
 }
 
 static void line_rcpt_refused(struct buf *b, const struct entry *e)
@@ -319,6 +345,7 @@ static const struct {
 	{ "mail-accepted", line_accepted },
 	{ "mail-refused", line_mail_refused },
 	{ "message-accepted", line_queued },
+	{ "rcpt-action", line_rcpt_action },
 	{ "rcpt-refused", line_rcpt_refused },
 	{ "removed", line_removed },
 	{ "report-made", line_report },

@@ -1,153 +1,6 @@
 /* access(5). See access.h. */
 #include "access.h"
 
-#include <stdio.h>
-#include <string.h>
-
-/* --- actions --------------------------------------------------------------------------------- */
-
-/* "4.7.1 text": the enhanced code, if it fits the reply code. */
-static struct str cut_enhanced(struct str text, int code, char out[STATUS_ENHANCED_MAX])
-{
-	struct str rest = text, word, part, dots;
-	uint64_t number;
-	int parts = 0;
-
-	str_word(&rest, &word);
-	dots = word;
-	while (str_cut(&dots, '.', &part)) {
-		if (str_u64(part, parts == 0 ? 5 : 999, &number) == -1)
-			return text;
-		if (parts++ == 0 && (int)number != code / 100)
-			return text;
-	}
-	if (parts != 3 || str_copy(word, out, STATUS_ENHANCED_MAX) == -1)
-		return text;
-	return str_trim(rest);
-}
-
-static void refuse(struct verdict *v, enum verdict_kind kind, int code, const char *enhanced,
-    const char *sentence, struct str text)
-{
-	char given[STATUS_ENHANCED_MAX];
-
-	snprintf(given, sizeof given, "%s", enhanced);
-	text = cut_enhanced(str_trim(text), code, given);
-	v->kind = kind;
-	if (text.n == 0)
-		status_set(&v->status, code, given, "%s", sentence);
-	else
-		status_set(&v->status, code, given, "%.*s", STR_ARG(str_take(text, 400)));
-}
-
-static void on_ok(struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	(void)r;
-	(void)text;
-	(void)subject;
-	v->kind = VERDICT_OK;
-}
-
-static void on_dunno(struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	(void)r;
-	(void)text;
-	(void)subject;
-	(void)v;
-}
-
-static void on_reject(struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	(void)r;
-	(void)subject;
-	refuse(v, VERDICT_REFUSE, 554, "5.7.1", "Access denied", text);
-}
-
-static void on_defer(struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	(void)r;
-	(void)subject;
-	refuse(v, VERDICT_REFUSE, 450, "4.7.1", "Access denied for now, try again later", text);
-}
-
-static void on_defer_if_permit(
-    struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	(void)r;
-	(void)subject;
-	refuse(v, VERDICT_DEFER_IF_PERMIT, 450, "4.7.1", "Access denied for now, try again later",
-	    text);
-}
-
-static void on_defer_if_reject(
-    struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	(void)r;
-	(void)subject;
-	refuse(v, VERDICT_DEFER_IF_REJECT, 450, "4.7.1", "Access denied for now, try again later",
-	    text);
-}
-
-static void on_info(struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	log_info(&r->tag, EV("access-info"), KS("rule", v->rule), KS("about", subject),
-	    KS("text", text));
-}
-
-static void on_warn(struct run *r, struct str text, struct str subject, struct verdict *v)
-{
-	log_warning(&r->tag, EV("access-warning"), KS("rule", v->rule), KS("about", subject),
-	    KS("text", text));
-}
-
-struct action {
-	const char *name;
-	void (*fn)(struct run *r, struct str text, struct str subject, struct verdict *v);
-};
-static const struct action actions[] = { { "OK", on_ok }, { "PERMIT", on_ok },
-	{ "DUNNO", on_dunno }, { "REJECT", on_reject }, { "DEFER", on_defer },
-	{ "DEFER_IF_PERMIT", on_defer_if_permit }, { "DEFER_IF_REJECT", on_defer_if_reject },
-	{ "INFO", on_info }, { "WARN", on_warn } };
-
-/* "550 text", "450 4.2.0 text". False when the word is no such code. */
-static bool reply_code(struct str word, struct str text, struct verdict *v)
-{
-	uint64_t code;
-
-	if (word.n != 3 || (word.p[0] != '4' && word.p[0] != '5') ||
-	    str_u64(word, 599, &code) == -1)
-		return false;
-	refuse(v, VERDICT_REFUSE, (int)code, code < 500 ? "4.7.1" : "5.7.1", "Access denied", text);
-	return true;
-}
-
-void access_action(
-    struct run *r, struct str text, struct str rule, struct str subject, struct verdict *v)
-{
-	struct str rest = text, word;
-	uint64_t number;
-
-	*v = (struct verdict){ .kind = VERDICT_NONE, .rule = rule };
-	str_word(&rest, &word);
-	rest = str_trim(rest);
-	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-		if (str_caseeq(word, str_of(actions[i].name))) {
-			actions[i].fn(r, rest, subject, v);
-			return;
-		}
-	}
-	if (reply_code(word, rest, v))
-		return;
-	if (rest.n == 0 && str_u64(word, UINT64_MAX, &number) == 0) {
-		v->kind = VERDICT_OK;
-		return;
-	}
-	/* what we do not know, we must not guess */
-	log_error(&r->tag, EV("access-action-unknown"), KS("rule", rule), KS("action", text));
-	v->kind = VERDICT_REFUSE;
-	status_set(&v->status, 451, "4.3.5", "Server configuration error, try again later");
-}
-
 /* --- search order ---------------------------------------------------------------------------- */
 
 /*
@@ -160,7 +13,7 @@ static enum found try(struct run *r, const struct maps *m, struct str key, bool 
 	enum found f = run_find(r, m, key, part, &out);
 
 	if (f == FOUND)
-		access_action(r, out.value, out.rule, subject, v);
+		verdict_read(r, out.value, out.rule, subject, v);
 	return f;
 }
 
@@ -268,23 +121,4 @@ void access_answer_client(struct run *r, const struct access_question *q, struct
 		a->rule = arena_printf(
 		    r->arena, "trusted_networks (%.*s)", STR_ARG(r->policy->trusted_where));
 	apply(&v, a);
-}
-
-void access_answer_mail(struct run *r, const struct access_question *q, struct access_answer *a)
-{
-	struct verdict v;
-
-	*a = (struct access_answer){ .rule = STR_NONE };
-	status_set(&a->status, 250, "2.1.0", "Ok");
-	if (access_host(r, &r->policy->helo_access, q->helo, &v) == FOUND_FAILED)
-		goto failed;
-	apply(&v, a);
-	if (!status_good(&a->status))
-		return;
-	if (access_address(r, &r->policy->sender_access, q->sender, &v) == FOUND_FAILED)
-		goto failed;
-	apply(&v, a);
-	return;
-failed:
-	access_unavailable(r, a);
 }

@@ -262,6 +262,17 @@ static int load_names(struct policy *p, const struct conf *c, char *why)
 	return load_networks(p, c, why);
 }
 
+/* Listeners at which access rules do not count: what comes from there has passed them. */
+static void load_listeners(struct policy *p, const struct conf *c)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "listener", i)) != NULL; i++) {
+		if (!section_bool(s, "access_rules"))
+			strmap_put(&p->no_rules, arena_str(&p->arena, section_title(s)), p);
+	}
+}
+
 struct policy *policy_load(const struct conf *c, int dir, const char *path, char why[POLICY_WHY])
 {
 	struct policy *p = xcalloc(1, sizeof *p);
@@ -271,6 +282,7 @@ struct policy *policy_load(const struct conf *c, int dir, const char *path, char
 	p->dir = dir;
 	p->dir_path = arena_str(&p->arena, str_of(path));
 	r = load_names(p, c, why);
+	load_listeners(p, c);
 	for (int i = CLASS_LOCAL; i < CLASSES && r == 0; i++)
 		r = load_domains(p, c, (enum class)i, why);
 	if (r == 0 && conf_count(c, "local_domains") == 0)
@@ -303,6 +315,7 @@ void policy_free(struct policy *p)
 		free(p->domains[i].below);
 	}
 	strmap_clear(&p->names);
+	strmap_clear(&p->no_rules);
 	arena_clear(&p->arena);
 	free(p);
 }

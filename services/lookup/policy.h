@@ -41,6 +41,7 @@ struct policy {
 	size_t ntrusted;
 	struct domains domains[CLASSES]; /* [CLASS_OTHER] is empty */
 	struct strmap names; /* domain -> its struct domains */
+	struct strmap no_rules; /* titles of listeners without access rules */
 	struct maps client_access, helo_access, sender_access, recipient_access;
 	struct maps canonical, sender_canonical, recipient_canonical;
 	struct maps virtual_alias, alias, relay_recipients, transport;

@@ -1,6 +1,8 @@
 /* LOOKUP_RCPT. See rcpt.h. */
 #include "rcpt.h"
 
+#include <string.h>
+
 #include "access.h"
 #include "mail/address.h"
 #include "resolve.h"
@@ -171,19 +173,27 @@ static void apply_later(const struct verdict *v, struct access_answer *a)
 	}
 }
 
-enum { STEP_HELO, STEP_SENDER, STEP_RECIPIENT, STEPS };
+enum { STEP_CLIENT, STEP_HELO, STEP_SENDER, STEP_RECIPIENT, STEPS };
+_Static_assert(STEPS == (int)ACCESS_ACTIONS, "one rule of each");
 
 /*
- * The rules of access(5) that count for each recipient: those for HELO and sender as well, so that
- * smtpd needs no question of its own for them, and the log has the recipient of what was refused.
- * FOUND: *a says no.
+ * The rules of access(5) that count for each recipient: those for client, HELO and sender as well,
+ * so that smtpd needs no question of its own for them, and the log has the recipient of what was
+ * refused. Who is at the local socket has no address to have rules about. FOUND: *a says no.
  */
 static enum found by_rules(struct run *r, const struct access_question *q, struct str address,
     struct verdict v[STEPS], struct access_answer *a)
 {
+	static const struct maps nobody;
 	struct policy *p = r->policy;
 
-	if (access_host(r, &p->helo_access, q->helo, &v[STEP_HELO]) == FOUND_FAILED ||
+	if (strmap_get(&p->no_rules, q->listener) != NULL) {
+		memset(v, 0, STEPS * sizeof *v);
+		return FOUND_NONE;
+	}
+	if (access_client(r, q->trusted ? &nobody : &p->client_access, q->client,
+		&v[STEP_CLIENT]) == FOUND_FAILED ||
+	    access_host(r, &p->helo_access, q->helo, &v[STEP_HELO]) == FOUND_FAILED ||
 	    access_address(r, &p->sender_access, q->sender, &v[STEP_SENDER]) == FOUND_FAILED ||
 	    access_address(r, &p->recipient_access, address, &v[STEP_RECIPIENT]) == FOUND_FAILED)
 		return FOUND_FAILED;
@@ -219,4 +229,8 @@ void rcpt_answer(struct run *r, const struct access_question *q, struct access_a
 	}
 	for (int i = 0; i < STEPS; i++)
 		apply_later(&v[i], a);
+	for (int i = 0; i < STEPS && status_good(&a->status); i++) {
+		if (v[i].acts)
+			a->actions[a->nactions++] = v[i].action;
+	}
 }

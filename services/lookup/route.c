@@ -424,10 +424,39 @@ static void begin(struct expansion *x, const struct route_question *q)
 	add_item(x, NULL, STAGE_ADDRESS, address, owner, rule, false);
 }
 
+/* A filter gets the message as it is: what it gives back is what will be expanded. */
+static void to_filter(struct run *r, const struct route_question *q, struct routes *out)
+{
+	struct nexthop hop;
+	struct result *res = arena_alloc(r->arena, sizeof *res);
+	struct status *st = arena_alloc(r->arena, sizeof *st);
+	bool remote;
+
+	if (nexthop_parse(q->filter, &hop) == -1) {
+		hop = (struct nexthop){ .transport = TRANSPORT_ERROR, .host = STR_NONE };
+		status_set(&hop.status, 451, "4.3.5", "the filter of this message is no transport");
+	}
+	*st = hop.status;
+	remote = hop.transport == TRANSPORT_SMTP || hop.transport == TRANSPORT_LMTP;
+	*res = (struct result){ .transport = hop.transport,
+		.addr = q->rcpt,
+		.nexthop = !remote ? STR_NONE
+			   : hop.host.n > 0
+			       ? hop.host
+			       : str_skip(q->rcpt, (size_t)str_rfind(q->rcpt, '@') + 1),
+		.rule = q->filter_rule,
+		.status = hop.transport == TRANSPORT_ERROR ? st : NULL };
+	*out = (struct routes){ .first = res, .n = 1 };
+}
+
 void route_answer(struct run *r, const struct route_question *q, struct routes *out)
 {
 	struct expansion x = { .r = r, .sender = q->sender, .out = out };
 
+	if (q->filter.n > 0) {
+		to_filter(r, q, out);
+		return;
+	}
 	*out = (struct routes){ .n = 0 };
 	x.last = &x.first;
 	x.tail = &out->first;

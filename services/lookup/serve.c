@@ -51,7 +51,7 @@ static struct policy *policy;
 static uint64_t refreshed;
 static struct arena scratch;
 static struct {
-	uint64_t client, mail, rcpt, route, waited;
+	uint64_t client, rcpt, route, waited;
 } counts;
 
 void serve_policy(struct policy *p)
@@ -118,11 +118,6 @@ static int answer_access(struct attempt *t, struct get *g,
 static int on_client(struct attempt *t, struct get *g)
 {
 	return answer_access(t, g, access_answer_client);
-}
-
-static int on_mail(struct attempt *t, struct get *g)
-{
-	return answer_access(t, g, access_answer_mail);
 }
 
 static int on_rcpt(struct attempt *t, struct get *g)
@@ -218,8 +213,7 @@ struct kind {
 	uint64_t *count;
 };
 static const struct kind kinds[] = { { LOOKUP_CLIENT, on_client, &counts.client },
-	{ LOOKUP_MAIL, on_mail, &counts.mail }, { LOOKUP_RCPT, on_rcpt, &counts.rcpt },
-	{ LOOKUP_ROUTE, on_route, &counts.route } };
+	{ LOOKUP_RCPT, on_rcpt, &counts.rcpt }, { LOOKUP_ROUTE, on_route, &counts.route } };
 
 static const struct kind *kind_of(uint16_t type)
 {
@@ -392,7 +386,7 @@ static int on_account_changed(struct chan *c, struct ipc_msg *m)
 }
 
 const struct chan_row serve_smtpd_rows[] = { { LOOKUP_CLIENT, 0, on_question },
-	{ LOOKUP_MAIL, 0, on_question }, { LOOKUP_RCPT, 0, on_question }, { 0 } };
+	{ LOOKUP_RCPT, 0, on_question }, { 0 } };
 const struct chan_row serve_queue_rows[] = { { LOOKUP_ROUTE, 0, on_question }, { 0 } };
 const struct chan_row serve_auth_rows[] = { { AUTH_CHANGED, 0, on_account_changed }, { 0 } };
 
@@ -425,10 +419,9 @@ void serve_status(struct buf *out)
 	struct accounts_counts a = accounts_counts();
 
 	buf_printf(out,
-	    "clients %llu\nsenders %llu\nrecipients %llu\nroutes %llu\nwaited %llu\nwaiting %u\n"
+	    "clients %llu\nrecipients %llu\nroutes %llu\nwaited %llu\nwaiting %u\n"
 	    "accounts %zu\naccount-hits %llu\naccount-misses %llu\n",
-	    (unsigned long long)counts.client, (unsigned long long)counts.mail,
-	    (unsigned long long)counts.rcpt, (unsigned long long)counts.route,
-	    (unsigned long long)counts.waited, njobs, a.entries, (unsigned long long)a.hits,
-	    (unsigned long long)a.misses);
+	    (unsigned long long)counts.client, (unsigned long long)counts.rcpt,
+	    (unsigned long long)counts.route, (unsigned long long)counts.waited, njobs, a.entries,
+	    (unsigned long long)a.hits, (unsigned long long)a.misses);
 }

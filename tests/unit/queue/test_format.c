@@ -22,6 +22,8 @@ static struct envelope_rcpt rcpts[] = {
 	{ STR("bob@example.org"), STR("rfc822;Bob@example.org"), NOTIFY_FAILURE },
 	{ STR("carol@example.net"), STR(""), 0 },
 };
+static struct action actions[] = { { ACTION_HOLD, STR("look at it"), STR("hash:senders(x)") },
+	{ ACTION_FILTER, STR("smtp:[192.0.2.9]:10025"), STR("pcre:p:2") } };
 static struct edit edits[] = { { EDIT_INSERT, 0, STR("X-Note"), STR(" one\r\n\ttwo") } };
 
 static struct spool_content content(void)
@@ -36,6 +38,8 @@ static struct spool_content content(void)
 		    .client = STR("192.0.2.1"),
 		    .helo = STR("client.example"),
 		    .protocol = STR("ESMTP"),
+		    .actions = actions,
+		    .nactions = 2,
 		    .rcpts = rcpts,
 		    .nrcpts = 2 },
 		.edits = edits,
@@ -95,6 +99,11 @@ static void same_content(const struct spool_content *got)
 	assert_int_equal(g->nrcpts, 2);
 	assert_true(str_eq(g->rcpts[0].orcpt, rcpts[0].orcpt));
 	assert_true(str_eq(g->rcpts[1].addr, rcpts[1].addr));
+	assert_int_equal(g->nactions, w->nactions);
+	for (uint32_t i = 0; i < g->nactions; i++)
+		assert_true(g->actions[i].kind == actions[i].kind &&
+			    str_eq(g->actions[i].value, actions[i].value) &&
+			    str_eq(g->actions[i].rule, actions[i].rule));
 	assert_int_equal(got->nedits, 1);
 	assert_true(str_eq(got->edits[0].value, edits[0].value));
 }
@@ -119,6 +128,34 @@ static void test_round_trip(void **state)
 		arena_clear(&a);
 		close(fd);
 	}
+}
+
+/* A file of a version that knew no actions is read as one without any; too many are damage. */
+static void test_records_of_old(void **state)
+{
+	const struct spool_layout l = { .slots = 2 };
+	struct action many[ACTIONS_MAX + 1];
+	struct spool_content c = content(), back;
+	struct arena a;
+	struct buf b;
+
+	(void)state;
+	arena_init(&a);
+	buf_init(&b, SPOOL_RECORDS_MAX);
+	c.envelope.nactions = 0;
+	assert_int_equal(records_encode(&b, &c), 0);
+	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), 0);
+	assert_int_equal(back.envelope.nactions, 0);
+	assert_int_equal(back.envelope.nrcpts, 2);
+	buf_reset(&b);
+	for (size_t i = 0; i <= ACTIONS_MAX; i++)
+		many[i] = actions[0];
+	c.envelope.actions = many;
+	c.envelope.nactions = ACTIONS_MAX + 1;
+	assert_int_equal(records_encode(&b, &c), 0);
+	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), -1);
+	buf_clear(&b);
+	arena_clear(&a);
 }
 
 /* What smtpd's retained O_APPEND descriptor adds behind the trailer changes nothing. */
@@ -336,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_records_of_old),
 		cmocka_unit_test(test_junk_behind),
 		cmocka_unit_test(test_slot),
 		cmocka_unit_test(test_slot_moved),

@@ -1,7 +1,7 @@
 /* The right-hand side of aliases, transport(5) results, and access(5) actions. */
 #include <stdlib.h>
 
-#include "../../../../services/lookup/access.h"
+#include "../../../../services/lookup/verdict.h"
 #include "../../../../services/lookup/nexthop.h"
 #include "../../../../services/lookup/targets.h"
 
@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nexthop hop;
 	struct verdict v;
 	struct arena a;
-	struct run r = { .arena = &a };
+	struct policy policy = { .origin = STR("origin.example") };
+	struct run r = { .arena = &a, .policy = &policy };
 	size_t n = 0;
 
 	arena_init(&a);
@@ -31,8 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2000) {
 		nexthop_parse(text, &hop);
 		log_threshold(LEVEL_ERROR + 1);
-		access_action(&r, text, STR("rule"), STR("subject"), &v);
+		verdict_read(&r, text, STR("rule"), STR("subject"), &v);
 		if (v.kind == VERDICT_REFUSE && (v.status.code < 400 || v.status.code > 599))
+			abort();
+		if (v.acts && (v.kind != VERDICT_NONE || v.action.value.n > ACTION_VALUE_MAX))
 			abort();
 	}
 	arena_clear(&a);

@@ -16,6 +16,10 @@ static const struct envelope_rcpt two[] = { { STR("a@b.example"), STR("rfc822;a@
 						NOTIFY_DELAY },
 	{ STR("\"c d\"@e.example"), STR(""), NOTIFY_NEVER } };
 
+static const struct action three[] = { { ACTION_HOLD, STR(""), STR("hash:a(b)") },
+	{ ACTION_BCC, STR("copy@x.example"), STR("pcre:p:3") },
+	{ ACTION_FILTER, STR("smtp:[127.0.0.1]:10025"), STR("") } };
+
 static struct envelope sample(void)
 {
 	return (struct envelope){ .trace = 1,
@@ -29,6 +33,8 @@ static struct envelope sample(void)
 		.helo = STR("mx.example"),
 		.login = STR("u"),
 		.protocol = STR("ESMTP"),
+		.actions = (struct action *)three,
+		.nactions = 3,
 		.rcpts = (struct envelope_rcpt *)two,
 		.nrcpts = 2 };
 }
@@ -50,6 +56,39 @@ static void test_round_trip(void **state)
 	assert_int_equal(get_end(&g), 0);
 	put_envelope(&v, &f);
 	assert_true(str_eq(put_view(&w), put_view(&v)));
+	arena_clear(&a);
+}
+
+/* An envelope holds what the queue has to do, not what has become an edit; and no more than 16. */
+static void test_actions(void **state)
+{
+	static const struct action bad[] = { { ACTION_PREPEND, STR("X: y"), STR("") },
+		{ ACTION_KINDS, STR(""), STR("") }, { ACTION_REDIRECT, STR(""), STR("") } };
+	struct action many[ACTIONS_MAX + 1] = { { 0 } }, *out;
+	struct arena a;
+	uint32_t n;
+
+	(void)state;
+	arena_init(&a);
+	for (size_t i = 0; i < 5; i++) {
+		uint8_t space[1024];
+		struct put w = put_into(space, sizeof space);
+		struct get g;
+
+		if (i < 3)
+			put_actions(&w, &bad[i], 1);
+		else
+			put_actions(&w, many, i == 3 ? ACTIONS_MAX : ACTIONS_MAX + 1);
+		g = get_start(put_view(&w));
+		assert_int_equal(get_actions(&g, &a, &out, &n), i == 3 ? 0 : -1);
+		assert_int_equal(n, i == 3 ? ACTIONS_MAX : 0);
+	}
+	assert_true(action_is_field(STR("X-Note: yes")));
+	assert_true(action_is_field(STR("X-Note:yes")));
+	assert_false(action_is_field(STR("X Note: yes")));
+	assert_false(action_is_field(STR(": yes")));
+	assert_false(action_is_field(STR("X-Note:  ")));
+	assert_false(action_is_field(STR("no colon")));
 	arena_clear(&a);
 }
 
@@ -180,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_status),

@@ -148,7 +148,7 @@ static void test_access(void **state)
 		     ".below.example  550 5.7.26 no subdomains\n"
 		     "abuse@  OK\n"
 		     "later@mail.example  DEFER\n"
-		     "odd@mail.example  FILTER smtp:x\n"
+		     "odd@mail.example  RESTRICTION_CLASS\n"
 		     "num@mail.example  12345\n"
 		     "perhaps@mail.example  DEFER_IF_PERMIT wait\n"
 		     "nobody@mail.example  DEFER_IF_REJECT\n"
@@ -238,14 +238,13 @@ static void test_client_and_sender(void **state)
 	assert_false(a.relay);
 	assert_true(ask(access_answer_client, "127.0.0.1", "", "").relay);
 	assert_true(ask(access_answer_client, "::ffff:127.0.0.1", "", "").relay);
-	assert_int_equal(
-	    ask(access_answer_mail, "", "EVIL.example", "a@b.example").status.code, 554);
-	assert_int_equal(
-	    ask(access_answer_mail, "", "x.evil.example", "a@b.example").status.code, 554);
-	assert_int_equal(ask(access_answer_mail, "", "good.example", "").status.code, 450);
-	assert_int_equal(
-	    ask(access_answer_mail, "", "good.example", "a@b.example").status.code, 250);
-	a = ask(access_answer_mail, "", "good.example", "spammer@b.example");
+	assert_int_equal(ask(rcpt_alice, "", "EVIL.example", "a@b.example").status.code, 554);
+	assert_int_equal(ask(rcpt_alice, "", "x.evil.example", "a@b.example").status.code, 554);
+	assert_int_equal(ask(rcpt_alice, "", "good.example", "").status.code, 450);
+	assert_int_equal(ask(rcpt_alice, "", "good.example", "a@b.example").status.code, 554);
+	assert_string_equal(
+	    ask(rcpt_alice, "", "good.example", "a@b.example").status.enhanced, "5.7.1");
+	a = ask(rcpt_alice, "", "good.example", "spammer@b.example");
 	assert_int_equal(a.status.code, 554);
 	assert_string_equal(z(a.rule), "pcre:pcre:1");
 }
@@ -266,6 +265,89 @@ static void test_rules_at_rcpt(void **state)
 	    ask(rcpt_alice, STRANGER, "good.example", "a@bad.example").status.code, 250);
 	assert_int_equal(
 	    ask(rcpt_none, STRANGER, "good.example", "a@bad.example").status.code, 450);
+}
+
+static void acts(const struct access_answer *a, uint32_t i, enum action_kind kind,
+    const char *value, const char *rule)
+{
+	assert_true(i < a->nactions);
+	assert_int_equal(a->actions[i].kind, kind);
+	assert_string_equal(z(a->actions[i].value), value);
+	assert_string_equal(z(a->actions[i].rule), rule);
+}
+
+/* What is to be done with the message: one rule each for client, HELO name, sender and recipient.
+ */
+static void test_actions(void **state)
+{
+	static const char *const wrong[] = { "FILTER nowhere", "FILTER maildir:x", "FILTER :x",
+		"REDIRECT <", "BCC", "PREPEND no colon", "PREPEND X Y: z", "PREPEND X:", NULL };
+	struct access_answer a;
+
+	(void)state;
+	set("mailbox_domains", "mail.example");
+	set("origin", "origin.example");
+	set("client_access", "inline:{{192.0.2.99 = HOLD a net}}");
+	set("helo_access", "inline:{{odd.example = PREPEND X-Odd: yes, i know}}");
+	set("sender_access", "inline:{{a@b.example = REDIRECT abuse}, {c@d.example = REJECT}}");
+	set("recipient_access", "inline:{{alice@mail.example = FILTER smtp:[127.0.0.1]:10025}}");
+	load();
+	account("alice@mail.example", "x/x");
+	a = ask(rcpt_alice, "192.0.2.99", "odd.example", "a@b.example");
+	assert_int_equal(a.status.code, 250);
+	assert_int_equal(a.nactions, 4);
+	acts(&a, 0, ACTION_HOLD, "a net", "inline:{{192.0.2.99 = HOLD a net}}");
+	acts(&a, 1, ACTION_PREPEND, "X-Odd: yes, i know",
+	    "inline:{{odd.example = PREPEND X-Odd: yes, i know}}");
+	acts(&a, 2, ACTION_REDIRECT, "abuse@origin.example",
+	    "inline:{{a@b.example = REDIRECT abuse}, {c@d.example = REJECT}}");
+	acts(&a, 3, ACTION_FILTER, "smtp:[127.0.0.1]:10025",
+	    "inline:{{alice@mail.example = FILTER smtp:[127.0.0.1]:10025}}");
+	/* nothing is done with what is refused, whoever refuses it */
+	assert_int_equal(ask(rcpt_alice, "192.0.2.99", "odd.example", "c@d.example").nactions, 0);
+	a = ask(rcpt_none, "192.0.2.99", "odd.example", "a@b.example");
+	assert_int_equal(a.status.code, 554);
+	assert_int_equal(a.nactions, 0);
+	assert_int_equal(ask(rcpt_alice, "192.0.2.98", "even.example", "").nactions, 1);
+	for (size_t i = 0; wrong[i] != NULL; i++) {
+		struct run r = new_run();
+		struct verdict v;
+
+		verdict_read(&r, str_of(wrong[i]), STR("rule"), STR("subject"), &v);
+		assert_int_equal(v.kind, VERDICT_REFUSE);
+		assert_int_equal(v.status.code, 451);
+		assert_false(v.acts);
+	}
+}
+
+/* What a filter gets is not expanded before, and goes where the rule says. */
+static void test_filter_route(void **state)
+{
+	static const struct {
+		const char *filter, *want;
+	} rows[] = { { "smtp:[127.0.0.1]:10025", "info@mail.example smtp [127.0.0.1]:10025" },
+		{ "lmtp:inet:[::1]:24", "info@mail.example lmtp [::1]:24" },
+		{ "smtp:", "info@mail.example smtp mail.example" },
+		{ "retry:4.9.1 later", "info@mail.example error 450 4.9.1" },
+		{ "gone wrong", "info@mail.example error 451 4.3.5" } };
+
+	(void)state;
+	set("mailbox_domains", "mail.example");
+	set("virtual_alias_maps", "inline:{info@mail.example=alice@mail.example}");
+	load();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct run r = new_run();
+		struct route_question q = { .sender = STR("a@b.example"),
+			.rcpt = STR("info@mail.example"),
+			.filter = str_of(rows[i].filter),
+			.filter_rule = STR("the rule") };
+		struct routes routes;
+
+		route_answer(&r, &q, &routes);
+		assert_string_equal(text_of(&routes), rows[i].want);
+		assert_false(routes.expanded);
+		assert_string_equal(z(routes.first->rule), "the rule");
+	}
 }
 
 /* A table that fails is never "not found": 451, and the rule says which. */
@@ -389,8 +471,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = { ROW(test_classes), ROW(test_rules_are_named),
 		ROW(test_source_routes), ROW(test_postmaster), ROW(test_disabled),
 		ROW(test_canonical), ROW(test_access), ROW(test_client_and_sender),
-		ROW(test_rules_at_rcpt), ROW(test_failure), ROW(test_load),
-		ROW(test_two_classes_later), ROW(test_delimiters) };
+		ROW(test_rules_at_rcpt), ROW(test_actions), ROW(test_filter_route),
+		ROW(test_failure), ROW(test_load), ROW(test_two_classes_later),
+		ROW(test_delimiters) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
