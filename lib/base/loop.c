@@ -113,6 +113,12 @@ void watch_clear(struct watch *w)
 	w->what = 0;
 }
 
+void watch_wake(struct watch *w)
+{
+	if ((w->what & WATCH_READ) != 0)
+		event_active(&w->ev, EV_READ, 0);
+}
+
 static void timer_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct timer *t = arg;

@@ -43,6 +43,8 @@ uint64_t loop_now(void);
  */
 void watch_set(struct watch *w, int fd, unsigned what, void (*fn)(void *, unsigned), void *arg);
 void watch_clear(struct watch *w);
+/* Calls fn for reading soon, as if the descriptor were ready, if it is watched for that. */
+void watch_wake(struct watch *w);
 
 /* Calls fn(arg) once, ms milliseconds from now; setting again moves it. */
 void timer_set(struct timer *t, uint64_t ms, void (*fn)(void *), void *arg);

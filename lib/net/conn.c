@@ -15,11 +15,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tls_internal.h"
+
 enum {
 	READ_MAX = 64 * 1024, /* bytes per system call */
 	LINGER_MS = 2000,
 	LINGER_BYTES = 1024 * 1024,
 };
+
+/* conn.secure: the 220 of STARTTLS is on its way in plain text; the handshake; done */
+enum { PLAIN, PLAIN_OUTPUT, HANDSHAKE, SECURE };
 
 static TAILQ_HEAD(, conn) pending = TAILQ_HEAD_INITIALIZER(pending);
 
@@ -46,11 +51,16 @@ static void rearm(struct conn *c)
 
 	if (c->fd == -1)
 		return;
+	if (c->secure == HANDSHAKE && !c->closing)
+		return; /* handshake() says what for */
 	if (c->blocked || c->connecting)
 		what |= WATCH_WRITE;
 	else if (!c->eof && !c->paused && (c->in.n < c->in.max || (c->closing && c->linger)))
 		what |= WATCH_READ;
 	watch_set(&c->watch, c->fd, what, ready, c);
+	/* what TLS has read already the socket will not announce */
+	if (what == WATCH_READ && c->secure == SECURE && tls_pending(c->tls))
+		watch_wake(&c->watch);
 }
 
 /* --- events ------------------------------------------------------------------------------------
@@ -61,6 +71,8 @@ static void end(struct conn *c, enum conn_end why)
 {
 	if (c->ended)
 		return;
+	if (c->secure == HANDSHAKE)
+		why = CONN_TLS;
 	c->ended = true;
 	watch_clear(&c->watch);
 	timer_clear(&c->deadline);
@@ -86,7 +98,7 @@ static void expired(void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->closing)
+	if (c->closing || c->secure == HANDSHAKE)
 		end(c, CONN_TIMEOUT);
 	else if (!c->ended)
 		c->events->end(c, CONN_TIMEOUT);
@@ -112,6 +124,28 @@ static void read_discard(struct conn *c, char *scratch)
 	}
 }
 
+/* As recv(); under TLS as many records as there are. */
+static ssize_t take(struct conn *c, char *to, size_t room)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	if (c->secure != SECURE)
+		return recv(c->fd, to, room, 0);
+	do {
+		n = tls_read(c->tls, to + got, room - got);
+		got += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && got < room);
+	/* an end that stands behind them is found again by the next call */
+	return got > 0 ? (ssize_t)got : n;
+}
+
+/* Which end an error of a call is. */
+static enum conn_end failure(const struct conn *c)
+{
+	return c->secure == SECURE && errno == EPROTO ? CONN_TLS : CONN_ERROR;
+}
+
 static void read_input(struct conn *c)
 {
 	static char scratch[READ_MAX];
@@ -126,16 +160,21 @@ static void read_input(struct conn *c)
 		rearm(c); /* only now that it matters: most pauses end before more arrives */
 		return;
 	}
-	n = recv(c->fd, scratch, room < READ_MAX ? room : READ_MAX, 0);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	n = take(c, scratch, room < READ_MAX ? room : READ_MAX);
+	if (n == -1 && errno == EAGAIN && c->secure == SECURE && tls_wants_write(c->tls))
+		c->blocked = true; /* an answer of TLS itself; then reading goes on */
+	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+		if (c->blocked)
+			rearm(c);
 		return;
+	}
 	if (n <= 0) {
 		c->eof = n == 0;
-		end(c, n == 0 ? CONN_EOF : CONN_ERROR);
+		end(c, n == 0 ? CONN_EOF : failure(c));
 		return;
 	}
 	buf_put(&c->in, scratch, (size_t)n);
-	if (input(c) && !c->ended && c->in.n == c->in.max)
+	if (input(c) && !c->ended && (c->in.n == c->in.max || c->secure == SECURE))
 		rearm(c);
 }
 
@@ -145,6 +184,8 @@ static void read_input(struct conn *c)
 /* Everything is written and nothing more will be. */
 static void finished(struct conn *c)
 {
+	if (c->secure == SECURE)
+		tls_goodbye(c->tls);
 	if (!c->linger || c->eof || shutdown(c->fd, SHUT_WR) == -1) {
 		end(c, CONN_EOF);
 		return;
@@ -158,7 +199,8 @@ static void finished(struct conn *c)
 static int send_out(struct conn *c)
 {
 	while (c->out.n > 0) {
-		ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+		ssize_t n = c->secure == SECURE ? tls_write(c->tls, c->out.p, c->out.n)
+						: send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -170,6 +212,22 @@ static int send_out(struct conn *c)
 	return 0;
 }
 
+/* Calls `drained`, which may consume what had filled `in`. */
+static void drained(struct conn *c)
+{
+	bool gone = false, full = c->in.n == c->in.max;
+
+	c->gone = &gone;
+	c->events->drained(c);
+	if (gone)
+		return;
+	c->gone = NULL;
+	if (full)
+		rearm(c);
+}
+
+static void begin_handshake(struct conn *c);
+
 static void write_output(struct conn *c)
 {
 	bool had = c->out.n > 0 || c->connecting;
@@ -177,8 +235,10 @@ static void write_output(struct conn *c)
 
 	if (c->ended)
 		return;
+	if (c->secure == HANDSHAKE)
+		buf_reset(&c->out); /* it is to end: nobody will be able to read that */
 	if (send_out(c) == -1) {
-		end(c, CONN_ERROR);
+		end(c, failure(c));
 		return;
 	}
 	c->blocked = c->out.n > 0;
@@ -189,8 +249,55 @@ static void write_output(struct conn *c)
 		return;
 	if (c->closing)
 		finished(c);
+	else if (c->secure == PLAIN_OUTPUT)
+		begin_handshake(c);
 	else if (had && c->events->drained != NULL)
-		c->events->drained(c);
+		drained(c);
+}
+
+/* --- TLS ---------------------------------------------------------------------------------------
+ */
+
+/* One step, as far as it goes. */
+static void handshake(struct conn *c)
+{
+	switch (tls_handshake(c->tls)) {
+	case TLS_WANTS_READ:
+		watch_set(&c->watch, c->fd, WATCH_READ, ready, c);
+		return;
+	case TLS_WANTS_WRITE:
+		watch_set(&c->watch, c->fd, WATCH_WRITE, ready, c);
+		return;
+	case TLS_RESTS:
+		watch_clear(&c->watch);
+		return;
+	case TLS_FAILED:
+		/* a reset would overtake the alert */
+		c->closing = c->linger = true;
+		finished(c);
+		return;
+	case TLS_SECURE:
+		break;
+	}
+	c->secure = SECURE;
+	timer_clear(&c->deadline);
+	if (c->out.n > 0 || c->closing)
+		queue(c);
+	rearm(c);
+	c->events->secured(c);
+}
+
+static void begin_handshake(struct conn *c)
+{
+	c->secure = HANDSHAKE;
+	timer_set(&c->deadline, CONN_HANDSHAKE_MS, expired, c);
+	watch_set(&c->watch, c->fd, WATCH_READ, ready, c);
+}
+
+/* The signature is there. */
+static void wake(void *arg)
+{
+	queue(arg);
 }
 
 static void connected(struct conn *c)
@@ -215,6 +322,8 @@ static void ready(void *arg, unsigned what)
 
 	if (c->connecting)
 		connected(c);
+	else if (c->secure == HANDSHAKE && !c->closing)
+		handshake(c);
 	else if ((what & WATCH_WRITE) != 0)
 		write_output(c);
 	else
@@ -230,6 +339,10 @@ static void work_off(void)
 
 		TAILQ_REMOVE(&pending, c, next);
 		c->queued = c->kick = false;
+		if (c->secure == HANDSHAKE && !c->closing) {
+			handshake(c);
+			continue;
+		}
 		if (kick && !input(c))
 			continue;
 		if (c->fd == -1 || c->ended || c->connecting)
@@ -372,6 +485,8 @@ static int leave(struct conn *c)
 	c->queued = c->kick = false;
 	watch_clear(&c->watch);
 	timer_clear(&c->deadline);
+	tls_free(c->tls);
+	c->tls = NULL;
 	if (c->gone != NULL)
 		*c->gone = true;
 	c->gone = NULL;
@@ -391,11 +506,44 @@ void conn_close(struct conn *c)
 	close(fd);
 }
 
+int conn_tls_accept(struct conn *c, struct tls_context *context)
+{
+	if (c->tls != NULL || c->in.n > 0) {
+		errno = c->tls != NULL ? EALREADY : EPROTO;
+		return -1;
+	}
+	c->tls = tls_accept(context, c->fd, wake, c);
+	c->secure = PLAIN_OUTPUT;
+	if (c->out.n == 0)
+		begin_handshake(c);
+	else
+		queue(c);
+	return 0;
+}
+
+const struct tls_facts *conn_tls(const struct conn *c)
+{
+	return c->secure == SECURE ? tls_facts(c->tls) : NULL;
+}
+
+int conn_tls_exporter(const struct conn *c, uint8_t out[32])
+{
+	return c->secure == SECURE ? tls_exporter(c->tls, out) : -1;
+}
+
+const char *conn_tls_why(const struct conn *c)
+{
+	if (c->tls == NULL)
+		return "";
+	return c->secure == HANDSHAKE && tls_why(c->tls)[0] == '\0' ? "the handshake took too long"
+								    : tls_why(c->tls);
+}
+
 int conn_detach(struct conn *c)
 {
 	int fd;
 
-	assert(c->fd != -1);
+	assert(c->fd != -1 && c->tls == NULL);
 	send_out(c);
 	fd = leave(c);
 	buf_clear(&c->out);

@@ -1,7 +1,7 @@
 /*
  * A buffered connection on the event loop: reads ahead into `in` (never beyond its maximum),
- * writes `out` when the socket takes it, watches a deadline. Plain today; TLS comes in below this
- * interface (conn.c), so nobody else reads or writes the descriptor.
+ * writes `out` when the socket takes it, watches a deadline. TLS is below this interface (tls.h),
+ * so nobody else reads or writes the descriptor.
  *
  * Idle connections hold no buffer memory. No function here calls an event: events come from the
  * loop only. While the peer does not take our output, its input is not read.
@@ -14,10 +14,13 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "tls.h"
 
 struct conn;
 
-enum conn_end { CONN_EOF, CONN_ERROR, CONN_TIMEOUT };
+/* CONN_TLS: the handshake failed, took too long, or the peer broke the protocol; see conn_tls_why()
+ */
+enum conn_end { CONN_EOF, CONN_ERROR, CONN_TIMEOUT, CONN_TLS };
 
 /* Each may conn_close() c and free what it is embedded in. */
 struct conn_events {
@@ -26,10 +29,12 @@ struct conn_events {
 	void (*input)(struct conn *c);
 	/* All of `out` has been taken by the socket, or it is connected; may be NULL. */
 	void (*drained)(struct conn *c);
-	/* The peer has closed and its input has been handled, the socket failed (errno), the deadline
-	 * passed, or conn_finish() is done (CONN_EOF). Does not close; after a deadline that is not
-	 * one of conn_finish() things may go on. */
+	/* The peer has closed and its input has been handled, the socket failed (errno), the
+	 * deadline passed, or conn_finish() is done (CONN_EOF). Does not close; after a deadline
+	 * that is not one of conn_finish() things may go on. */
 	void (*end)(struct conn *c, enum conn_end why);
+	/* The handshake that conn_tls_accept() began is done. NULL where that is never called. */
+	void (*secured)(struct conn *c);
 };
 
 struct conn {
@@ -41,6 +46,8 @@ struct conn {
 	struct timer deadline;
 	/* conn.c's own */
 	TAILQ_ENTRY(conn) next;
+	struct tls *tls; /* NULL = plain */
+	uint8_t secure; /* how far it is with that */
 	bool *gone;
 	bool paused, corked, eof, closing, linger, connecting, blocked, queued, kick, ended;
 };
@@ -53,8 +60,9 @@ void conn_init(struct conn *c, int *fd, size_t in_max, size_t out_max, const str
     void *owner);
 /* Begins a connect() to a numeric address; `drained` or `end` tells the outcome. -1 with errno. */
 struct sockaddr;
-int conn_connect(struct conn *c, const struct sockaddr *to, unsigned tolen, const struct sockaddr *from,
-    unsigned fromlen, size_t in_max, size_t out_max, const struct conn_events *ev, void *owner);
+int conn_connect(struct conn *c, const struct sockaddr *to, unsigned tolen,
+    const struct sockaddr *from, unsigned fromlen, size_t in_max, size_t out_max,
+    const struct conn_events *ev, void *owner);
 
 /* Queues bytes; they leave when the loop is about to sleep, in one write. -1 past out_max. */
 int conn_write(struct conn *c, struct str s);
@@ -76,8 +84,8 @@ void conn_uncork(struct conn *c);
 
 /*
  * conn_finish: no more input; `end` comes once `out` has been written (bounded by the deadline).
- * conn_linger: the same for a peer that may still be sending: what it sends is thrown away for up to
- * two seconds, else the reset that an early close causes would overtake our last words.
+ * conn_linger: the same for a peer that may still be sending: what it sends is thrown away for up
+ * to two seconds, else the reset that an early close causes would overtake our last words.
  * conn_close: at once. All safe twice.
  */
 void conn_finish(struct conn *c);
@@ -85,8 +93,25 @@ void conn_linger(struct conn *c);
 void conn_close(struct conn *c);
 
 /*
+ * TLS from here on, as a server: first what has been written leaves in plain text, then the
+ * handshake begins, which has CONN_HANDSHAKE_MS; `secured` or `end` (CONN_TLS) tells how it went,
+ * and what is written meanwhile follows it. -1 with EPROTO when input is there already: whoever
+ * sent it in plain text wants it to be taken for what comes encrypted (RFC 3207 4.2); -1 with
+ * EALREADY under TLS.
+ */
+enum { CONN_HANDSHAKE_MS = 30 * 1000 };
+int conn_tls_accept(struct conn *c, struct tls_context *context);
+/* The facts about it; NULL while the connection is plain. */
+const struct tls_facts *conn_tls(const struct conn *c);
+/* What binds an authentication to this connection (tls-exporter, RFC 9266); -1 if nothing can. */
+int conn_tls_exporter(const struct conn *c, uint8_t out[32]);
+/* Why it failed, for the log. */
+const char *conn_tls_why(const struct conn *c);
+
+/*
  * Takes the descriptor out, leaving the conn closed; unread input stays in c->in (which the caller
- * then clears). Output is written first as far as the socket takes it; what it does not take is lost.
+ * then clears). Output is written first as far as the socket takes it; what it does not take is
+ * lost. Not under TLS: its state cannot be handed on.
  */
 int conn_detach(struct conn *c);
 

@@ -1,0 +1,116 @@
+/*
+ * TLS for the connections of conn.h, by OpenSSL: versions 1.2 and 1.3, key exchange by X25519,
+ * P-256 or P-384, authenticated encryption only; no compression, no renegotiation, no file and no
+ * openssl.cnf.
+ *
+ * The private keys are in another process. What a handshake has to sign goes to the signer with the
+ * id of the key; meanwhile that handshake rests, and the event loop serves others.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/chan.h"
+#include "base/str.h"
+
+/* Before confinement: everything that the library sets up at first use. Ends the process if it
+ * cannot. */
+void tls_open(void);
+
+/* --- signatures ------------------------------------------------------------------------------ */
+
+/* SignatureScheme, RFC 8446 4.2.3; in TLS 1.2 those of ECDSA do not name a curve (RFC 8422 5.1.1).
+ */
+enum tls_scheme {
+	TLS_RSA_PKCS1_SHA256 = 0x0401,
+	TLS_RSA_PKCS1_SHA384 = 0x0501,
+	TLS_RSA_PKCS1_SHA512 = 0x0601,
+	TLS_ECDSA_SHA256 = 0x0403,
+	TLS_ECDSA_SHA384 = 0x0503,
+	TLS_RSA_PSS_SHA256 = 0x0804,
+	TLS_RSA_PSS_SHA384 = 0x0805,
+	TLS_RSA_PSS_SHA512 = 0x0806,
+	TLS_ED25519 = 0x0807,
+};
+
+enum {
+	TLS_SIGNATURE_MAX = 1024, /* bytes: RSA keys of up to 8192 bits */
+	TLS_TEXT_MAX = 256, /* bytes of what is signed: the text of a handshake, not its hash */
+};
+
+/* One signature under way; made and freed by tls.c. */
+struct tls_sign {
+	uint32_t key; /* the id that came with the certificate */
+	uint16_t scheme; /* enum tls_scheme */
+	struct str text; /* to be hashed and signed */
+	struct ask ask; /* for the signer's use */
+	bool done; /* tls_signed() has been called */
+	size_t n;
+	uint8_t signature[TLS_SIGNATURE_MAX];
+	struct tls *of;
+};
+
+/*
+ * sign() begins; the answer is given by tls_signed(), once, from the loop and not from within
+ * sign(); unless cancel() comes before it. There is always an answer: the signer has a deadline.
+ */
+struct tls_signer {
+	void (*sign)(struct tls_sign *s);
+	void (*cancel)(struct tls_sign *s);
+};
+void tls_set_signer(const struct tls_signer *signer);
+/* Empty: there is no signature, and the handshake fails. */
+void tls_signed(struct tls_sign *s, struct str signature);
+
+/* --- contexts -------------------------------------------------------------------------------- */
+
+enum { TLS_CERTIFICATES = 32, TLS_CHAIN = 10 }; /* per context; certificates in a chain */
+
+struct tls_certificate {
+	uint32_t key; /* id for the signer */
+	unsigned n;
+	struct str chain[TLS_CHAIN]; /* DER, the host's own first */
+};
+
+struct tls_policy {
+	const char *protocol; /* "smtp", "imap": sessions of one are not resumed in another */
+	const char *const *alpn; /* RFC 7301 names, NULL ends; who offers others is refused */
+	bool tickets; /* sessions can be resumed (tls_set_tickets) */
+	bool only_13; /* not TLS 1.2 */
+};
+
+/*
+ * A server's side. Among the certificates that have the name asked for, the kind of key decides
+ * what is used; without a name, or for a name that none has, the first of each kind of key serves.
+ * NULL when a certificate is malformed (*bad is its index) or there is none.
+ */
+struct tls_context;
+struct tls_context *tls_context_new(const struct tls_policy *policy,
+    const struct tls_certificate *certificates, size_t n, size_t *bad);
+struct tls_context *tls_context_ref(struct tls_context *c);
+void tls_context_free(struct tls_context *c); /* connections that use it go on; NULL is fine */
+
+/*
+ * What session tickets are sealed with (RFC 5077 4): the first makes new ones, the others still
+ * open old ones. For all contexts of the process; shared by the workers of one service.
+ */
+struct tls_ticket_key {
+	uint8_t name[16], cipher[32], mac[32];
+};
+enum { TLS_TICKET_KEYS = 3, TLS_TICKET_HOURS = 1 }; /* each is the first for so long */
+void tls_set_tickets(const struct tls_ticket_key *keys, size_t n);
+
+/* --- one connection -------------------------------------------------------------------------- */
+
+struct tls_facts {
+	const char *version; /* "TLSv1.3" */
+	const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
+	const char *group; /* "X25519", "P-256", "P-384" */
+	unsigned bits; /* of the cipher */
+	bool resumed;
+	char *name; /* asked for by SNI, or NULL */
+};
+
+#endif

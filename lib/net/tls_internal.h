@@ -1,0 +1,50 @@
+/* What tls_key.c, tls_context.c and tls.c share, and conn.c drives. */
+#ifndef NET_TLS_INTERNAL_H
+#define NET_TLS_INTERNAL_H
+
+#include <openssl/ssl.h>
+
+#include "tls.h"
+
+/* --- tls_key.c: keys of which this process has the public half ------------------------------- */
+
+/* Makes the provider known in the library context of tls_library(). */
+void tls_key_open(OSSL_LIB_CTX *library);
+/* The key of that certificate, whose private operations go to the signer; NULL on failure. */
+EVP_PKEY *tls_key_new(X509 *certificate, uint32_t id);
+
+/* --- tls_context.c ---------------------------------------------------------------------------- */
+
+OSSL_LIB_CTX *tls_library(void);
+SSL *tls_context_ssl(struct tls_context *c);
+
+/* --- tls.c ------------------------------------------------------------------------------------ */
+
+/* Asks the signer from inside of a handshake, which rests until it has the answer. */
+struct str tls_sign_now(struct tls_sign *s);
+
+enum tls_step { TLS_SECURE, TLS_WANTS_READ, TLS_WANTS_WRITE, TLS_RESTS, TLS_FAILED };
+
+struct tls;
+/* wake(arg): the handshake, which rested, can go on. */
+struct tls *tls_accept(struct tls_context *c, int fd, void (*wake)(void *), void *arg);
+void tls_free(struct tls *t);
+enum tls_step tls_handshake(struct tls *t);
+/*
+ * As recv(2) and send(2): -1 with EAGAIN when the socket has to become ready first (for writing if
+ * tls_wants_write()), EPROTO when the peer broke the protocol.
+ */
+ssize_t tls_read(struct tls *t, void *to, size_t n);
+ssize_t tls_write(struct tls *t, const void *from, size_t n);
+bool tls_wants_write(const struct tls *t);
+/* There may be input that the socket will not announce. */
+bool tls_pending(const struct tls *t);
+/* Tells the peer that nothing more comes. */
+void tls_goodbye(struct tls *t);
+const struct tls_facts *tls_facts(const struct tls *t);
+/* Why it failed, for the log. */
+const char *tls_why(const struct tls *t);
+/* RFC 9266: 32 bytes. -1 where the version has none that is safe. */
+int tls_exporter(struct tls *t, uint8_t out[32]);
+
+#endif
