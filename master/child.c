@@ -10,17 +10,15 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/log.h"
 #include "proto/boot.h"
 #include "proto/types.h"
 
 enum {
-	CONF_MAX = 8 * 1024 * 1024,
 	BACKOFF_FIRST = 50, /* ms; doubled at each death in a row */
 	BACKOFF_MAX = 30 * 1000,
 	LIVED_WELL = 60 * 1000, /* ms after which an earlier death is forgotten */
-	READ_BURST = 32,        /* messages per wake-up: who never stops talking keeps nobody waiting */
+	READ_BURST = 32, /* messages per wake-up: who never stops talking keeps nobody waiting */
 };
 
 const char *child_state_name(enum child_state state)
@@ -50,11 +48,6 @@ static void child_add(struct suite *s, const struct process *row, bool candidate
 	TAILQ_INSERT_TAIL(&s->children, c, next);
 }
 
-static int64_t row_count(const struct suite *s, const struct process *row)
-{
-	return row->count == NULL ? 1 : conf_int(s->conf, row->count);
-}
-
 void children_plan(struct suite *s)
 {
 	for (size_t i = 0; i < nprocesses; i++)
@@ -63,56 +56,29 @@ void children_plan(struct suite *s)
 
 void children_replace(struct suite *s, const struct process *row, bool candidate)
 {
-	for (int64_t n = row_count(s, row); n > 0; n--)
+	for (unsigned n = s->plan->roles[row->role].count; n > 0; n--)
 		child_add(s, row, candidate);
 }
 
 /* --- boot ------------------------------------------------------------------------------------- */
 
-static uint32_t user_id(const struct suite *s, const char *prefix, enum role role)
-{
-	char name[64];
-
-	snprintf(name, sizeof name, "%s_%s", prefix, role_name(role));
-	for (char *p = name; *p != '\0'; p++)
-		if (*p == '-')
-			*p = '_';
-	return (uint32_t)conf_int(s->conf, name);
-}
-
 static struct privilege row_privilege(const struct suite *s, const struct process *row)
 {
 	/* a session becomes its mailbox's uid */
 	bool own_uid = s->root && !row->root_kept && row != &session_process;
+	const struct plan_role *plan = &s->plan->roles[row->role];
 
 	return (struct privilege){
 		.calls = row->calls,
 		.caps = row->caps,
-		.fsuid_lo = (uint32_t)conf_int(s->conf, "mailbox_uid_min"),
-		.fsuid_hi = (uint32_t)conf_int(s->conf, "mailbox_uid_max"),
-		.uid = own_uid ? user_id(s, "uid", row->role) : 0,
-		.gid = own_uid ? user_id(s, "gid", row->role) : 0,
+		.fsuid_lo = s->plan->mailbox_uid_min,
+		.fsuid_hi = s->plan->mailbox_uid_max,
+		.uid = own_uid ? plan->uid : 0,
+		.gid = own_uid ? plan->gid : 0,
 		.nofile = row->nofile,
 		.root = s->root,
-		.refuse = str_eq(conf_str(s->conf, "sandbox_action"), STR("refuse")),
+		.refuse = s->plan->refuse,
 	};
-}
-
-enum role child_conf_role(const struct process *row)
-{
-	return row->role == ROLE_SPAWN ? ROLE_SESSION : row->role;
-}
-
-static int conf_memfd(const struct suite *s, const struct process *row)
-{
-	struct buf b;
-	int fd = -1;
-
-	buf_init(&b, CONF_MAX);
-	if (conf_encode(s->conf, child_conf_role(row), &b) == 0)
-		fd = boot_memfd("configuration", buf_view(&b));
-	buf_clear(&b);
-	return fd;
 }
 
 /* What is sent to a role besides its configuration: spawn learns how to start sessions. */
@@ -129,8 +95,8 @@ static struct str child_extra(const struct suite *s, const struct process *row)
 	session = (struct session_row){
 		.privilege = row_privilege(s, &session_process),
 		.program = str_of(program),
-		.sessions_max = (uint32_t)conf_int(s->conf, "imap_sessions"),
-		.per_account_max = (uint32_t)conf_int(s->conf, "imap_sessions_per_account"),
+		.sessions_max = s->plan->sessions_max,
+		.per_account_max = s->plan->sessions_per_account,
 	};
 	put_session_row(&extra, &session);
 	return put_view(&extra);
@@ -144,37 +110,26 @@ static int send_begin(struct suite *s, struct child *c)
 		.privilege = row_privilege(s, c->row),
 		.extra = child_extra(s, c->row),
 	};
-	int conf_fd = conf_memfd(s, c->row), r;
 
-	r = boot_begin(c->control, &b, conf_fd, s->root && !c->row->root_kept ? s->root_fd : -1);
-	if (conf_fd != -1)
-		close(conf_fd);
-	return conf_fd == -1 ? -1 : r;
+	return boot_begin(c->control, &b, s->plan->roles[c->row->role].settings,
+	    s->root && !c->row->root_kept ? s->root_fd : -1);
 }
 
 static int send_fds(struct suite *s, struct child *c)
 {
-	char name[BOOT_NAME_MAX], path[BOOT_PATH_MAX];
+	char name[BOOT_NAME_MAX];
 
 	for (size_t i = 0; i < sizeof c->row->dirs / sizeof *c->row->dirs; i++) {
-		const struct directory *d;
+		int d = c->row->dirs[i].dir - 1;
 
-		if (c->row->dirs[i].dir == 0)
-			break;
-		d = &directories[c->row->dirs[i].dir - 1];
-		if (str_copy(conf_str(s->conf, d->setting), path, sizeof path) == -1 ||
-		    boot_fd(c->control, d->name, path, c->row->dirs[i].rights,
-			s->dir_fds[c->row->dirs[i].dir - 1]) == -1)
+		if (d != -1 && boot_fd(c->control, directories[d].name, s->plan->dirs[d],
+				   c->row->dirs[i].rights, s->dir_fds[d]) == -1)
 			return -1;
 	}
-	if (c->row->socket != NULL) {
-		int fd = s->socket_fds[c->row - processes];
-
-		snprintf(name, sizeof name, "socket.%s", c->row->socket);
-		if (boot_fd(c->control, name, "", 0, fd) == -1)
-			return -1;
-	}
-	return 0;
+	if (c->row->socket == NULL)
+		return 0;
+	snprintf(name, sizeof name, "socket.%s", c->row->socket);
+	return boot_fd(c->control, name, "", 0, s->socket_fds[c->row - processes]);
 }
 
 static int send_listeners(struct suite *s, struct child *c)
@@ -182,8 +137,8 @@ static int send_listeners(struct suite *s, struct child *c)
 	struct listening *l;
 
 	TAILQ_FOREACH (l, &s->listenings, next)
-		if (l->role == c->row->role && l->wanted &&
-		    boot_listener(c->control, l->section, l->fd) == -1)
+		if (l->plan.role == c->row->role && l->wanted &&
+		    boot_listener(c->control, l->plan.section, l->fd) == -1)
 			return -1;
 	return 0;
 }
@@ -371,8 +326,8 @@ void child_read(struct suite *s, struct child *c)
 			on_fatal(s, c, &m);
 		ipc_close_fds(&m);
 	}
-	/* whoever closes the channel, or talks nonsense on it, is to be gone; nobody waits on it again,
-	 * because it may take the kernel a while to end the process */
+	/* whoever closes the channel, or talks nonsense on it, is to be gone; nobody waits on it
+	 * again, because it may take the kernel a while to end the process */
 	if (r == 0 || (r == -1 && errno != EAGAIN && errno != EBADF)) {
 		kill(c->pid, SIGKILL);
 		close(c->control);
@@ -426,7 +381,8 @@ void children_reap(struct suite *s)
 {
 	siginfo_t si = { 0 };
 
-	/* until its last words have been read its pid must not become another's: see child_read() */
+	/* until its last words have been read its pid must not become another's: see child_read()
+	 */
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		struct child *c;
 
@@ -451,12 +407,9 @@ void children_reap(struct suite *s)
 
 void child_reload(struct suite *s, struct child *c)
 {
-	int fd = conf_memfd(s, c->row);
-
-	if (fd != -1 && c->control != -1)
-		boot_reload(c->control, child_extra(s, c->row), fd);
-	if (fd != -1)
-		close(fd);
+	if (c->control != -1)
+		boot_reload(
+		    c->control, child_extra(s, c->row), s->plan->roles[c->row->role].settings);
 	c->generation = s->generation;
 }
 

@@ -29,9 +29,6 @@ bool children_stop(struct suite *s);
 /* Ends all at once. */
 void children_kill(struct suite *s);
 
-/* Whose settings that program is given: spawn gets those of the sessions that it starts. */
-enum role child_conf_role(const struct process *row);
-
 const char *child_state_name(enum child_state state);
 
 #endif

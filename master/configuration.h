@@ -1,12 +1,12 @@
-/*
- * The configuration of the suite, read and checked by the throwaway program master/config.
- */
+/* The plan of the suite, from master/config (proto/plan.h). */
 #ifndef MASTER_CONFIGURATION_H
 #define MASTER_CONFIGURATION_H
 
 #include "suite.h"
 
-/* What s->conf_path says now, yours; NULL with "file:line: what" lines in why (size bytes). */
-struct conf *configuration_read(const struct suite *s, char *why, size_t size);
+/* Reads it anew: yours to plan_free(), or NULL with lines in why (size bytes). Warnings are logged.
+ */
+struct plan *configuration_read(const struct suite *s, char *why, size_t size);
+void plan_free(struct plan *p);
 
 #endif

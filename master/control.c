@@ -92,14 +92,15 @@ static void json_string(struct buf *b, struct str s)
 	buf_char(b, '"');
 }
 
-static void record_child(struct client *to, const struct suite *s, const struct child *c,
-    struct buf *b)
+static void record_child(
+    struct client *to, const struct suite *s, const struct child *c, struct buf *b)
 {
 	const char *sep = "";
 
 	buf_printf(b, "{\"process\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",",
 	    role_name(c->row->role), c->instance, c->pid, child_state_name(c->state));
-	buf_printf(b, "\"uptime_ms\":%llu,\"restarts\":%u,\"generation\":%u,\"root\":%s,\"layers\":[",
+	buf_printf(b,
+	    "\"uptime_ms\":%llu,\"restarts\":%u,\"generation\":%u,\"root\":%s,\"layers\":[",
 	    (unsigned long long)(c->state == CHILD_WAITING ? 0 : now_ms() - c->since), c->restarts,
 	    c->generation, s->root && c->row->root_kept ? "true" : "false");
 	for (unsigned i = 0; i < LAYERS; i++)
@@ -118,8 +119,13 @@ static void cmd_status(struct suite *s, struct client *to)
 	struct buf b;
 
 	buf_init(&b, IPC_BODY_MAX / 2);
-	buf_printf(&b, "{\"process\":\"master\",\"pid\":%d,\"state\":\"%s\",\"generation\":%u,\"conf\":",
-	    getpid(), s->stopping ? "stopping" : s->ready ? "ready" : "starting", s->generation);
+	buf_printf(&b,
+	    "{\"process\":\"master\",\"pid\":%d,\"state\":\"%s\",\"generation\":%u,\"conf\":",
+	    getpid(),
+	    s->stopping ? "stopping"
+	    : s->ready  ? "ready"
+			: "starting",
+	    s->generation);
 	json_string(&b, str_of(s->conf_path));
 	buf_char(&b, '}');
 	record(to, &b);
@@ -127,10 +133,10 @@ static void cmd_status(struct suite *s, struct client *to)
 		record_child(to, s, c, &b);
 	TAILQ_FOREACH (l, &s->listenings, next) {
 		buf_z(&b, "{\"listener\":");
-		json_string(&b, section_title(conf_section(s->conf, "listener", l->section)));
+		json_string(&b, str_of(l->plan.title));
 		buf_z(&b, ",\"socket\":");
-		json_string(&b, str_of(l->key));
-		buf_printf(&b, ",\"port\":%u}", listen_port(l->fd));
+		json_string(&b, str_of(l->plan.name));
+		buf_printf(&b, ",\"port\":%u}", l->plan.port);
 		record(to, &b);
 	}
 	buf_clear(&b);

@@ -16,16 +16,6 @@ static int fail(struct suite *s, const char *what, const char *path)
 	return -1;
 }
 
-static uint32_t owner_id(const struct suite *s, const char *prefix, enum role owner)
-{
-	char name[64];
-
-	if (!s->root || owner == ROLE_NONE)
-		return prefix[0] == 'u' ? geteuid() : getegid();
-	snprintf(name, sizeof name, "%s_%s", prefix, role_name(owner));
-	return (uint32_t)conf_int(s->conf, name);
-}
-
 /* 1 = made, 0 = was there, -1 = errno. Only the last component; its parent is synced. */
 static int make_dir(const char *path, unsigned mode)
 {
@@ -77,13 +67,13 @@ static int check_owner(struct suite *s, const struct stat *st, uint32_t uid, con
 static int open_directory(struct suite *s, enum dir i)
 {
 	const struct directory *d = &directories[i];
-	uint32_t uid = owner_id(s, "uid", d->owner), gid = owner_id(s, "gid", d->owner);
-	char path[PATH_MAX];
+	bool given = s->root && d->owner != ROLE_NONE;
+	uint32_t uid = given ? s->plan->roles[d->owner].uid : geteuid();
+	uint32_t gid = given ? s->plan->roles[d->owner].gid : getegid();
+	const char *path = s->plan->dirs[i];
 	struct stat st;
 	int made, fd;
 
-	if (str_copy(conf_str(s->conf, d->setting), path, sizeof path) == -1)
-		return fail(s, d->setting, "too long");
 	made = make_dir(path, d->mode);
 	if (made == -1)
 		return fail(s, "cannot make", path);
@@ -121,7 +111,8 @@ static int lock_run(struct suite *s, const char *run)
 	if (check_owner(s, &st, geteuid(), run) == -1)
 		return -1;
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		snprintf(s->failure, sizeof s->failure, "%.512s: the suite is running already", run);
+		snprintf(
+		    s->failure, sizeof s->failure, "%.512s: the suite is running already", run);
 		return -1;
 	}
 	return 0;
@@ -129,10 +120,8 @@ static int lock_run(struct suite *s, const char *run)
 
 int dirs_open(struct suite *s)
 {
-	char run[PATH_MAX / 2];
+	const char *run = s->plan->run;
 
-	if (str_copy(conf_str(s->conf, "run_directory"), run, sizeof run) == -1)
-		return fail(s, "run_directory", "too long");
 	if (make_dir(run, 0755) == -1)
 		return fail(s, "cannot make", run);
 	if (lock_run(s, run) == -1)

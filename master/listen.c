@@ -14,20 +14,7 @@
 
 #include "base/alloc.h"
 
-enum { BACKLOG = 4096, KEY_MAX = 512 };
-
-static const struct {
-	const char *service;
-	unsigned port;
-} default_ports[] = { { "smtp", 25 }, { "lmtp", 24 }, { "imap", 143 }, { "submission", 587 } };
-
-static unsigned default_port(struct str service)
-{
-	for (size_t i = 0; i < sizeof default_ports / sizeof *default_ports; i++)
-		if (str_eq(service, str_of(default_ports[i].service)))
-			return default_ports[i].port;
-	return 0;
-}
+enum { BACKLOG = 4096 };
 
 static int fail_close(int fd)
 {
@@ -70,30 +57,22 @@ static int open_unix(const char *path, int type, unsigned mode)
 	return fd;
 }
 
-static int open_inet(const char *address, unsigned port)
+static int open_inet(const struct plan_listener *l)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(l->port) };
+	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(l->port) };
+	bool six = l->family == 6;
 	const int on = 1;
-	struct sockaddr *to;
-	socklen_t size;
 	int fd;
 
-	if (inet_pton(AF_INET, address, &in4.sin_addr) == 1) {
-		to = (struct sockaddr *)&in4;
-		size = sizeof in4;
-	} else if (inet_pton(AF_INET6, address, &in6.sin6_addr) == 1) {
-		to = (struct sockaddr *)&in6;
-		size = sizeof in6;
-	} else {
-		errno = EINVAL;
-		return -1;
-	}
-	fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	memcpy(&in4.sin_addr, l->address, sizeof in4.sin_addr);
+	memcpy(&in6.sin6_addr, l->address, sizeof in6.sin6_addr);
+	fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
-	    (to->sa_family == AF_INET6 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1) ||
-	    bind(fd, to, size) == -1 || listen(fd, BACKLOG) == -1)
+	    (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1) ||
+	    bind(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in4,
+		six ? sizeof in6 : sizeof in4) == -1 ||
+	    listen(fd, BACKLOG) == -1)
 		return fail_close(fd);
 	return fd;
 }
@@ -112,125 +91,65 @@ int listen_control(const char *run_directory, const char *name, unsigned mode)
 	return fd;
 }
 
-unsigned listen_port(int fd)
-{
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in4;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage space;
-	} a;
-	socklen_t size = sizeof a;
-
-	if (getsockname(fd, &a.sa, &size) == -1)
-		return 0;
-	if (a.sa.sa_family == AF_INET)
-		return ntohs(a.in4.sin_port);
-	return a.sa.sa_family == AF_INET6 ? ntohs(a.in6.sin6_port) : 0;
-}
-
-static struct listening *find_key(struct suite *s, const char *key)
+static struct listening *find(struct suite *s, const struct plan_listener *wanted)
 {
 	struct listening *l;
 
 	TAILQ_FOREACH (l, &s->listenings, next)
-		if (strcmp(l->key, key) == 0)
+		if (strcmp(l->plan.name, wanted->name) == 0)
 			return l;
 	return NULL;
 }
 
-/* One socket: kept if there is one of that key, else opened. address is a path if unix_type != 0. */
-static int want(struct suite *s, struct str service, const char *address, unsigned port,
-    uint32_t section)
+static int open_one(struct suite *s, const struct plan_listener *wanted)
 {
-	bool local = address[0] == '/';
-	char key[KEY_MAX];
 	struct listening *l;
+	int fd =
+	    wanted->family == 0 ? open_unix(wanted->path, SOCK_STREAM, 0666) : open_inet(wanted);
 
-	snprintf(key, sizeof key, "%.*s %s %u", STR_ARG(service), address, port);
-	l = find_key(s, key);
-	if (l == NULL) {
-		int fd = local ? open_unix(address, SOCK_STREAM, 0666) : open_inet(address, port);
-
-		if (fd == -1)
-			return -1;
-		l = xcalloc(1, sizeof *l);
-		l->fd = fd;
-		l->key = xstrdup(key);
-		l->role = service_role(service);
-		l->fresh = true;
-		TAILQ_INSERT_TAIL(&s->listenings, l, next);
-	}
-	l->section = section;
-	l->wanted = true;
+	if (fd == -1)
+		return -1;
+	l = xcalloc(1, sizeof *l);
+	l->plan = *wanted;
+	l->fd = fd;
+	l->fresh = true;
+	TAILQ_INSERT_TAIL(&s->listenings, l, next);
 	return 0;
 }
 
-static int want_section(struct suite *s, const struct conf *conf, uint32_t n, char *why, size_t size)
-{
-	const struct conf_section *c = conf_section(conf, "listener", n);
-	struct str service = section_str(c, "service"), path = section_str(c, "path");
-	struct str run = conf_str(conf, "run_directory"), where = section_str(c, "service");
-	unsigned port = (unsigned)section_int(c, "port");
-	char address[KEY_MAX / 2];
-
-	if (port == 0)
-		port = default_port(service);
-	if (path.n > 0) {
-		snprintf(address, sizeof address, "%.*s%s%.*s", path.p[0] == '/' ? 0 : (int)run.n,
-		    run.p, path.p[0] == '/' ? "" : "/", STR_ARG(path));
-		if (want(s, service, address, 0, n) == 0)
-			return 0;
-		goto fail;
-	}
-	for (size_t i = 0; i < section_count(c, "address"); i++)
-		if (str_copy(section_item(c, "address", i), address, sizeof address) == -1 ||
-		    want(s, service, address, port, n) == -1)
-			goto fail;
-	return 0;
-fail:
-	where = section_where(c, path.n > 0 ? "path" : "port");
-	snprintf(why, size, "%.*s: cannot listen on %s port %u: %s", STR_ARG(where), address, port,
-	    strerror(errno));
-	return -1;
-}
-
-/* Removes the sockets that are (not) wanted. */
-static void drop(struct suite *s, bool wanted)
+/* Closes those that are not wanted; `fresh`: only those that were opened just now. */
+static void drop(struct suite *s, bool fresh)
 {
 	struct listening *l, *next;
 
 	for (l = TAILQ_FIRST(&s->listenings); l != NULL; l = next) {
 		next = TAILQ_NEXT(l, next);
-		if (l->wanted != wanted)
+		if (l->wanted || (fresh && !l->fresh))
 			continue;
 		TAILQ_REMOVE(&s->listenings, l, next);
 		close(l->fd);
-		free(l->key);
 		free(l);
 	}
 }
 
-int listen_open(struct suite *s, const struct conf *conf, char *why, size_t size)
+int listen_open(struct suite *s, const struct plan *plan, char *why, size_t size)
 {
-	struct listening *before = TAILQ_LAST(&s->listenings, listenings), *l;
-	char ignored[KEY_MAX];
+	const struct plan_listener *end = plan->listeners + plan->nlisteners;
+	struct listening *l;
 
+	for (const struct plan_listener *w = plan->listeners; w < end; w++)
+		if (find(s, w) == NULL && open_one(s, w) == -1) {
+			snprintf(why, size, "%s: cannot listen on %s: %s", w->where, w->name,
+			    strerror(errno));
+			drop(s, true);
+			return -1;
+		}
 	TAILQ_FOREACH (l, &s->listenings, next)
-		l->wanted = l->fresh = false;
-	for (uint32_t n = 0; conf_section(conf, "listener", n) != NULL; n++) {
-		if (want_section(s, conf, n, why, size) == 0)
-			continue;
-		/* back to what was: those behind `before` are new, the others are all known by key */
-		TAILQ_FOREACH (l, &s->listenings, next)
-			l->wanted = true;
-		l = before == NULL ? TAILQ_FIRST(&s->listenings) : TAILQ_NEXT(before, next);
-		for (; l != NULL; l = TAILQ_NEXT(l, next))
-			l->wanted = false;
-		drop(s, false);
-		for (n = 0; s->conf != NULL && conf_section(s->conf, "listener", n) != NULL; n++)
-			want_section(s, s->conf, n, ignored, sizeof ignored);
-		return -1;
+		l->wanted = false;
+	for (const struct plan_listener *w = plan->listeners; w < end; w++) {
+		l = find(s, w);
+		l->plan = *w;
+		l->wanted = true;
 	}
 	return 0;
 }

@@ -90,10 +90,8 @@ static _Noreturn void give_up(struct suite *s, int status)
 
 static int open_controls(struct suite *s)
 {
-	char run[BUFSIZ / 2];
+	const char *run = s->plan->run;
 
-	if (str_copy(conf_str(s->conf, "run_directory"), run, sizeof run) == -1)
-		return -1;
 	s->control_fd = listen_control(run, "control", 0600);
 	for (size_t i = 0; i < nprocesses; i++) {
 		const char *name = processes[i].socket;
@@ -101,7 +99,8 @@ static int open_controls(struct suite *s)
 		s->socket_fds[i] = -1;
 		if (name == NULL)
 			continue;
-		/* the queue may be listed by everybody; who may do what is for the service to decide */
+		/* the queue may be listed by everybody; who may do what is for the service to
+		 * decide */
 		s->socket_fds[i] = listen_control(run, name, 0666);
 		if (s->socket_fds[i] == -1)
 			return -1;
@@ -116,9 +115,9 @@ static void start(struct suite *s)
 	TAILQ_INIT(&s->children);
 	TAILQ_INIT(&s->listenings);
 	s->root = geteuid() == 0;
-	s->conf = configuration_read(s, s->failure, sizeof s->failure);
-	if (s->conf == NULL || dirs_open(s) == -1 ||
-	    listen_open(s, s->conf, s->failure, sizeof s->failure) == -1)
+	s->plan = configuration_read(s, s->failure, sizeof s->failure);
+	if (s->plan == NULL || dirs_open(s) == -1 ||
+	    listen_open(s, s->plan, s->failure, sizeof s->failure) == -1)
 		give_up(s, EX_CONFIG);
 	if (open_controls(s) == -1) {
 		snprintf(s->failure, sizeof s->failure, "control sockets: %s", strerror(errno));
@@ -177,7 +176,8 @@ static void wait_and_serve(struct suite *s, int signal_fd, int ms)
 	first_child = n;
 	TAILQ_FOREACH (c, &s->children, next)
 		if (n < POLL_MAX)
-			p[n++] = (struct pollfd){ .fd = c->pid > 0 ? c->control : -1, .events = POLLIN };
+			p[n++] =
+			    (struct pollfd){ .fd = c->pid > 0 ? c->control : -1, .events = POLLIN };
 	if (poll(p, n, ms) <= 0)
 		return;
 	n = first_child;
@@ -216,7 +216,7 @@ static void run(struct suite *s, int signal_fd)
 
 static void stop(struct suite *s, int signal_fd)
 {
-	uint64_t deadline = now_ms() + conf_time(s->conf, "shutdown_timeout");
+	uint64_t deadline = now_ms() + s->plan->shutdown_ms;
 
 	notify_systemd("STOPPING=1");
 	log_notice(NULL, EV("suite-stopping"));

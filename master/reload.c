@@ -4,16 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "child.h"
 #include "configuration.h"
 #include "control.h"
 #include "listen.h"
 
-enum { CONF_MAX = 8 * 1024 * 1024 };
-
-static struct conf *old_conf; /* while candidates are tried: what to go back to */
+static struct plan *old_plan; /* while candidates are tried: what to go back to */
 
 static void finish(int status, const char *text)
 {
@@ -23,33 +20,17 @@ static void finish(int status, const char *text)
 }
 
 /* What master itself has used at the start and cannot change in a running suite. */
-static const char *fixed_setting(const struct conf *a, const struct conf *b)
+static const char *fixed_path(const struct plan *a, const struct plan *b)
 {
-	static const char *const names[] = { "spool_directory", "mail_directory", "table_directory",
-		"account_directory", "log_directory", "run_directory" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!str_eq(conf_str(a, names[i]), conf_str(b, names[i])))
-			return names[i];
-	return NULL;
+	for (unsigned i = 0; i < DIRS; i++)
+		if (strcmp(a->dirs[i], b->dirs[i]) != 0)
+			return a->dirs[i];
+	return strcmp(a->run, b->run) != 0 ? a->run : NULL;
 }
 
-/* Whether what that role may see, or how many of it there are, is not the same in both. */
-static bool changed(const struct conf *a, const struct conf *b, const struct process *row)
+static bool changed(const struct plan *a, const struct plan *b, const struct process *row)
 {
-	struct buf x, y;
-	bool differs;
-
-	if (row->count != NULL && conf_int(a, row->count) != conf_int(b, row->count))
-		return true;
-	buf_init(&x, CONF_MAX);
-	buf_init(&y, CONF_MAX);
-	conf_encode(a, child_conf_role(row), &x);
-	conf_encode(b, child_conf_role(row), &y);
-	differs = !str_eq(buf_view(&x), buf_view(&y));
-	buf_clear(&x);
-	buf_clear(&y);
-	return differs;
+	return a->roles[row->role].mark != b->roles[row->role].mark;
 }
 
 /* Whether a socket of that role has come or is to go. */
@@ -58,7 +39,7 @@ static bool sockets_changed(struct suite *s, enum role role)
 	struct listening *l;
 
 	TAILQ_FOREACH (l, &s->listenings, next)
-		if (l->role == role && (!l->wanted || l->fresh))
+		if (l->plan.role == role && (!l->wanted || l->fresh))
 			return true;
 	return false;
 }
@@ -86,7 +67,7 @@ static void apply(struct suite *s)
 {
 	for (size_t i = 0; i < nprocesses; i++) {
 		const struct process *row = &processes[i];
-		bool differs = changed(old_conf, s->conf, row) || sockets_changed(s, row->role);
+		bool differs = changed(old_plan, s->plan, row) || sockets_changed(s, row->role);
 
 		if (row->reload == RELOAD_TRY)
 			continue;
@@ -98,8 +79,8 @@ static void apply(struct suite *s)
 			children_replace(s, row, false);
 	}
 	listen_sweep(s);
-	conf_free(old_conf);
-	old_conf = NULL;
+	plan_free(old_plan);
+	old_plan = NULL;
 	finish(0, "reloaded");
 }
 
@@ -107,11 +88,11 @@ static void take_back(struct suite *s)
 {
 	char ignored[256];
 
-	conf_free(s->conf);
-	s->conf = old_conf;
-	old_conf = NULL;
+	plan_free(s->plan);
+	s->plan = old_plan;
+	old_plan = NULL;
 	s->generation--;
-	listen_open(s, s->conf, ignored, sizeof ignored);
+	listen_open(s, s->plan, ignored, sizeof ignored);
 	listen_sweep(s);
 	finish(1, s->failure);
 }
@@ -119,10 +100,10 @@ static void take_back(struct suite *s)
 void reload_begin(struct suite *s)
 {
 	char why[sizeof s->failure];
-	struct conf *fresh;
+	struct plan *fresh;
 	const char *fixed;
 
-	if (old_conf != NULL || !s->ready || s->stopping) {
+	if (old_plan != NULL || !s->ready || s->stopping) {
 		finish(1, "the suite is starting, stopping or reloading just now");
 		return;
 	}
@@ -131,22 +112,22 @@ void reload_begin(struct suite *s)
 		finish(1, why);
 		return;
 	}
-	fixed = fixed_setting(s->conf, fresh);
+	fixed = fixed_path(s->plan, fresh);
 	if (fixed != NULL || listen_open(s, fresh, why, sizeof why) == -1) {
 		if (fixed != NULL)
-			snprintf(why, sizeof why, "%s cannot change while the suite runs: stop it first",
-			    fixed);
-		conf_free(fresh);
+			snprintf(why, sizeof why,
+			    "%.512s cannot change while the suite runs: stop it first", fixed);
+		plan_free(fresh);
 		finish(1, why);
 		return;
 	}
-	old_conf = s->conf;
-	s->conf = fresh;
+	old_plan = s->plan;
+	s->plan = fresh;
 	s->generation++;
 	s->failure[0] = '\0';
 	for (size_t i = 0; i < nprocesses; i++)
 		if (processes[i].reload == RELOAD_TRY) {
-			if (changed(old_conf, fresh, &processes[i]))
+			if (changed(old_plan, fresh, &processes[i]))
 				children_replace(s, &processes[i], true);
 			else
 				carry_over(s, &processes[i]);
@@ -158,7 +139,7 @@ void reload_step(struct suite *s)
 {
 	struct child *c;
 
-	if (old_conf == NULL)
+	if (old_plan == NULL)
 		return;
 	if (s->failure[0] != '\0') {
 		take_back(s);

@@ -8,12 +8,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "proto/conf.h"
+#include "proto/plan.h"
 #include "table.h"
 
 enum child_state {
-	CHILD_WAITING,  /* for its time to be started (again) */
-	CHILD_BOOTING,  /* told what it needs; not ready yet */
+	CHILD_WAITING, /* for its time to be started (again) */
+	CHILD_BOOTING, /* told what it needs; not ready yet */
 	CHILD_READY,
 	CHILD_DRAINING, /* told to end */
 };
@@ -21,45 +21,43 @@ enum child_state {
 struct child {
 	TAILQ_ENTRY(child) next;
 	const struct process *row;
-	unsigned instance;   /* never used twice for a role */
+	unsigned instance; /* never used twice for a role */
 	unsigned generation; /* of the configuration it was started with */
 	enum child_state state;
 	int pid, control;
-	bool gone;           /* BOOT_GO has been sent */
-	bool candidate;      /* of a reload: its peers hear of it when it is ready */
+	bool gone; /* BOOT_GO has been sent */
+	bool candidate; /* of a reload: its peers hear of it when it is ready */
 	uint32_t layers;
 	unsigned restarts, failures; /* in all; in a row */
-	uint64_t since;      /* ms: when it was started, or when it may be again */
+	uint64_t since; /* ms: when it was started, or when it may be again */
 };
 TAILQ_HEAD(children, child);
 
 struct listening {
 	TAILQ_ENTRY(listening) next;
-	char *key;        /* service, address and port: the same in two configurations = kept */
-	enum role role;
-	uint32_t section; /* number of its "listener" section */
+	struct plan_listener plan;
 	int fd;
-	bool wanted;      /* named by the configuration */
-	bool fresh;       /* opened for it just now */
+	bool wanted; /* named by the configuration */
+	bool fresh; /* opened for it just now */
 };
 TAILQ_HEAD(listenings, listening);
 
 struct suite {
 	const char *conf_path, *libexec;
-	bool root;             /* started by root: separate uids */
-	struct conf *conf;
-	unsigned generation;   /* of conf; 1 at the start */
+	bool root; /* started by root: separate uids */
+	struct plan *plan;
+	unsigned generation; /* of the plan; 1 at the start */
 	struct children children;
 	struct listenings listenings;
 	int dir_fds[DIRS];
 	int socket_fds[ROLE_MAX]; /* by row of the process table; -1 */
-	int root_fd;           /* an empty directory, root of those who need no files; -1 if not root */
-	int control_fd;        /* the control socket */
+	int root_fd; /* an empty directory, root of those who need no files; -1 if not root */
+	int control_fd; /* the control socket */
 	unsigned next_instance[ROLE_MAX];
-	bool ready;            /* all have been ready once */
+	bool ready; /* all have been ready once */
 	bool stopping;
-	int ready_fd;          /* whom to tell; -1 */
-	char failure[1024];    /* why the start or the reload failed */
+	int ready_fd; /* whom to tell; -1 */
+	char failure[1024]; /* why the start or the reload failed */
 };
 
 uint64_t now_ms(void);

@@ -82,7 +82,6 @@ const struct process processes[] = {
 	{
 	    .role = ROLE_SMTPD,
 	    .program = "smtpd",
-	    .count = "smtpd_workers",
 	    .phase = 3,
 	    .reload = RELOAD_SWAP,
 	    .calls = CALLS_ACCEPT,
@@ -99,7 +98,6 @@ const struct process processes[] = {
 	{
 	    .role = ROLE_SUBMIT,
 	    .program = "smtpd",
-	    .count = "submission_workers",
 	    .phase = 3,
 	    .reload = RELOAD_SWAP,
 	    .calls = CALLS_ACCEPT,
@@ -108,7 +106,6 @@ const struct process processes[] = {
 	{
 	    .role = ROLE_LOGIN,
 	    .program = "imapd-login",
-	    .count = "imap_workers",
 	    .phase = 3,
 	    .reload = RELOAD_SWAP,
 	    .calls = CALLS_ACCEPT,
@@ -145,28 +142,9 @@ const struct edge edges[] = {
 };
 
 const struct directory directories[DIRS] = {
-	[DIR_SPOOL] = { "spool_directory", "spool", ROLE_QUEUE, 0700, "thurn-spool" },
-	[DIR_MAIL] = { "mail_directory", "mail", ROLE_NONE, 0711, NULL },
-	[DIR_TABLES] = { "table_directory", "tables", ROLE_NONE, 0755, NULL },
-	[DIR_ACCOUNTS] = { "account_directory", "accounts", ROLE_AUTH, 0700, NULL },
-	[DIR_LOGS] = { "log_directory", "logs", ROLE_LOG, 0750, NULL },
+	[DIR_SPOOL] = { "spool", ROLE_QUEUE, 0700, "thurn-spool" },
+	[DIR_MAIL] = { "mail", ROLE_NONE, 0711, NULL },
+	[DIR_TABLES] = { "tables", ROLE_NONE, 0755, NULL },
+	[DIR_ACCOUNTS] = { "accounts", ROLE_AUTH, 0700, NULL },
+	[DIR_LOGS] = { "logs", ROLE_LOG, 0750, NULL },
 };
-
-static const struct {
-	const char *service;
-	enum role role;
-} services[] = {
-	{ "smtp", ROLE_SMTPD },
-	{ "lmtp", ROLE_SMTPD },
-	{ "local", ROLE_LOCAL },
-	{ "submission", ROLE_SUBMIT },
-	{ "imap", ROLE_LOGIN },
-};
-
-enum role service_role(struct str service)
-{
-	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
-		if (str_eq(service, str_of(services[i].service)))
-			return services[i].role;
-	return ROLE_NONE;
-}

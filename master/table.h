@@ -9,32 +9,29 @@
 #include <stdint.h>
 
 #include "base/sandbox.h"
-#include "base/str.h"
+#include "proto/plan.h"
 #include "proto/role.h"
 
 enum reload {
 	RELOAD_IN_PLACE, /* the process takes the new configuration itself */
-	RELOAD_SWAP,     /* new ones are started, then the old ones finish what they have */
-	RELOAD_TRY,      /* like SWAP, and when the new one cannot start the whole reload is refused */
+	RELOAD_SWAP, /* new ones are started, then the old ones finish what they have */
+	RELOAD_TRY, /* like SWAP, and when the new one cannot start the whole reload is refused */
 };
-
-enum dir { DIR_SPOOL, DIR_MAIL, DIR_TABLES, DIR_ACCOUNTS, DIR_LOGS, DIRS };
 
 struct process {
 	enum role role;
 	const char *program; /* below the libexec directory */
-	const char *count;   /* setting that says how many; NULL = one */
-	uint8_t phase;       /* starts when all of the phases before are ready; stops in reverse */
-	uint8_t reload;      /* enum reload */
-	bool root_kept;      /* stays root when the suite runs as root: spawn alone */
-	uint32_t calls;      /* CALLS_* */
-	uint64_t caps;       /* capabilities kept after confinement */
+	uint8_t phase; /* starts when all of the phases before are ready; stops in reverse */
+	uint8_t reload; /* enum reload */
+	bool root_kept; /* stays root when the suite runs as root: spawn alone */
+	uint32_t calls; /* CALLS_* */
+	uint64_t caps; /* capabilities kept after confinement */
 	uint32_t nofile;
 	struct {
-		uint8_t dir;     /* enum dir + 1; 0 ends the list */
+		uint8_t dir; /* enum dir + 1; 0 ends the list */
 		uint32_t rights; /* DIR_READ, DIR_WRITE */
 	} dirs[2];
-	const char *socket;  /* control socket that it serves, or NULL */
+	const char *socket; /* control socket that it serves, or NULL */
 };
 
 extern const struct process processes[];
@@ -48,15 +45,11 @@ struct edge {
 extern const struct edge edges[]; /* ends with ROLE_NONE; besides, everyone talks to log */
 
 struct directory {
-	const char *setting; /* its path */
-	const char *name;    /* what the program asks proc_fd() for */
-	enum role owner;     /* ROLE_NONE = stays root's */
+	const char *name; /* what the program asks proc_fd() for */
+	enum role owner; /* ROLE_NONE = stays root's */
 	unsigned mode;
-	const char *marker;  /* file made together with the directory, or NULL */
+	const char *marker; /* file made together with the directory, or NULL */
 };
 extern const struct directory directories[DIRS];
-
-/* Which role serves a listener of that service ("smtp", "imap", ...), or ROLE_NONE. */
-enum role service_role(struct str service);
 
 #endif

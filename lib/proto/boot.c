@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -127,28 +126,6 @@ int boot_spawn(const char *program, const char *name, int *control)
 	}
 	*control = pair[0];
 	return pid;
-}
-
-int boot_memfd(const char *name, struct str bytes)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	ssize_t n;
-
-	if (fd == -1)
-		return -1;
-	for (size_t at = 0; at < bytes.n; at += (size_t)n) {
-		n = write(fd, bytes.p + at, bytes.n - at);
-		if (n <= 0) {
-			close(fd);
-			return -1;
-		}
-	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) ==
-	    -1) {
-		close(fd);
-		return -1;
-	}
-	return fd;
 }
 
 static int send_message(

@@ -57,9 +57,6 @@ int get_session_row(struct get *g, struct session_row *r);
  */
 int boot_spawn(const char *program, const char *name, int *control);
 
-/* A sealed memory file holding these bytes; -1 with errno. */
-int boot_memfd(const char *name, struct str bytes);
-
 /* Each sends one of the messages above: 0 or -1 with errno. Descriptors stay the caller's. */
 int boot_begin(int control, const struct boot *b, int conf_fd, int root_fd);
 int boot_fd(int control, const char *name, const char *path, uint32_t rights, int fd);

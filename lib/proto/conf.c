@@ -1,5 +1,5 @@
 /*
- * The checked configuration. See conf.h. Links libc only.
+ * The checked configuration. See conf.h.
  *
  * A value holds what the getter of its type returns, so that reading costs one search of the table;
  * its text is kept for encoding. Everything lives in the conf's own arena.
@@ -561,40 +561,4 @@ struct conf *conf_decode(struct str bytes)
 		return c;
 	conf_free(c);
 	return NULL;
-}
-
-static bool same_values(const struct conf_section *a, const struct conf_section *b, unsigned role)
-{
-	size_t n;
-	const struct setting *rows = settings_table(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct value *va = &a->values[i], *vb = &b->values[i];
-
-		if (!same_section(rows[i].section, a->kind) || !row_visible(&rows[i], role))
-			continue;
-		if (va->n != vb->n)
-			return false;
-		for (uint32_t k = 0; k < va->n; k++)
-			if (!str_eq(va->items[k], vb->items[k]))
-				return false;
-	}
-	return true;
-}
-
-bool conf_same(const struct conf *a, const struct conf *b, unsigned role)
-{
-	if (!same_values(&a->top, &b->top, role) || a->nsections != b->nsections)
-		return false;
-	for (size_t i = 0; i < a->nsections; i++) {
-		const struct conf_section *sa = a->sections[i], *sb = b->sections[i];
-
-		if (!same_section(sa->kind, sb->kind))
-			return false;
-		if (!kind_visible(sa->kind, role))
-			continue;
-		if (!str_eq(sa->title, sb->title) || !same_values(sa, sb, role))
-			return false;
-	}
-	return true;
 }

@@ -113,12 +113,10 @@ struct conf_section *conf_section_to_set(struct conf *c, size_t i);
 void conf_free(struct conf *c);
 
 /*
- * Appends what `role` may see to b; ROLE_MASTER, ROLE_CONFIG and ROLE_TOOL see everything. May exceed
+ * Appends what `role` may see to b; ROLE_CONFIG and ROLE_TOOL see everything. May exceed
  * a packet. -1 when b is full.
  */
 int conf_encode(const struct conf *c, unsigned role, struct buf *b);
-/* Does `role` see the same values in both (wherever they stand)? Then it needs no reload. */
-bool conf_same(const struct conf *a, const struct conf *b, unsigned role);
 /* Yours to conf_free(); NULL if malformed. Every value is checked again. */
 struct conf *conf_decode(struct str bytes);
 

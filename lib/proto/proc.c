@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "proto/boot.h"
+#include "proto/confload.h"
 #include "proto/types.h"
 
 enum { ARENAS = 4, FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
@@ -151,22 +151,6 @@ static _Noreturn void fatal_errno(const char *event)
 
 /* --- messages of the parent ------------------------------------------------------------------- */
 
-static struct conf *read_conf(int fd)
-{
-	struct conf *c = NULL;
-	struct stat st;
-	char *bytes;
-
-	if (fstat(fd, &st) == -1 || st.st_size < 0)
-		return NULL;
-	bytes = xmalloc((size_t)st.st_size);
-	/* the descriptor's offset is shared with every other process that got it */
-	if (pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size)
-		c = conf_decode(str_bytes(bytes, (size_t)st.st_size));
-	free(bytes);
-	return c;
-}
-
 static int on_begin(struct chan *c, struct ipc_msg *m)
 {
 	struct get g = get_start(m->body);
@@ -176,7 +160,7 @@ static int on_begin(struct chan *c, struct ipc_msg *m)
 	if (get_boot(&g, &boot) == -1 || fd == -1)
 		return -1;
 	boot.extra.p = str_dup(boot.extra); /* for the life of the process */
-	conf = read_conf(fd);
+	conf = conf_read(fd);
 	close(fd);
 	root_fd = ipc_take_fd(m, 1);
 	return conf == NULL ? -1 : 0;
@@ -298,7 +282,7 @@ static void load_log_level(void)
 static int on_reload(struct chan *c, struct ipc_msg *m)
 {
 	int fd = ipc_take_fd(m, 0);
-	struct conf *fresh = fd == -1 ? NULL : read_conf(fd), *old = conf;
+	struct conf *fresh = fd == -1 ? NULL : conf_read(fd), *old = conf;
 
 	(void)c;
 	if (fd != -1)

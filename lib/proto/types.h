@@ -21,6 +21,12 @@ enum ipc_type {
 	BOOT_STATUS,
 	BOOT_FATAL,
 
+	/* master, tools <-> config: plan.h */
+	CONFIG_READ = 0x0180,
+	CONFIG_SAYS,
+	CONFIG_SETTINGS,
+	CONFIG_LISTENER,
+	CONFIG_PLAN,
 
 	/* smtpd <-> lookup: lookup.h */
 	LOOKUP_CLIENT = 0x0300,

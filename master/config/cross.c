@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/plan.h"
+
 /* --- directories ----------------------------------------------------------------------------- */
 
 /* Is b the same path as a, or below it? Repeated and final slashes do not count. */
@@ -86,10 +88,24 @@ static void compare(const struct conf_section *a, const struct conf_section *b, 
 		}
 }
 
+/* The address of a Unix socket has 108 bytes, with the NUL behind it. */
+static void check_path(const struct conf *c, const struct conf_section *s, struct faults *f)
+{
+	struct str path = section_str(s, "path");
+	size_t n =
+	    path.n + (path.n > 0 && path.p[0] != '/' ? conf_str(c, "run_directory").n + 1 : 0);
+
+	if (n >= PLAN_SOCKET_MAX)
+		faults_at(f, section_where(s, "path"),
+		    "listener %.*s: the path is longer than %d bytes", STR_ARG(section_title(s)),
+		    PLAN_SOCKET_MAX - 1);
+}
+
 static void check_listeners(const struct conf *c, struct faults *f)
 {
 	const struct conf_section *a, *b;
 	unsigned network = 0;
+	size_t sockets = 0;
 
 	for (size_t i = 0; (b = conf_section(c, "listener", i)) != NULL; i++) {
 		struct str path = section_str(b, "path");
@@ -100,6 +116,8 @@ static void check_listeners(const struct conf *c, struct faults *f)
 			    STR_ARG(section_title(b)));
 		if (path.n == 0)
 			network++;
+		sockets += path.n > 0 ? 1 : section_count(b, "address");
+		check_path(c, b, f);
 		if (path.n == 0 && section_count(b, "address") == 0)
 			faults_at(f, section_place(b), "listener %.*s has no address",
 			    STR_ARG(section_title(b)));
@@ -108,6 +126,9 @@ static void check_listeners(const struct conf *c, struct faults *f)
 			compare(a, b, f);
 		}
 	}
+	if (sockets > PLAN_LISTENERS_MAX)
+		faults_add(
+		    f, NULL, 0, "the listeners have more than %d addresses", PLAN_LISTENERS_MAX);
 	if (network == 0)
 		faults_warn(
 		    f, STR_NONE, "no listener: mail comes in by the local submission socket only");

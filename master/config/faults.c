@@ -1,12 +1,10 @@
 /* What is wrong with a configuration. See faults.h. */
 #include "faults.h"
 
-#include "proto/confload.h"
-
 void faults_init(struct faults *f)
 {
-	buf_init(&f->faults, CONF_LOAD_TEXT_MAX / 2);
-	buf_init(&f->warnings, CONF_LOAD_TEXT_MAX / 2);
+	buf_init(&f->faults, FAULTS_TEXT_MAX);
+	buf_init(&f->warnings, FAULTS_TEXT_MAX);
 	f->n = 0;
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-enum { FAULTS_MAX = 50 };
+enum { FAULTS_MAX = 50, FAULTS_TEXT_MAX = 32 * 1024 };
 
 struct faults {
 	struct buf faults, warnings;

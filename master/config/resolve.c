@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service.h"
+
 static void set_default(struct conf *c, const char *name, struct str value)
 {
 	if (conf_str(c, name).n == 0)
@@ -29,22 +31,14 @@ static void resolve_names(struct conf *c, const char *host, struct faults *f)
 
 static void resolve_ports(struct conf *c)
 {
-	static const struct {
-		struct str service;
-		const char *port;
-	} ports[] = {
-		{ STR("smtp"), "25" },
-		{ STR("lmtp"), "24" },
-		{ STR("imap"), "143" },
-	};
 	struct conf_section *s;
+	char port[8];
 
 	for (size_t i = 0; (s = conf_section_to_set(c, i)) != NULL; i++) {
 		if (strcmp(section_kind(s), "listener") != 0 || section_int(s, "port") != 0)
 			continue;
-		for (size_t k = 0; k < sizeof ports / sizeof ports[0]; k++)
-			if (str_eq(section_str(s, "service"), ports[k].service))
-				conf_set(c, s, "port", str_of(ports[k].port), NULL, 0);
+		snprintf(port, sizeof port, "%u", service_find(section_str(s, "service"))->port);
+		conf_set(c, s, "port", str_of(port), NULL, 0);
 	}
 }
 

@@ -27,7 +27,7 @@ static const struct conf *read_conf(const struct request *r)
 		return conf;
 	place_libexec(dir);
 	snprintf(program, sizeof program, "%s/master-config", dir);
-	buf_init(&text, CONF_LOAD_TEXT_MAX * 2);
+	buf_init(&text, CONF_LINES_MAX);
 	conf = conf_load(program, path, &text);
 	if (conf == NULL && r->verbose)
 		fprintf(stderr, "%s", buf_cstr(&text));

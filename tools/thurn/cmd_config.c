@@ -165,7 +165,7 @@ static int config_check(int argc, char **argv)
 	if (argc != 1)
 		return tool_fail(EX_USAGE, "usage: thurn config check");
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
-	buf_init(&text, CONF_LOAD_TEXT_MAX * 2);
+	buf_init(&text, CONF_LINES_MAX);
 	c = conf_load(program, tool_conf_path(), &text);
 	if (text.n > 0)
 		fprintf(stderr, "%s%s", c != NULL ? "warning: " : "", buf_cstr(&text));

@@ -83,7 +83,7 @@ const struct conf *tool_conf(void)
 	if (conf != NULL)
 		return conf;
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
-	buf_init(&text, CONF_LOAD_TEXT_MAX * 2);
+	buf_init(&text, CONF_LINES_MAX);
 	conf = conf_load(program, tool_conf_path(), &text);
 	if (conf == NULL) {
 		fprintf(stderr, "%s", buf_cstr(&text));

@@ -91,6 +91,9 @@ static const struct {
 	{ "listener a {service = local}\n", "t.conf:1: listener a: local submission needs a path" },
 	{ "listener a {path = x}\nlistener b {path = x}\n",
 	    "t.conf:2: listener b: the path is taken by listener a" },
+	{ "listener a {path = 0123456789012345678901234567890123456789012345678901234567890123456789"
+	  "012345678901234567890123456789}\n",
+	    "t.conf:1: listener a: the path is longer than 107 bytes" },
 	{ "listener a {address = {}}\n", "t.conf:1: listener a has no address" },
 	{ "run_directory = /12345678901234567890123456789012345678901234567890123456789012345678901"
 	  "234567890123456789012345678901\n",

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/memfd.h"
 #include "mail/status.h"
 #include "proto/auth.h"
 #include "proto/boot.h"
@@ -106,7 +107,7 @@ static void start_spawn(void)
 	static uint8_t row_space[8192];
 	struct put row = put_into(row_space, sizeof row_space);
 	struct boot b = { .role = ROLE_SPAWN };
-	int mail = open(dir, O_RDONLY | O_DIRECTORY), conf = boot_memfd("test", STR("not read"));
+	int mail = open(dir, O_RDONLY | O_DIRECTORY), conf = memfd_sealed("test", STR("not read"));
 	struct ipc_msg m;
 
 	b.privilege = (struct privilege){ .root = geteuid() == 0,
