@@ -1,11 +1,13 @@
 /*
  * One connection before authentication.
  *
- *	COMMAND <-> SASL -> CHECKING -> HANDING -> LEAVING
- *	                       |           |
- *	                       +-> FAILING +-> COMMAND
+ *	COMMAND -> CHECKING -> HANDING -> LEAVING
+ *	            |  |  |       |
+ *	         SASL  |  |       +-> COMMAND
+ *	               |  +-> FAILING -> COMMAND
+ *	               +-> COMMAND
  *
- * While auth or spawn is asked nothing is read, so everything behind the login command stays in
+ * While sasl or spawn is asked nothing is read, so everything behind the login command stays in
  *`in` and in the socket, and goes to the session. ENDING is entered from any state and left by
  *closing.
  */
@@ -16,12 +18,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/id.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 
 enum {
-	CHECK_DEADLINE = 30 * 1000,
+	CAPABILITIES_MAX = 1024,
 	HANDOVER_DEADLINE = 30 * 1000,
 	LAST_WORDS = 5 * 1000, /* ms for BYE to be taken */
 };
@@ -36,15 +39,41 @@ unsigned clients_count(void)
 	return nclients;
 }
 
+/* --- what is offered ------------------------------------------------------------------------- */
+
+static struct sasl_names names;
+
+void clients_offer(const struct sasl_names *s)
+{
+	names = *s;
+}
+
 const char *client_capabilities(const struct client *c)
 {
-	return c->private
-		   ? "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS AUTH=PLAIN"
-		   : "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS LOGINDISABLED";
+	static struct buf text = { .max = CAPABILITIES_MAX };
+
+	buf_reset(&text);
+	buf_z(&text, "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS");
+	if (!c->private)
+		buf_z(&text, " LOGINDISABLED");
+	sasl_names_print(&names, c->private ? SASL_NEEDS_SECURE : 0, "AUTH=", &text);
+	return buf_cstr(&text);
+}
+
+/* The exchange that is under way is over for sasl, too. */
+static void cancel_exchange(struct client *c)
+{
+	struct put w = put_start();
+
+	if (c->state != CLIENT_SASL && c->state != CLIENT_CHECKING)
+		return;
+	put_u64(&w, c->trace.trace);
+	chan_send(proc_peer(ROLE_SASL), SASL_CANCEL, &w, NULL, 0);
 }
 
 static void client_free(struct client *c)
 {
+	cancel_exchange(c);
 	ask_cancel(&c->ask);
 	timer_clear(&c->delay);
 	conn_close(&c->conn);
@@ -75,6 +104,7 @@ void client_bye(struct client *c, const char *text)
 {
 	if (c->state == CLIENT_ENDING)
 		return;
+	cancel_exchange(c);
 	c->state = CLIENT_ENDING;
 	ask_cancel(&c->ask);
 	timer_clear(&c->delay);
@@ -167,73 +197,139 @@ static void hand_over(struct client *c)
 	    HANDOVER_DEADLINE, on_handed, c);
 }
 
-static void on_checked(struct ask *a, struct ipc_msg *m)
+static void challenge(struct client *c, struct str data)
+{
+	char text[BASE64_SIZE(SASL_MESSAGE_MAX)];
+
+	c->state = CLIENT_SASL;
+	conn_resume(&c->conn);
+	conn_printf(&c->conn, "+ %.*s\r\n", (int)base64_encode(data, text), text);
+}
+
+static void accepted(struct client *c, const struct sasl_answer *answer)
+{
+	c->state = CLIENT_HANDING;
+	memcpy(c->nonce, answer->nonce, sizeof c->nonce);
+	if (c->conn.out.n == 0)
+		hand_over(c);
+}
+
+static void on_answer(struct ask *a, struct ipc_msg *m)
 {
 	struct client *c = a->arg;
-	struct auth_answer answer = { .verdict = AUTH_LATER };
+	struct sasl_answer answer = { .verdict = SASL_LATER };
 
 	if (m != NULL) {
 		struct get g = get_start(m->body);
 
-		if (get_auth_answer(&g, &answer) == -1)
-			answer.verdict = AUTH_LATER;
+		if (get_sasl_answer(&g, &answer) == -1)
+			answer.verdict = SASL_LATER;
 	}
-	if (answer.verdict == AUTH_REFUSED) {
+	switch ((enum sasl_verdict)answer.verdict) {
+	case SASL_CONTINUE:
+		challenge(c, answer.data);
+		break;
+	case SASL_OK:
+		accepted(c, &answer);
+		break;
+	case SASL_REFUSED:
 		fail(c);
-	} else if (answer.verdict == AUTH_LATER) {
+		break;
+	case SASL_MALFORMED:
+		resume(c, "BAD That is no message of this mechanism");
+		break;
+	case SASL_UNKNOWN_MECHANISM:
+		resume(c, answer.status.code == 538
+			      ? "NO [PRIVACYREQUIRED] Passwords are not taken over this connection"
+			      : "NO There is no such mechanism here");
+		break;
+	default:
 		resume(c, "NO [UNAVAILABLE] Logins are not possible now, try again later");
-	} else {
-		c->state = CLIENT_HANDING;
-		memcpy(c->nonce, answer.nonce, sizeof c->nonce);
-		if (c->conn.out.n == 0)
-			hand_over(c);
 	}
 }
 
-void client_login(struct client *c, struct str tag, struct str login, struct str password)
+static void ask_sasl(struct client *c, uint16_t type, struct put *w)
 {
-	char text[IP_TEXT];
-	struct auth_check q = { .trace = c->trace.trace,
-		.service = STR("imap"),
-		.login = login,
-		.password = password };
-	struct put w = put_start();
+	c->state = CLIENT_CHECKING;
+	conn_pause(&c->conn);
+	chan_ask(proc_peer(ROLE_SASL), &c->ask, type, w, NULL, 0, SASL_DEADLINE, on_answer, c);
+	explicit_bzero(w->p, w->n);
+}
 
-	ip_format(&c->ip, text);
-	q.client = str_of(text);
-	memmove(c->tag, tag.p, tag.n); /* it may be c->tag itself */
+static void begin(struct client *c, struct str tag)
+{
+	memcpy(c->tag, tag.p, tag.n);
 	c->tag[tag.n] = '\0';
 	c->asked = loop_now();
-	conn_pause(&c->conn);
-	if (login.n == 0 || login.n > LOGIN_MAX || password.n > PASSWORD_MAX) {
-		log_notice(&c->trace, EV("imap-login-malformed"), KZ("client", text));
-		fail(c);
+}
+
+void client_authenticate(
+    struct client *c, struct str tag, struct str mechanism, const struct str *initial)
+{
+	char text[IP_TEXT];
+	struct put w = put_start();
+	struct sasl_start s = { .trace = c->trace.trace,
+		.id = c->trace.trace,
+		.service = STR("imap"),
+		.mechanism = str_take(mechanism, SASL_NAME_MAX), /* known ones are shorter */
+		.has_initial = initial != NULL,
+		.initial = initial != NULL ? *initial : STR_NONE,
+		.secure = c->private };
+
+	ip_format(&c->ip, text);
+	s.client = str_of(text);
+	begin(c, tag);
+	put_sasl_start(&w, &s);
+	ask_sasl(c, SASL_START, &w);
+}
+
+void client_sasl(struct client *c, const struct str *message)
+{
+	struct put w = put_start();
+
+	c->asked = loop_now();
+	if (message == NULL) {
+		cancel_exchange(c);
+		resume(c, "BAD Cancelled, or not base64");
 		return;
 	}
-	c->state = CLIENT_CHECKING;
-	put_auth_check(&w, &q);
-	chan_ask(
-	    proc_peer(ROLE_AUTH), &c->ask, AUTH_CHECK, &w, NULL, 0, CHECK_DEADLINE, on_checked, c);
-	explicit_bzero(w.p, w.n);
+	put_sasl_more(&w, &(struct sasl_more){ .id = c->trace.trace, .data = *message });
+	ask_sasl(c, SASL_MORE, &w);
+}
+
+void client_login_fails(struct client *c, struct str tag)
+{
+	char text[IP_TEXT];
+
+	ip_format(&c->ip, text);
+	log_notice(&c->trace, EV("imap-login-malformed"), KZ("client", text));
+	begin(c, tag);
+	conn_pause(&c->conn);
+	fail(c);
 }
 
 /* --- input ----------------------------------------------------------------------------------- */
 
 static void sasl_line(struct client *c)
 {
+	static char message[SASL_LINE_MAX];
 	struct str line;
 	size_t size;
-	int r = conn_line(&c->conn, COMMAND_MAX, &line, &size);
-	char copy[COMMAND_MAX];
+	int r = conn_line(&c->conn, SASL_LINE_MAX, &line, &size);
+	ssize_t n;
 
 	if (r == -1)
 		client_bye(c, "That line is too long");
 	if (r != 1)
 		return;
-	memcpy(copy, line.p, line.n);
+	n = base64_decode(line, message);
+	explicit_bzero((void *)(uintptr_t)line.p, line.n);
 	buf_drop(&c->conn.in, size);
-	command_sasl(c, str_bytes(copy, line.n));
-	explicit_bzero(copy, line.n);
+	if (n == -1)
+		client_sasl(c, NULL);
+	else
+		client_sasl(c, &(struct str){ message, (size_t)n });
+	explicit_bzero(message, sizeof message);
 }
 
 /* Runs a command that is there. The input is dropped first: what is left belongs to whoever is

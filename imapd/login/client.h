@@ -11,6 +11,7 @@
 #include "net/conn.h"
 #include "net/ip.h"
 #include "parse.h"
+#include "proto/sasl.h"
 
 enum {
 	INPUT_MAX = 16 * 1024, /* read ahead: a command and what is pipelined behind it */
@@ -30,7 +31,7 @@ extern struct login_settings login_settings;
 enum client_state {
 	CLIENT_COMMAND, /* waits for a command */
 	CLIENT_SASL, /* waits for the client's answer to "+" */
-	CLIENT_CHECKING, /* auth is asked */
+	CLIENT_CHECKING, /* sasl is asked */
 	CLIENT_FAILING, /* holds the answer back */
 	CLIENT_HANDING, /* spawn is asked */
 	CLIENT_LEAVING, /* the session has it */
@@ -40,7 +41,7 @@ enum client_state {
 struct client {
 	struct conn conn; /* first */
 	LIST_ENTRY(client) next;
-	struct tag trace;
+	struct tag trace; /* names its SASL exchange as well */
 	struct ip ip;
 	uint8_t state; /* enum client_state */
 	uint8_t bad;
@@ -54,6 +55,8 @@ struct client {
 	char tag[IMAP_TAG_MAX + 1]; /* of the login command */
 };
 
+/* The mechanisms to offer from now on. */
+void clients_offer(const struct sasl_names *s);
 /* Takes *fd, greets. */
 void client_new(int *fd, const struct ip *ip);
 unsigned clients_count(void);
@@ -67,15 +70,22 @@ void client_answer(struct client *c, struct str tag, const char *code_text);
 void client_refuse(struct client *c, struct str tag, const char *code_text);
 /* Untagged BYE, and the end. */
 void client_bye(struct client *c, const char *text);
-/* A login with these credentials (borrowed): asks auth; input rests until the outcome. */
-void client_login(struct client *c, struct str tag, struct str login, struct str password);
+/*
+ * Begins a SASL exchange (borrowed strings; initial may be NULL): input rests until sasl has answered.
+ * LOGIN is one of mechanism PLAIN.
+ */
+void client_authenticate(
+    struct client *c, struct str tag, struct str mechanism, const struct str *initial);
+/* The client's message after "+", or NULL: it gives up. */
+void client_sasl(struct client *c, const struct str *message);
+/* A login that cannot be right: fails like any other. */
+void client_login_fails(struct client *c, struct str tag);
+/* What is offered now, as the text of CAPABILITY; until the next call. */
 const char *client_capabilities(const struct client *c);
 
 /* --- commands.c ------------------------------------------------------------------------------ */
 
 /* A whole command. */
 void command_run(struct client *c, struct str whole);
-/* The line after "+" of AUTHENTICATE, without its line end. */
-void command_sasl(struct client *c, struct str line);
 
 #endif

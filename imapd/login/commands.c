@@ -1,6 +1,7 @@
 /* What may be said before authentication: one row and one handler per command. */
 #include <string.h>
 
+#include "base/base64.h"
 #include "client.h"
 
 static void bad_syntax(struct client *c, const struct command *cmd)
@@ -67,9 +68,16 @@ static bool password_allowed(struct client *c, const struct command *cmd)
 	return false;
 }
 
+/* Is it what may stand in the message of PLAIN? */
+static bool credential(struct str s, size_t max)
+{
+	return s.n <= max && str_find(s, '\0') == -1;
+}
+
 static void cmd_login(struct client *c, struct command *cmd)
 {
-	struct str login, password;
+	char space[1 + LOGIN_MAX + 1 + PASSWORD_MAX];
+	struct str login, password, message;
 
 	if (!password_allowed(c, cmd))
 		return;
@@ -78,62 +86,44 @@ static void cmd_login(struct client *c, struct command *cmd)
 		bad_syntax(c, cmd);
 		return;
 	}
-	client_login(c, cmd->tag, login, password);
-}
-
-static void plain(struct client *c, struct str tag, struct str base64)
-{
-	static char message[COMMAND_MAX];
-	struct str login, password;
-	ssize_t n = base64_decode(base64, message);
-
-	if (n == -1) {
-		client_refuse(c, tag, "BAD That is not base64");
+	if (login.n == 0 || !credential(login, LOGIN_MAX) || !credential(password, PASSWORD_MAX)) {
+		client_login_fails(c, cmd->tag);
 		return;
 	}
-	if (sasl_plain(str_bytes(message, (size_t)n), &login, &password) == -1)
-		login = password = STR_NONE; /* fails like any other wrong login */
-	client_login(c, tag, login, password);
-	explicit_bzero(message, (size_t)n);
+	space[0] = space[1 + login.n] = '\0';
+	memcpy(space + 1, login.p, login.n);
+	memcpy(space + 2 + login.n, password.p, password.n);
+	message = str_bytes(space, 2 + login.n + password.n);
+	client_authenticate(c, cmd->tag, STR("PLAIN"), &message);
+	explicit_bzero(space, sizeof space);
 }
 
 static void cmd_authenticate(struct client *c, struct command *cmd)
 {
+	static char message[COMMAND_MAX];
 	struct str mechanism;
+	ssize_t n;
 
-	if (!password_allowed(c, cmd))
-		return;
 	if (parse_blank(cmd) == -1 || parse_atom(cmd, &mechanism) == -1) {
 		bad_syntax(c, cmd);
 		return;
 	}
-	if (!str_caseeq(mechanism, STR("PLAIN"))) {
-		client_refuse(c, cmd->tag, "NO There is no such mechanism here");
-		return;
-	}
 	if (parse_end(cmd) == 0) {
-		c->state = CLIENT_SASL;
-		(void)str_copy(cmd->tag, c->tag, sizeof c->tag);
-		conn_write(&c->conn, STR("+ \r\n"));
+		client_authenticate(c, cmd->tag, mechanism, NULL);
 		return;
 	}
 	/* SASL-IR, RFC 4959; "=" is an empty response */
-	if (parse_blank(cmd) == -1 || cmd->rest.n == 0)
+	if (parse_blank(cmd) == -1 || cmd->rest.n == 0) {
 		bad_syntax(c, cmd);
-	else
-		plain(c, cmd->tag, str_eq(cmd->rest, STR("=")) ? STR_NONE : cmd->rest);
-}
-
-void command_sasl(struct client *c, struct str line)
-{
-	char tag[IMAP_TAG_MAX + 1];
-
-	memcpy(tag, c->tag, sizeof tag);
-	c->state = CLIENT_COMMAND;
-	if (str_eq(line, STR("*")))
-		client_refuse(c, str_of(tag), "BAD Cancelled");
-	else
-		plain(c, str_of(tag), line);
+		return;
+	}
+	n = str_eq(cmd->rest, STR("=")) ? 0 : base64_decode(cmd->rest, message);
+	if (n == -1) {
+		client_refuse(c, cmd->tag, "BAD That is not base64");
+		return;
+	}
+	client_authenticate(c, cmd->tag, mechanism, &(struct str){ message, (size_t)n });
+	explicit_bzero(message, sizeof message);
 }
 
 static const struct {

@@ -1,6 +1,6 @@
 /*
  * imapd/login: holds IMAP connections until someone has logged in, then gives them away. Sees no
- * file and no password hash: auth says whether a password is right, spawn starts the session. See
+ * file and no password hash: sasl says who has logged in, spawn starts the session. See
  * imapd-login(8).
  */
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include "client.h"
 #include "proto/proc.h"
+#include "proto/types.h"
 
 enum {
 	LISTENERS_MAX = 64,
@@ -22,6 +23,7 @@ enum {
 static struct watch watches[LISTENERS_MAX];
 static struct timer pause_timer;
 static unsigned connections_max;
+static bool draining;
 
 static void load_settings(void)
 {
@@ -95,7 +97,23 @@ static void listen_to_all(void *unused)
 static int login_start(void)
 {
 	load_settings();
-	listen_to_all(NULL);
+	return 0;
+}
+
+/* The first client is greeted when it is known what to offer. */
+static int on_mechanisms(struct chan *from, struct ipc_msg *m)
+{
+	static bool listening;
+	struct get g = get_start(m->body);
+	struct sasl_names names;
+
+	(void)from;
+	if (get_sasl_names(&g, &names) == -1)
+		return -1;
+	clients_offer(&names);
+	if (!listening && !draining)
+		listen_to_all(NULL);
+	listening = true;
 	return 0;
 }
 
@@ -106,6 +124,7 @@ static void idle(void)
 
 static void login_drain(void)
 {
+	draining = true;
 	timer_clear(&pause_timer);
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		watch_clear(&watches[i]);
@@ -118,9 +137,10 @@ static void login_status(struct buf *out)
 }
 
 static const struct chan_row no_rows[] = { { 0 } };
+static const struct chan_row sasl_rows[] = { { SASL_MECHANISMS, 0, on_mechanisms }, { 0 } };
 
 static const struct peer_spec peers[] = {
-	{ ROLE_AUTH, .rows = no_rows },
+	{ ROLE_SASL, .rows = sasl_rows },
 	{ ROLE_SPAWN, .rows = no_rows },
 	{ ROLE_NONE },
 };

@@ -57,16 +57,4 @@ int parse_atom(struct command *c, struct str *out);
 /* The parameter of ID: NIL or a list of string and nstring pairs, which are passed over. */
 int parse_id(struct command *c);
 
-/*
- * Base64 (RFC 4648 4), strict: padding where due, no other character, no stray bits. Bytes written
- * to out (room for 3/4 of s), or -1.
- */
-ssize_t base64_decode(struct str s, char *out);
-
-/*
- * The message of SASL PLAIN (RFC 4616): authzid NUL authcid NUL passwd, whole. An authzid must be
- * the same as the authcid: nobody may act for another here. -1 when it is malformed.
- */
-int sasl_plain(struct str message, struct str *login, struct str *password);
-
 #endif

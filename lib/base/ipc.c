@@ -334,3 +334,8 @@ void ipc_close_fds(struct ipc_msg *m)
 			close(m->fds[i]);
 	m->nfds = 0;
 }
+
+void ipc_wipe(struct ipc_msg *m)
+{
+	explicit_bzero((void *)(uintptr_t)m->body.p, m->body.n);
+}

@@ -58,6 +58,8 @@ int ipc_recv(int fd, struct ipc_msg *m, void *space);
 /* Takes descriptor i out of the message (-1 if there is none); closes those nobody took. */
 int ipc_take_fd(struct ipc_msg *m, unsigned i);
 void ipc_close_fds(struct ipc_msg *m);
+/* Overwrites a received body that held a secret; nothing borrowed from it may be used any more. */
+void ipc_wipe(struct ipc_msg *m);
 
 /* --- building a body ------------------------------------------------------------------------- */
 

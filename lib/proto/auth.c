@@ -27,12 +27,12 @@ int get_account(struct get *g, struct account *a)
 	return get_ok(g);
 }
 
-static void put_nonce(struct put *w, const uint8_t nonce[NONCE_BYTES])
+void put_nonce(struct put *w, const uint8_t nonce[NONCE_BYTES])
 {
 	put_str(w, str_bytes(nonce, NONCE_BYTES));
 }
 
-static void get_nonce(struct get *g, uint8_t nonce[NONCE_BYTES])
+void get_nonce(struct get *g, uint8_t nonce[NONCE_BYTES])
 {
 	struct str s = get_str(g, NONCE_BYTES);
 
@@ -44,21 +44,35 @@ static void get_nonce(struct get *g, uint8_t nonce[NONCE_BYTES])
 	g->bad = true;
 }
 
+static void put_who(struct put *w, const struct auth_who *q)
+{
+	put_u64(w, q->trace);
+	put_str(w, q->service);
+	put_str(w, q->client);
+	put_str(w, q->mechanism);
+	put_u16(w, q->instance);
+	put_str(w, q->login);
+}
+
+static void get_who(struct get *g, struct auth_who *q)
+{
+	q->trace = get_u64(g);
+	q->service = get_line(g, AUTH_SERVICE_MAX);
+	q->client = get_line(g, CLIENT_MAX);
+	q->mechanism = get_line(g, SASL_NAME_MAX);
+	q->instance = get_u16(g);
+	q->login = get_str(g, LOGIN_MAX);
+}
+
 void put_auth_check(struct put *w, const struct auth_check *c)
 {
-	put_u64(w, c->trace);
-	put_str(w, c->service);
-	put_str(w, c->client);
-	put_str(w, c->login);
+	put_who(w, &c->who);
 	put_str(w, c->password);
 }
 
 int get_auth_check(struct get *g, struct auth_check *c)
 {
-	c->trace = get_u64(g);
-	c->service = get_line(g, AUTH_SERVICE_MAX);
-	c->client = get_line(g, CLIENT_MAX);
-	c->login = get_str(g, LOGIN_MAX);
+	get_who(g, &c->who);
 	c->password = get_str(g, PASSWORD_MAX);
 	return get_end(g);
 }

@@ -1,5 +1,5 @@
 /*
- * Accounts and grants. services/auth owns the accounts; login asks it, lookup mirrors what it needs,
+ * Accounts and grants. services/auth owns the accounts; sasl asks it, lookup mirrors what it needs,
  * spawn acts on grants.
  */
 #ifndef PROTO_AUTH_H
@@ -16,6 +16,7 @@ enum { LOGIN_MAX = 320, PASSWORD_MAX = 1024, NONCE_BYTES = 16, GRANT_SECONDS = 1
 enum { ACCOUNT_UID_MIN = 1879048192, ACCOUNT_UID_MAX = 2147483646 };
 
 enum { CLIENT_MAX = 64, AUTH_SERVICE_MAX = 16 }; /* numeric address; "imap" */
+enum { SASL_NAME_MAX = 20 }; /* of a mechanism, RFC 4422 3.1 */
 
 /* An account without its secrets. */
 struct account {
@@ -28,15 +29,23 @@ struct account {
 void put_account(struct put *w, const struct account *a);
 int get_account(struct get *g, struct account *a); /* borrows from the packet */
 
+/* Who wants to log in, from where: the first part of each question about a login. */
+struct auth_who {
+	uint64_t trace;
+	struct str service;   /* "imap", "smtp" */
+	struct str client;    /* numeric address */
+	struct str mechanism; /* for the log */
+	uint16_t instance;    /* of the login process that a session's grant is bound to */
+	struct str login;     /* as it was said */
+};
+
 /*
- * AUTH_CHECK (request, login -> auth): is that the password? On success auth has sent spawn a grant
- * for the nonce that it answers, bound to the login process that asked.
+ * AUTH_CHECK (request, sasl -> auth): is that the password? On success, and if the service has
+ * sessions, auth has sent spawn a grant for the nonce that it answers, bound to that login process.
  */
 struct auth_check {
-	uint64_t trace;
-	struct str service;  /* "imap" */
-	struct str client;   /* numeric address */
-	struct str login, password;
+	struct auth_who who;
+	struct str password;
 };
 enum auth_verdict { AUTH_OK, AUTH_REFUSED, AUTH_LATER };
 struct auth_answer {
@@ -48,6 +57,9 @@ void put_auth_check(struct put *w, const struct auth_check *c);
 int get_auth_check(struct get *g, struct auth_check *c);
 void put_auth_answer(struct put *w, const struct auth_answer *a);
 int get_auth_answer(struct get *g, struct auth_answer *a);
+
+void put_nonce(struct put *w, const uint8_t nonce[NONCE_BYTES]);
+void get_nonce(struct get *g, uint8_t nonce[NONCE_BYTES]);
 
 /*
  * AUTH_ACCOUNT (request, lookup -> auth): {str address} -> {bool found, account}.

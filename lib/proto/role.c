@@ -9,6 +9,7 @@ static const char *const names[ROLE_MAX] = {
 	[ROLE_LOG] = "log",
 	[ROLE_LOOKUP] = "lookup",
 	[ROLE_AUTH] = "auth",
+	[ROLE_SASL] = "sasl",
 	[ROLE_NOTIFY] = "notify",
 	[ROLE_QUEUE] = "queue",
 	[ROLE_MAILDIR] = "deliver-maildir",

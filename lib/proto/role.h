@@ -15,6 +15,7 @@ enum role {
 	ROLE_LOG,
 	ROLE_LOOKUP,
 	ROLE_AUTH,
+	ROLE_SASL,
 	ROLE_NOTIFY,
 	ROLE_QUEUE,
 	ROLE_MAILDIR, /* deliver/maildir */

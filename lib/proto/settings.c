@@ -190,6 +190,12 @@ static const struct setting table[] = {
 	    .roles = R(AUTH),
 	    .help = "Work per hash, as crypt_gensalt(3) counts for the scheme: 1 to 11 for yescrypt, 4 to "
 		    "31 for bcrypt, rounds for sha512. 0 is the library's default." },
+	{ .name = "sasl_mechanisms",
+	    .type = SET_LIST,
+	    .def = "PLAIN LOGIN",
+	    .roles = R(SASL),
+	    .help = "SASL mechanisms that servers offer, in this order. `PLAIN` and `LOGIN` are offered "
+		    "on encrypted connections and to this host only." },
 	{ .name = "auth_threads",
 	    .type = SET_INT,
 	    .def = "0",
@@ -743,6 +749,7 @@ static const struct setting table[] = {
 	USER_ROWS("System users", "log", "thurn-log", "the log writer"),
 	USER_ROWS(NULL, "lookup", "thurn-lookup", "the table and routing service"),
 	USER_ROWS(NULL, "auth", "thurn-auth", "the account service"),
+	USER_ROWS(NULL, "sasl", "thurn-sasl", "the login protocol service"),
 	USER_ROWS(NULL, "notify", "thurn-notify", "the mailbox change service"),
 	USER_ROWS(NULL, "queue", "thurn-queue", "the queue manager"),
 	USER_ROWS(NULL, "deliver_maildir", "thurn-maildir", "delivery into mailboxes"),

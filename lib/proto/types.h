@@ -44,7 +44,7 @@ enum ipc_type {
 	DELIVER_JOB = 0x0500,
 	DELIVER_RESULT,
 
-	/* login <-> auth, lookup <-> auth, auth <-> spawn, login <-> spawn: auth.h */
+	/* sasl <-> auth, lookup <-> auth, auth <-> spawn, login <-> spawn: auth.h */
 	AUTH_CHECK = 0x0600,
 	AUTH_ACCOUNT,
 	AUTH_CHANGED,
@@ -72,6 +72,13 @@ enum ipc_type {
 	AUTH_CTL_PASSWD,
 	AUTH_CTL_DELETE,
 	AUTH_CTL_LIST,
+
+	/* login, smtpd <-> sasl: sasl.h */
+	SASL_MECHANISMS = 0x0900,
+	SASL_START,
+	SASL_MORE,
+	SASL_CANCEL,
+	SASL_ANSWER,
 };
 
 #endif

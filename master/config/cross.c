@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/plan.h"
+#include "proto/sasl.h"
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -168,6 +169,17 @@ static void check_ranges(const struct conf *c, struct faults *f)
 		    "all mailboxes share one uid: only the sandbox keeps them apart");
 }
 
+static void check_mechanisms(const struct conf *c, struct faults *f)
+{
+	for (size_t i = 0; i < conf_count(c, "sasl_mechanisms"); i++) {
+		struct str name = conf_item(c, "sasl_mechanisms", i);
+
+		if (sasl_needs(name) == -1)
+			faults_at(f, conf_where(c, "sasl_mechanisms"),
+			    "sasl_mechanisms: there is no mechanism \"%.*s\"", STR_ARG(name));
+	}
+}
+
 void cross_check(const struct conf *c, struct faults *f)
 {
 	static void (*const checks[])(const struct conf *, struct faults *) = {
@@ -176,6 +188,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_listeners,
 		check_users,
 		check_ranges,
+		check_mechanisms,
 	};
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

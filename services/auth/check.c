@@ -1,5 +1,5 @@
 /*
- * Is that the password? Questions of the login processes, and of lookup about accounts.
+ * Is that the password? Questions of sasl for the servers, and of lookup about accounts.
  *
  * The same work is done and the same answer given whether the account is unknown, disabled, or the
  * password wrong. A try is charged before anything is computed. The account is read again after the
@@ -19,10 +19,11 @@
 
 struct check {
 	struct pool_job job;
-	struct chan *login; /* who asks; NULL once it is gone */
+	struct chan *asker; /* sasl; NULL once it is gone */
 	struct chan_ref ref;
 	struct tag tag;
-	char client[CLIENT_MAX + 1];
+	char service[AUTH_SERVICE_MAX + 1], client[CLIENT_MAX + 1], mechanism[SASL_NAME_MAX + 1];
+	uint16_t instance;
 	char login_name[LOGIN_MAX + 1];
 	struct account_record account;
 	bool known;
@@ -65,7 +66,7 @@ static bool usable(const struct account_record *r)
 /* Tells spawn that whoever shows this nonce, through that login process, is that account. */
 static int grant(const struct check *k, uint8_t nonce[NONCE_BYTES])
 {
-	struct grant g = { .login_instance = k->login->instance,
+	struct grant g = { .login_instance = k->instance,
 		.trace = k->tag.trace,
 		.account = account_of(&k->account) };
 	struct put w = put_start();
@@ -77,20 +78,26 @@ static int grant(const struct check *k, uint8_t nonce[NONCE_BYTES])
 	return chan_send(proc_peer(ROLE_SPAWN), SPAWN_GRANT, &w, NULL, 0);
 }
 
+static bool has_sessions(const struct check *k)
+{
+	return strcmp(k->service, "imap") == 0;
+}
+
 static void accept_login(struct check *k)
 {
 	struct auth_answer a = { .verdict = AUTH_OK, .address = str_of(k->account.address) };
 
 	penalty_refund(&penalty, loop_now(), str_of(k->client), str_of(k->login_name));
-	if (grant(k, a.nonce) == -1) {
+	if (has_sessions(k) && grant(k, a.nonce) == -1) {
 		log_error(&k->tag, EV("auth-unavailable"), KZ("login", k->account.address),
 		    KZ("why", "sessions cannot be started now"));
 		a = (struct auth_answer){ .verdict = AUTH_LATER };
 	} else {
 		log_info(&k->tag, EV("auth-accepted"), KZ("login", k->account.address),
-		    KZ("client", k->client));
+		    KZ("client", k->client), KZ("service", k->service),
+		    KZ("mechanism", k->mechanism));
 	}
-	answer(k->login, k->ref, &a);
+	answer(k->asker, k->ref, &a);
 }
 
 static void on_hashed(struct pool_job *j)
@@ -99,7 +106,7 @@ static void on_hashed(struct pool_job *j)
 	struct account_record now;
 
 	LIST_REMOVE(k, next);
-	if (k->login != NULL) {
+	if (k->asker != NULL) {
 		bool good = j->ok && k->known &&
 			    accounts_find(k->login_name, &now) == ACCOUNTS_OK && usable(&now) &&
 			    strcmp(now.hash, k->account.hash) == 0;
@@ -108,8 +115,9 @@ static void on_hashed(struct pool_job *j)
 			accept_login(k);
 		} else {
 			log_notice(&k->tag, EV("auth-refused"), KZ("login", k->login_name),
-			    KZ("client", k->client));
-			answer(k->login, k->ref, &(struct auth_answer){ .verdict = AUTH_REFUSED });
+			    KZ("client", k->client), KZ("service", k->service),
+			    KZ("mechanism", k->mechanism));
+			answer(k->asker, k->ref, &(struct auth_answer){ .verdict = AUTH_REFUSED });
 		}
 	}
 	explicit_bzero(k, sizeof *k);
@@ -125,6 +133,16 @@ static void name_login(struct check *k, struct str login)
 	memset(k->login_name, 0, sizeof k->login_name);
 	if (login.n > 0)
 		memcpy(k->login_name, login.p, login.n);
+}
+
+static void take_who(struct check *k, const struct auth_who *who)
+{
+	k->tag.trace = who->trace;
+	k->instance = who->instance;
+	(void)str_copy(who->service, k->service, sizeof k->service);
+	(void)str_copy(who->client, k->client, sizeof k->client);
+	(void)str_copy(who->mechanism, k->mechanism, sizeof k->mechanism);
+	name_login(k, who->login);
 }
 
 /*
@@ -145,7 +163,7 @@ static void refuse_now(struct check *k, const char *event, const char *why)
 {
 	log_warning(
 	    &k->tag, event, KZ("login", k->login_name), KZ("client", k->client), KZ("why", why));
-	answer(k->login, k->ref, &(struct auth_answer){ .verdict = AUTH_LATER });
+	answer(k->asker, k->ref, &(struct auth_answer){ .verdict = AUTH_LATER });
 	explicit_bzero(k, sizeof *k);
 	free(k);
 }
@@ -161,12 +179,10 @@ int on_auth_check(struct chan *c, struct ipc_msg *m)
 	k = xcalloc(1, sizeof *k);
 	k->job.kind = POOL_VERIFY;
 	k->job.done = on_hashed;
-	k->login = c;
+	k->asker = c;
 	k->ref = (struct chan_ref){ m->id, m->gen };
-	k->tag.trace = q.trace;
-	str_copy(q.client, k->client, sizeof k->client);
-	name_login(k, q.login);
-	if (!penalty_charge(&penalty, loop_now(), q.client, str_of(k->login_name)))
+	take_who(k, &q.who);
+	if (!penalty_charge(&penalty, loop_now(), q.who.client, str_of(k->login_name)))
 		refuse_now(k, EV("auth-throttled"), "too many failed tries");
 	else if (!prepare(k, q.password))
 		refuse_now(k, EV("auth-unavailable"), "the account database cannot be read");
@@ -174,16 +190,17 @@ int on_auth_check(struct chan *c, struct ipc_msg *m)
 		refuse_now(k, EV("auth-unavailable"), "too many checks are waiting");
 	else
 		LIST_INSERT_HEAD(&checks, k, next);
+	ipc_wipe(m);
 	return 0;
 }
 
-void check_login_down(struct chan *c)
+void check_asker_down(struct chan *c)
 {
 	struct check *k;
 
 	LIST_FOREACH (k, &checks, next)
-		if (k->login == c)
-			k->login = NULL;
+		if (k->asker == c)
+			k->asker = NULL;
 }
 
 /* {str address} -> {bool found, account}; a database that cannot be read gets no answer at all. */

@@ -1,6 +1,6 @@
 /*
  * services/auth: owns the accounts and their password hashes, says whether a password is right, and
- * grants sessions. Takes typed questions of fixed shape only: from login (AUTH_CHECK), from
+ * grants sessions. Takes typed questions of fixed shape only: from sasl (AUTH_CHECK), from
  * lookup (AUTH_ACCOUNT), and from the owner's tools at the control socket. See auth(8).
  */
 #include <errno.h>
@@ -107,12 +107,12 @@ static void auth_status(struct buf *out)
 	    out, "checks %u\nhashes %u\n", pool_waiting(POOL_VERIFY), pool_waiting(POOL_HASH));
 }
 
-static const struct chan_row login_rows[] = { { AUTH_CHECK, 0, on_auth_check }, { 0 } };
+static const struct chan_row sasl_rows[] = { { AUTH_CHECK, 0, on_auth_check }, { 0 } };
 static const struct chan_row lookup_rows[] = { { AUTH_ACCOUNT, 0, on_auth_account }, { 0 } };
 static const struct chan_row spawn_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
-	{ ROLE_LOGIN, .rows = login_rows, .down = check_login_down },
+	{ ROLE_SASL, .rows = sasl_rows, .down = check_asker_down },
 	{ ROLE_LOOKUP, .rows = lookup_rows },
 	{ ROLE_SPAWN, .rows = spawn_rows },
 	{ ROLE_NONE },

@@ -1,5 +1,5 @@
 /*
- * What the parts of services/auth share: settings, the answers to login and lookup (check.c), the
+ * What the parts of services/auth share: settings, the answers to sasl and lookup (check.c), the
  * control socket (control.c).
  */
 #ifndef AUTH_SERVICE_H
@@ -26,8 +26,8 @@ int check_open(void);
 /* Settings have changed: what unknown logins are compared with is made anew. -1 with errno. */
 int check_reload(void);
 int on_auth_check(struct chan *c, struct ipc_msg *m);
-/* That login process is gone: nobody waits for its answers. */
-void check_login_down(struct chan *c);
+/* That process is gone: nobody waits for its answers. */
+void check_asker_down(struct chan *c);
 int on_auth_account(struct chan *c, struct ipc_msg *m);
 
 /* --- control.c ------------------------------------------------------------------------------- */

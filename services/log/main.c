@@ -123,6 +123,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_SPAWN, .rows = spawn_rows },
 	{ ROLE_LOOKUP, .rows = rows },
 	{ ROLE_AUTH, .rows = rows },
+	{ ROLE_SASL, .rows = rows },
 	{ ROLE_NOTIFY, .rows = rows },
 	{ ROLE_QUEUE, .rows = rows },
 	{ ROLE_MAILDIR, .rows = rows },

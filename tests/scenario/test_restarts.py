@@ -44,7 +44,7 @@ def hears(m, other):
     return True
 
 
-@pytest.mark.parametrize('process', ['notify', 'log', 'auth', 'lookup', 'deliver-maildir', 'queue'])
+@pytest.mark.parametrize('process', ['notify', 'log', 'auth', 'sasl', 'lookup', 'deliver-maildir', 'queue'])
 def test_sessions_go_on(suite, process):
     m, other = suite.login(), suite.login()
     m.select()

@@ -1,20 +1,9 @@
-/* Whatever a stranger may send before login: commands found, taken apart, SASL decoded. */
+/* Whatever a stranger may send before login: commands found, taken apart. */
 #include <stdint.h>
-#include <string.h>
 
 #include "../../../../imapd/login/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void sasl(struct str s)
-{
-	static char message[COMMAND_MAX];
-	struct str login, password;
-	ssize_t n = base64_decode(s, message);
-
-	if (n >= 0)
-		sasl_plain(str_bytes(message, (size_t)n), &login, &password);
-}
 
 static void command(struct str whole)
 {
@@ -26,7 +15,6 @@ static void command(struct str whole)
 	while (parse_blank(&cmd) == 0) {
 		if (parse_id(&cmd) == 0)
 			continue;
-		sasl(cmd.rest);
 		if (parse_astring(&cmd, &a) == -1 && parse_atom(&cmd, &a) == -1)
 			return;
 	}

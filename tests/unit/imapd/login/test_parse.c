@@ -174,53 +174,6 @@ static void test_id(void **state)
 	assert_int_equal(id(many), -1);
 }
 
-static void test_base64(void **state)
-{
-	static const struct {
-		const char *in, *out;
-	} rows[] = {
-		{ "", "" },
-		{ "YQ==", "a" },
-		{ "YWI=", "ab" },
-		{ "YWJj", "abc" },
-		{ "YWJjZA==", "abcd" },
-		{ "+/+/", "\xfb\xff\xbf" },
-	};
-	static const char *const bad[] = { "Y", "YQ",
-		"YQ=", "YQ===", "====", "=YQ=", "YR==", "YWJ=", "Y Q=", "YQ==YQ==", "YQ=\n", "*" };
-	char out[64];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		ssize_t n = base64_decode(str_of(rows[i].in), out);
-
-		assert_int_equal(n, strlen(rows[i].out));
-		assert_memory_equal(out, rows[i].out, (size_t)n);
-	}
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		if (base64_decode(str_of(bad[i]), out) != -1)
-			fail_msg("%s", bad[i]);
-	assert_int_equal(base64_decode(STR("Y\0Q="), out), -1);
-}
-
-static void test_plain(void **state)
-{
-	struct str login, password;
-
-	(void)state;
-	assert_int_equal(sasl_plain(STR("\0alice\0secret"), &login, &password), 0);
-	assert_true(str_eq(login, STR("alice")) && str_eq(password, STR("secret")));
-	assert_int_equal(sasl_plain(STR("Alice\0alice\0secret"), &login, &password), 0);
-	assert_int_equal(sasl_plain(STR("bob\0alice\0secret"), &login, &password), -1);
-	assert_int_equal(sasl_plain(STR(""), &login, &password), -1);
-	assert_int_equal(sasl_plain(STR("alice"), &login, &password), -1);
-	assert_int_equal(sasl_plain(STR("\0alice"), &login, &password), -1);
-	assert_int_equal(sasl_plain(STR("\0\0x"), &login, &password), -1);
-	assert_int_equal(sasl_plain(STR("\0alice\0a\0b"), &login, &password), -1);
-	assert_int_equal(sasl_plain(STR("\0alice\0"), &login, &password), 0);
-	assert_int_equal(password.n, 0);
-}
-
 static void take_apart(struct str in)
 {
 	struct scan s = { 0 };
@@ -273,8 +226,6 @@ int main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_astrings),
 		cmocka_unit_test(test_id),
-		cmocka_unit_test(test_base64),
-		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_every_prefix_and_change),
 	};
 

@@ -38,10 +38,12 @@ static void assert_account(const struct account *a)
 static void test_check(void **state)
 {
 	struct put w = put_start();
-	struct auth_check c = { .trace = 1,
-		.service = STR("imap"),
-		.client = STR("192.0.2.1"),
-		.login = STR("a\0b"),
+	struct auth_check c = { .who = { .trace = 1,
+					.service = STR("imap"),
+					.client = STR("192.0.2.1"),
+					.mechanism = STR("PLAIN"),
+					.instance = 7,
+					.login = STR("a\0b") },
 		.password = STR("p\r\nw") };
 	struct get g;
 
@@ -51,9 +53,11 @@ static void test_check(void **state)
 	g = get_start(put_view(&w));
 	memset(&c, 0, sizeof c);
 	assert_int_equal(get_auth_check(&g, &c), 0);
-	assert_true(str_eq(c.login, STR("a\0b")));
+	assert_true(str_eq(c.who.login, STR("a\0b")));
 	assert_true(str_eq(c.password, STR("p\r\nw")));
-	assert_true(str_eq(c.client, STR("192.0.2.1")));
+	assert_true(str_eq(c.who.client, STR("192.0.2.1")));
+	assert_true(str_eq(c.who.mechanism, STR("PLAIN")));
+	assert_int_equal(c.who.instance, 7);
 }
 
 static void test_answer(void **state)

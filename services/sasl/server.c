@@ -1,0 +1,175 @@
+/* The servers that ask. See server.h. */
+#include "server.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "exchange.h"
+#include "mech.h"
+#include "proto/proc.h"
+#include "proto/types.h"
+
+struct server {
+	struct asker asker; /* first */
+	struct chan *chan;
+	LIST_ENTRY(server) next;
+};
+
+static LIST_HEAD(, server) servers = LIST_HEAD_INITIALIZER(servers);
+static struct sasl_names names;
+
+/* --- what is offered ------------------------------------------------------------------------- */
+
+void server_load(const struct conf *c)
+{
+	names = (struct sasl_names){ 0 };
+	for (size_t i = 0; i < conf_count(c, "sasl_mechanisms") && names.n < SASL_NAMES_MAX; i++) {
+		const struct mechanism *m = mech_find(conf_item(c, "sasl_mechanisms", i));
+
+		if (m == NULL)
+			continue; /* master/config has refused others */
+		(void)str_copy(str_of(m->name), names.rows[names.n].name, SASL_NAME_MAX + 1);
+		names.rows[names.n++].needs = (uint8_t)sasl_needs(str_of(m->name));
+	}
+}
+
+static void tell(struct server *s)
+{
+	struct put w = put_start();
+
+	put_sasl_names(&w, &names);
+	chan_send(s->chan, SASL_MECHANISMS, &w, NULL, 0);
+}
+
+void server_tell(void)
+{
+	struct server *s;
+
+	LIST_FOREACH (s, &servers, next)
+		tell(s);
+}
+
+/* What a connection lacks for that mechanism (SASL_NEEDS_*); -1 = it is not offered at all. */
+static int lacks(const struct sasl_start *s)
+{
+	unsigned has = (s->secure ? SASL_NEEDS_SECURE : 0) |
+		       (s->exporter.n > 0 ? SASL_NEEDS_EXPORTER : 0) |
+		       (s->certificate.n > 0 ? SASL_NEEDS_CERTIFICATE : 0);
+
+	for (unsigned i = 0; i < names.n; i++)
+		if (str_caseeq(s->mechanism, str_of(names.rows[i].name)))
+			return (int)(names.rows[i].needs & ~has);
+	return -1;
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+static void send_answer(struct server *s, struct chan_ref ref, const struct sasl_answer *a)
+{
+	struct put w = put_start();
+
+	put_sasl_answer(&w, a);
+	chan_answer(s->chan, ref, SASL_ANSWER, &w, NULL, 0);
+}
+
+static void server_answer(struct asker *a, struct exchange *x, const struct sasl_answer *answer)
+{
+	send_answer((struct server *)a, x->ref, answer);
+}
+
+static void refuse(struct server *s, struct chan_ref ref, enum sasl_verdict v, bool clear)
+{
+	struct sasl_answer a = { 0 };
+
+	exchange_verdict(&a, v);
+	if (clear)
+		status_set(
+		    &a.status, 538, "5.7.11", "This mechanism is for encrypted connections only");
+	send_answer(s, ref, &a);
+}
+
+static int on_start(struct chan *c, struct ipc_msg *m)
+{
+	struct server *s = c->owner;
+	struct get g = get_start(m->body);
+	struct chan_ref ref = { m->id, m->gen };
+	struct sasl_start start;
+	int lack;
+
+	if (get_sasl_start(&g, &start) == -1 || exchange_find(&s->asker, start.id) != NULL)
+		return -1;
+	lack = lacks(&start);
+	if (lack != 0)
+		refuse(s, ref, SASL_UNKNOWN_MECHANISM, lack == SASL_NEEDS_SECURE);
+	else if (s->asker.count >= EXCHANGES_MAX)
+		refuse(s, ref, SASL_LATER, false);
+	else
+		exchange_start(&s->asker, &start, ref);
+	ipc_wipe(m);
+	return 0;
+}
+
+static int on_more(struct chan *c, struct ipc_msg *m)
+{
+	struct server *s = c->owner;
+	struct get g = get_start(m->body);
+	struct chan_ref ref = { m->id, m->gen };
+	struct sasl_more more;
+	struct exchange *x;
+
+	if (get_sasl_more(&g, &more) == -1)
+		return -1;
+	x = exchange_find(&s->asker, more.id);
+	if (x != NULL && exchange_busy(x))
+		return -1;
+	if (x == NULL) /* its client was silent for too long */
+		refuse(s, ref, SASL_LATER, false);
+	else
+		exchange_more(x, ref, more.data);
+	ipc_wipe(m);
+	return 0;
+}
+
+static int on_cancel(struct chan *c, struct ipc_msg *m)
+{
+	struct server *s = c->owner;
+	struct get g = get_start(m->body);
+	struct exchange *x = exchange_find(&s->asker, get_u64(&g));
+
+	if (get_end(&g) == -1)
+		return -1;
+	if (x != NULL)
+		exchange_cancel(x);
+	return 0;
+}
+
+const struct chan_row server_rows[] = {
+	{ SASL_START, 0, on_start },
+	{ SASL_MORE, 0, on_more },
+	{ SASL_CANCEL, 0, on_cancel },
+	{ 0 },
+};
+
+/* --- channels -------------------------------------------------------------------------------- */
+
+void server_up(struct chan *c)
+{
+	struct server *s = xcalloc(1, sizeof *s);
+
+	s->asker.answer = server_answer;
+	s->asker.instance = c->role == ROLE_LOGIN ? c->instance : 0;
+	s->chan = c;
+	c->owner = s;
+	LIST_INIT(&s->asker.exchanges);
+	LIST_INSERT_HEAD(&servers, s, next);
+	tell(s);
+}
+
+void server_down(struct chan *c)
+{
+	struct server *s = c->owner;
+
+	exchange_cancel_all(&s->asker);
+	LIST_REMOVE(s, next);
+	free(s);
+}
