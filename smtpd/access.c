@@ -15,6 +15,7 @@ static struct access_question question(const struct session *s, struct str rcpt)
 		.sender = s->transaction != NULL ? s->transaction->envelope.sender : STR_NONE,
 		.rcpt = rcpt,
 		.trusted = s->service == SERVICE_LOCAL,
+		.submission = session_is_submission(s),
 	};
 }
 
@@ -35,6 +36,26 @@ static void answered(struct ask *ask, struct ipc_msg *m)
 	session_go_on(s);
 }
 
+static void ask(struct session *s, uint16_t type, struct put *w,
+    void (*fn)(struct session *s, const struct access_answer *a))
+{
+	s->answered = fn;
+	session_wait(s);
+	chan_ask(peer(ROLE_LOOKUP), &s->ask, type, w, NULL, 0, TIME_LOOKUP, answered, s);
+}
+
+void access_ask_senders(struct session *s, const struct str *addresses, uint32_t n,
+    void (*fn)(struct session *s, const struct access_answer *a))
+{
+	struct sender_question q = { .trace = s->tag.trace, .login = str_of(s->login) };
+	struct put w = put_start();
+
+	for (; q.n < n && q.n < SENDERS_MAX; q.n++)
+		q.addresses[q.n] = addresses[q.n];
+	put_sender_question(&w, &q);
+	ask(s, LOOKUP_SENDER, &w, fn);
+}
+
 void access_ask(struct session *s, uint16_t type, struct str rcpt,
     void (*fn)(struct session *s, const struct access_answer *a))
 {
@@ -42,7 +63,5 @@ void access_ask(struct session *s, uint16_t type, struct str rcpt,
 	struct put w = put_start();
 
 	put_access_question(&w, &q);
-	s->answered = fn;
-	session_wait(s);
-	chan_ask(peer(ROLE_LOOKUP), &s->ask, type, &w, NULL, 0, TIME_LOOKUP, answered, s);
+	ask(s, type, &w, fn);
 }

@@ -5,6 +5,7 @@
  * large one from the queue. Both may have to be waited for, and everything goes on where it
  * stopped.
  */
+#include "access.h"
 #include "command.h"
 #include "content.h"
 #include "input.h"
@@ -49,6 +50,7 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 	struct content_rules rules = {
 		.normalise = first || networks_match(&set->normalise, &s->ip),
 		.add_missing = first,
+		.read_authors = session_binds_sender(s),
 		.size_limit = session_offer(s)->size_limit,
 		.hops = set->hops,
 		.hostname = set->hostname,
@@ -76,14 +78,47 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 static void proceed(struct session *s, enum content_result r);
 
 /* The transaction is over without a message. */
-static void fail(struct session *s)
+static void fail(struct session *s, struct str rule)
 {
 	const struct status *fault = &s->transaction->content->fault;
 
-	session_log_refusal(s, EV("data-refused"), STR_NONE, fault, STR_NONE);
+	session_log_refusal(s, EV("data-refused"), STR_NONE, fault, rule);
 	message_reply(s, fault);
 	session_clear_transaction(s);
 	session_to(s, S_READY);
+}
+
+static void authors_answered(struct session *s, const struct access_answer *a)
+{
+	if (status_good(&a->status)) {
+		commit(s);
+		return;
+	}
+	s->transaction->content->fault = a->status;
+	fail(s, a->rule);
+}
+
+/* The message is there. Whom it names as its authors is asked about, but for the envelope's sender.
+ */
+static void finish(struct session *s)
+{
+	struct transaction *t = s->transaction;
+	const struct authors *authors = &t->content->authors;
+	struct str left[SENDERS_MAX];
+	uint32_t n = 0;
+
+	if (!content_good(t)) {
+		fail(s, STR_NONE);
+		return;
+	}
+	for (uint32_t i = 0; i < authors->n; i++) {
+		if (!str_eq(authors->addresses[i], t->envelope.sender))
+			left[n++] = authors->addresses[i];
+	}
+	if (n > 0)
+		access_ask_senders(s, left, n, authors_answered);
+	else
+		commit(s);
 }
 
 static void take_large(struct transaction *t, struct ipc_msg *m)
@@ -154,10 +189,7 @@ static void proceed(struct session *s, enum content_result r)
 			chunk_complete(s);
 		break;
 	case CONTENT_END:
-		if (content_good(s->transaction))
-			commit(s);
-		else
-			fail(s);
+		finish(s);
 		break;
 	case CONTENT_BARE:
 		session_end(s, EV("bare-line-end"), 550, "5.5.2",

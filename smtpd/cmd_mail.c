@@ -67,7 +67,8 @@ static enum address_error complete(
 		/* canonical as it is; parsed once more because an address cannot be copied */
 		return a->text.n == 0 ? ADDRESS_OK : address_parse(a->text, ADDRESS_UTF8, full);
 	}
-	if (!s->trusted && !session_authenticated(s) && !(rcpt && str_caseeq(a->local, STR("postmaster"))))
+	if (!s->trusted && !session_authenticated(s) &&
+	    !(rcpt && str_caseeq(a->local, STR("postmaster"))))
 		return ADDRESS_NO_DOMAIN;
 	n = address_unquote(a->local, local);
 	return address_make(str_bytes(local, n), str_of(settings()->origin), ADDRESS_UTF8, full);
@@ -76,9 +77,9 @@ static enum address_error complete(
 /* --- MAIL --------------------------------------------------------------------------------------
  */
 
-static void refuse_message(struct session *s, const struct status *st)
+static void refuse_message(struct session *s, const struct status *st, struct str rule)
 {
-	session_log_refusal(s, EV("mail-refused"), STR_NONE, st, STR_NONE);
+	session_log_refusal(s, EV("mail-refused"), STR_NONE, st, rule);
 	if (st->code >= 500)
 		session_refuse(s, st->code, st->enhanced, "%s", st->text);
 	else
@@ -116,7 +117,8 @@ static const char *protocol(const struct session *s, bool utf8)
 {
 	/* [internationalised][authenticated] */
 	static const char *const lmtp[2][2] = { { "LMTP", "LMTPA" }, { "UTF8LMTP", "UTF8LMTPA" } };
-	static const char *const smtp[2][2] = { { "ESMTP", "ESMTPA" }, { "UTF8SMTP", "UTF8SMTPA" } };
+	static const char *const smtp[2][2] = { { "ESMTP", "ESMTPA" },
+		{ "UTF8SMTP", "UTF8SMTPA" } };
 	bool authenticated = session_authenticated(s);
 
 	if (session_is_lmtp(s))
@@ -137,6 +139,22 @@ static void fill_envelope(const struct session *s, struct transaction *t, struct
 	e->helo = arena_str(&t->arena, str_of(s->helo));
 	e->login = arena_str(&t->arena, str_of(s->login));
 	e->protocol = str_of(protocol(s, e->utf8));
+}
+
+static void accept_sender(struct session *s)
+{
+	session_to(s, S_MAIL);
+	session_say(s, STR("250 2.1.0 Ok\r\n"));
+}
+
+static void sender_answered(struct session *s, const struct access_answer *a)
+{
+	if (status_good(&a->status)) {
+		accept_sender(s);
+		return;
+	}
+	refuse_message(s, &a->status, a->rule);
+	session_clear_transaction(s);
 }
 
 void cmd_mail(struct session *s, struct str arg)
@@ -172,12 +190,14 @@ void cmd_mail(struct session *s, struct str arg)
 		refuse_address(s, ADDRESS_NOT_ASCII, "5.1.7");
 	} else if (message_possible(s, &st) == -1 ||
 		   size_possible(t, session_offer(s)->size_limit, &st) == -1) {
-		refuse_message(s, &st);
+		refuse_message(s, &st, STR_NONE);
 	} else {
 		fill_envelope(s, t, full.text);
 		s->transaction = t;
-		session_to(s, S_MAIL);
-		session_say(s, STR("250 2.1.0 Ok\r\n"));
+		if (session_binds_sender(s) && t->envelope.sender.n > 0)
+			access_ask_senders(s, &t->envelope.sender, 1, sender_answered);
+		else
+			accept_sender(s);
 		return;
 	}
 	transaction_free(t);

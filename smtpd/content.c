@@ -33,6 +33,7 @@ void content_start(struct transaction *t, const struct content_rules *rules, boo
 	c->rules = *rules;
 	dots_in_start(&c->dots, stuffed, rules->normalise);
 	header_start(&c->scan);
+	authors_start(&c->authors);
 	buf_init(&c->held, OUT_MAX + 8 * 1024);
 }
 
@@ -55,10 +56,13 @@ static void note_message_id(struct content *c, struct str piece)
 static void add_missing(struct transaction *t)
 {
 	struct content *c = t->content;
+	struct str sender = t->envelope.sender;
 	char date[DATE_TEXT], id[ID_TEXT + 1], message_id[ID_TEXT + DOMAIN_MAX + 4];
 
 	if (!c->rules.add_missing || c->fault.code != 0)
 		return;
+	if (sender.n == 0 && c->rules.read_authors)
+		sender = t->envelope.login;
 	if (!c->facts.date) {
 		date_format(time(NULL), date);
 		buf_printf(&out, "Date: %s\r\n", date);
@@ -69,13 +73,20 @@ static void add_missing(struct transaction *t)
 		note_message_id(c, str_of(message_id));
 		buf_printf(&out, "Message-ID: %s\r\n", message_id);
 	}
-	if (!c->facts.from && t->envelope.sender.n > 0)
-		buf_printf(&out, "From: <%.*s>\r\n", STR_ARG(t->envelope.sender));
+	if (!c->facts.from && sender.n > 0)
+		buf_printf(&out, "From: <%.*s>\r\n", STR_ARG(sender));
+	/* RFC 5322 3.6.2: several authors need somebody who sends */
+	if (c->authors.nfrom > 1 && !c->facts.sender)
+		buf_printf(&out, "Sender: <%.*s>\r\n", STR_ARG(sender));
 }
 
 static void end_header(struct transaction *t)
 {
-	t->content->body = true;
+	struct content *c = t->content;
+
+	c->body = true;
+	if (c->rules.read_authors)
+		authors_end(&c->authors, &t->arena);
 	add_missing(t);
 }
 
@@ -90,8 +101,11 @@ static void through_header(struct transaction *t, struct str in)
 			header_note(&c->facts, c->scan.name);
 			c->note_id =
 			    str_caseeq(c->scan.name, STR("Message-ID")) && c->message_id_n == 0;
+			if (c->rules.read_authors)
+				authors_field(&c->authors, &t->arena, c->scan.name);
 			buf_str(&out, c->scan.raw);
 		} else if (p == HEADER_VALUE) {
+			authors_value(&c->authors, c->scan.piece);
 			if (c->note_id)
 				note_message_id(c, c->scan.piece);
 			buf_str(&out, c->scan.piece);
@@ -205,6 +219,8 @@ bool content_good(struct transaction *t)
 		return false;
 	if ((c->dots.faults & DOTS_NUL) != 0)
 		status_set(&c->fault, 550, "5.6.0", "message contains NUL, which mail must not");
+	else if (c->authors.fault.code != 0)
+		c->fault = c->authors.fault;
 	else if (c->facts.received > c->rules.hops)
 		status_set(&c->fault, 554, "5.4.6", "too many hops, the message is in a loop");
 	return c->fault.code == 0;

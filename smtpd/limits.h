@@ -31,6 +31,8 @@ enum {
 	LIMIT_CLIENTS = 65536,
 	/* descriptors kept for channels, bodies and listeners when connections are counted */
 	LIMIT_SPARE_FDS = 256,
+	/* From or Sender of a submitted message */
+	LIMIT_AUTHORS = 16 * 1024,
 	/* Message-ID: bytes kept for the log */
 	LIMIT_MESSAGE_ID = 250,
 };

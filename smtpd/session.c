@@ -53,6 +53,11 @@ bool session_authenticated(const struct session *s)
 	return s->login != NULL && s->service != SERVICE_LOCAL;
 }
 
+bool session_binds_sender(const struct session *s)
+{
+	return session_is_submission(s) && settings()->bind_sender;
+}
+
 const struct offer *session_offer(const struct session *s)
 {
 	return session_is_submission(s) ? &settings()->users : &settings()->strangers;
@@ -406,7 +411,7 @@ void session_admit(struct session *s)
 	}
 	/* nothing to ask; but behind XCLIENT or PROXY, whose line is still being handled, the
 	 * answer is what separates it from bytes that came too early */
-	if (s->trusted && !set->client_rules && s->conn.in.n == 0)
+	if (s->trusted && !session_offer(s)->client_rules && s->conn.in.n == 0)
 		greet_now(s);
 	else
 		access_ask(s, LOOKUP_CLIENT, STR_NONE, client_answered);

@@ -112,6 +112,8 @@ bool session_is_lmtp(const struct session *s);
 bool session_is_submission(const struct session *s);
 /* Who it is was proved, by AUTH or by the word of a proxy. */
 bool session_authenticated(const struct session *s);
+/* Users may send in their own name only, and this is one. */
+bool session_binds_sender(const struct session *s);
 const struct offer *session_offer(const struct session *s);
 /* For an answer of the queue that came when the client had gone: frees the session. */
 void session_outlived(struct session *s);

@@ -79,6 +79,8 @@ static void read_offers(const struct conf *c)
 
 	strangers->size_limit = conf_size(c, "message_size_limit");
 	strangers->recipients = number(c, "smtp_recipients");
+	strangers->client_rules = conf_count(c, "client_access") > 0;
+	users->client_rules = conf_count(c, "submission_client_access") > 0;
 	users->size_limit = conf_size(c, "submission_size_limit");
 	users->recipients = number(c, "submission_recipients");
 	/* the queue takes none that is larger */
@@ -106,11 +108,11 @@ void settings_read(const struct conf *c)
 	s->client_message_rate = number(c, "smtp_client_message_rate");
 	s->client_recipient_rate = number(c, "smtp_client_recipient_rate");
 	s->client_error_rate = number(c, "smtp_client_error_rate");
-	s->client_rules = conf_count(c, "client_access") > 0;
 	read_networks(c, "trusted_networks", &s->trusted);
 	read_networks(c, "smtp_normalise_networks", &s->normalise);
 	read_networks(c, "smtp_xclient_networks", &s->xclient);
 	read_networks(c, "smtp_proxy_networks", &s->proxy);
+	s->bind_sender = conf_bool(c, "submission_bind_sender");
 	s->hide_client = conf_bool(c, "submission_hide_client");
 	read_offers(c);
 }

@@ -19,6 +19,7 @@ struct networks {
 struct offer {
 	uint64_t size_limit; /* bytes */
 	unsigned recipients;
+	bool client_rules; /* there are some: lookup has to be asked about every client */
 	struct str capabilities; /* the lines of an EHLO reply behind the first */
 };
 
@@ -26,12 +27,13 @@ struct settings {
 	char hostname[DOMAIN_MAX + 1];
 	char origin[DOMAIN_MAX + 1]; /* domain for addresses without one */
 	uint64_t command_time, data_time, greeting_time; /* milliseconds */
-	uint64_t data_minimum;                           /* bytes */
+	uint64_t data_minimum; /* bytes */
 	unsigned connections, messages, errors, hops;
 	unsigned client_connections; /* these: 0 = no limit */
-	unsigned client_connection_rate, client_message_rate, client_recipient_rate, client_error_rate;
+	unsigned client_connection_rate, client_message_rate, client_recipient_rate,
+	    client_error_rate;
 	struct networks trusted, normalise, xclient, proxy;
-	bool client_rules; /* there are some: lookup has to be asked about every client */
+	bool bind_sender; /* users send in their own name only */
 	bool hide_client; /* Received says nothing of who submitted */
 	struct offer strangers, users;
 };

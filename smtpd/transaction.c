@@ -20,8 +20,10 @@ void transaction_free(struct transaction *t)
 		return;
 	if (t->body != NULL)
 		body_drop(t->body);
-	if (t->content != NULL)
+	if (t->content != NULL) {
 		buf_clear(&t->content->held);
+		authors_clear(&t->content->authors);
+	}
 	free(t->content);
 	free(t->rcpt_hashes);
 	free(t->envelope.rcpts);

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "authors.h"
 #include "bodies.h"
 #include "limits.h"
 #include "mail/dots.h"
@@ -22,6 +23,7 @@
 struct content_rules {
 	bool normalise; /* repair line ends */
 	bool add_missing; /* Date, Message-ID, From */
+	bool read_authors; /* and Sender; there is a login */
 	uint64_t size_limit;
 	unsigned hops;
 	const char *hostname;
@@ -38,6 +40,7 @@ struct content {
 	uint64_t written; /* bytes of content, unstuffed, even when they were thrown away */
 	struct status fault; /* code 0 = none: why the message will be refused at its end */
 	struct buf held; /* the trace field until content comes; what did not fit into a memfd */
+	struct authors authors; /* if they are read */
 	bool note_id;
 	size_t message_id_n;
 	char message_id[LIMIT_MESSAGE_ID];

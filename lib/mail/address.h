@@ -23,6 +23,7 @@ enum address_flags {
 	ADDRESS_UTF8 = 1, /* SMTPUTF8 is in force, or a header is read */
 	ADDRESS_BARE = 2, /* a local part without a domain is allowed */
 	ADDRESS_NULL = 4, /* address_path(): "<>" is allowed */
+	ADDRESS_STRICT = 8, /* address_next(): what two readers could read differently is no address */
 };
 
 enum address_error {

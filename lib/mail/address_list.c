@@ -14,12 +14,14 @@ struct spec {
 	size_t nlocal, ndomain;
 	enum { LAST_NONE, LAST_WORD, LAST_DOT, LAST_AT } last;
 	bool at, any, angle, closed;
+	bool loose; /* it is not as RFC 5322 has it, though there is an address in it */
 	enum address_error error; /* of what came since the last reset */
 };
 
 static void spec_reset(struct spec *s, bool angle)
 {
-	*s = (struct spec){ .angle = angle, .any = angle };
+	/* what is forgotten here may look like an address to others */
+	*s = (struct spec){ .angle = angle, .any = angle, .loose = s->loose || s->at };
 }
 
 static void spec_add(struct spec *s, char c)
@@ -41,7 +43,7 @@ static void spec_word(struct spec *s)
 	s->any = true;
 }
 
-static size_t skip_comment(struct str s)
+static size_t skip_comment(struct spec *spec, struct str s)
 {
 	size_t depth = 0, i = 0;
 
@@ -53,6 +55,7 @@ static size_t skip_comment(struct str s)
 		else if (s.p[i] == ')' && --depth == 0)
 			return i + 1;
 	}
+	spec->loose = true;
 	return s.n;
 }
 
@@ -154,9 +157,11 @@ static size_t read_token(struct spec *spec, struct str s)
 	if (is_blank(c))
 		return 1;
 	if (c == '(')
-		return skip_comment(s);
-	if (spec->closed)
+		return skip_comment(spec, s);
+	if (spec->closed) {
+		spec->loose = true;
 		return 1; /* whatever follows the ">" says nothing */
+	}
 	if (c == '"')
 		return read_quoted(spec, s);
 	if (c == '[')
@@ -192,7 +197,7 @@ int address_next(struct address_list *l, unsigned flags, struct address *a)
 	size_t i;
 
 	while (l->rest.n > 0) {
-		spec_reset(&spec, false);
+		spec = (struct spec){ .last = LAST_NONE };
 		for (i = 0; i < l->rest.n && !ends_item(&spec, l->rest.p[i]);) {
 			if (l->rest.p[i] == ',')
 				i++;
@@ -207,6 +212,8 @@ int address_next(struct address_list *l, unsigned flags, struct address *a)
 			spec.error = ADDRESS_SYNTAX;
 		if (spec.at && spec.ndomain == 0)
 			spec.error = ADDRESS_NO_DOMAIN;
+		if (spec.loose && (flags & ADDRESS_STRICT) != 0)
+			spec.error = ADDRESS_SYNTAX;
 		if (spec.error == ADDRESS_OK)
 			spec.error = address_make(str_bytes(spec.local, spec.nlocal),
 			    str_bytes(spec.domain, spec.ndomain), flags, a);

@@ -3,6 +3,9 @@
  * comments, groups and routes are skipped (RFC 5322 3.4 and its obsolete forms). Linear in the
  * input, not recursive.
  *
+ * With ADDRESS_STRICT, an unquoted address in a display name, text behind a ">", or a comment that does
+ * not end make an item bad: whoever vouches for a field must not see another address than its reader.
+ *
  *	struct address_list l = address_list(body);
  *	while ((r = address_next(&l, flags, &a)) != 0) ...
  */

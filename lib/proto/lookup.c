@@ -13,6 +13,7 @@ void put_access_question(struct put *w, const struct access_question *q)
 	put_str(w, q->sender);
 	put_str(w, q->rcpt);
 	put_u8(w, q->trusted);
+	put_u8(w, q->submission);
 }
 
 int get_access_question(struct get *g, struct access_question *q)
@@ -25,6 +26,7 @@ int get_access_question(struct get *g, struct access_question *q)
 	q->sender = get_line(g, ADDRESS_MAX);
 	q->rcpt = get_line(g, ADDRESS_MAX);
 	q->trusted = get_bool(g);
+	q->submission = get_bool(g);
 	return get_end(g);
 }
 
@@ -48,6 +50,29 @@ int get_access_answer(struct get *g, struct access_answer *a)
 	}
 	for (uint32_t i = 0; i < a->nactions; i++)
 		get_action(g, &a->actions[i]);
+	return get_end(g);
+}
+
+void put_sender_question(struct put *w, const struct sender_question *q)
+{
+	put_u64(w, q->trace);
+	put_str(w, q->login);
+	put_u32(w, q->n);
+	for (uint32_t i = 0; i < q->n; i++)
+		put_str(w, q->addresses[i]);
+}
+
+int get_sender_question(struct get *g, struct sender_question *q)
+{
+	q->trace = get_u64(g);
+	q->login = get_line(g, ACCESS_LOGIN_MAX);
+	q->n = get_u32(g);
+	if (q->n > SENDERS_MAX) {
+		g->bad = true;
+		return -1;
+	}
+	for (uint32_t i = 0; i < q->n; i++)
+		q->addresses[i] = get_line(g, ADDRESS_MAX);
 	return get_end(g);
 }
 

@@ -33,6 +33,7 @@ struct access_question {
 	struct str sender;
 	struct str rcpt;
 	bool trusted; /* the listener says that this client may relay (local socket) */
+	bool submission; /* a user's own device: rules for strangers do not count */
 };
 struct access_answer {
 	struct status status; /* 2xx = go on; 4xx, 5xx = say this to the client */
@@ -45,6 +46,20 @@ void put_access_question(struct put *w, const struct access_question *q);
 int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */
 void put_access_answer(struct put *w, const struct access_answer *a);
 int get_access_answer(struct get *g, struct access_answer *a); /* borrows from the packet */
+
+/*
+ * LOOKUP_SENDER: may this login send in the name of these addresses? The answer is a struct
+ * access_answer, about the first that it may not.
+ */
+enum { SENDERS_MAX = 50 };
+struct sender_question {
+	uint64_t trace;
+	struct str login;
+	uint32_t n;
+	struct str addresses[SENDERS_MAX];
+};
+void put_sender_question(struct put *w, const struct sender_question *q);
+int get_sender_question(struct get *g, struct sender_question *q); /* borrows from the packet */
 
 /*
  * LOOKUP_ROUTE: where does mail for this recipient go? Aliases are expanded, rewriting is done, a

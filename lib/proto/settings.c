@@ -223,7 +223,7 @@ static const struct setting table[] = {
 	    .type = SET_STR,
 	    .form = FORM_HOST,
 	    .def = "",
-	    .roles = R(AUTH),
+	    .roles = R(AUTH) | R(LOOKUP),
 	    .help = "Domain of logins that name none. When empty, such logins fail." },
 	{ .name = "mailbox_uid",
 	    .type = SET_INT,
@@ -449,7 +449,13 @@ static const struct setting table[] = {
 		    "version 1 or 2, which names the client." },
 
 	{ .topic = "Submission",
-	    .name = "submission_size_limit",
+	    .name = "submission_client_access",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = ROLES_SMTP | R(LOOKUP),
+	    .help = "Tables of access(5) rules for the addresses that users connect from. "
+		    "`client_access` and `helo_access` do not count for them." },
+	{ .name = "submission_size_limit",
 	    .type = SET_SIZE,
 	    .def = "0",
 	    .max = INT64_C(1) << 40,
@@ -463,6 +469,20 @@ static const struct setting table[] = {
 	    .max = 1000,
 	    .roles = ROLES_SMTP,
 	    .help = "Recipients of one submitted message." },
+	{ .name = "submission_bind_sender",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = ROLES_SMTP,
+	    .help = "Users may send in their own name only: the sender of the envelope, and each address "
+		    "in From and Sender, has to be their account, an alias that leads to it alone, or "
+		    "theirs by `sender_login_maps`." },
+	{ .name = "sender_login_maps",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Tables that say which logins may send as an address, as "
+		    "`smtpd_sender_login_maps` of Postfix: keys are user@domain or @domain, values "
+		    "are logins separated by commas or blanks." },
 	{ .name = "submission_hide_client",
 	    .type = SET_BOOL,
 	    .def = "yes",

@@ -31,6 +31,7 @@ enum ipc_type {
 	/* smtpd <-> lookup: lookup.h */
 	LOOKUP_CLIENT = 0x0300,
 	LOOKUP_RCPT,
+	LOOKUP_SENDER,
 	/* queue <-> lookup */
 	LOOKUP_ROUTE,
 

@@ -106,13 +106,18 @@ static void apply(const struct verdict *v, struct access_answer *a)
 		a->rule = v->rule;
 }
 
+const struct maps *access_client_maps(const struct policy *p, const struct access_question *q)
+{
+	return q->submission ? &p->submission_client_access : &p->client_access;
+}
+
 void access_answer_client(struct run *r, const struct access_question *q, struct access_answer *a)
 {
 	struct verdict v;
 
 	*a = (struct access_answer){ .rule = STR_NONE };
 	status_set(&a->status, 250, "2.0.0", "Ok");
-	if (access_client(r, &r->policy->client_access, q->client, &v) == FOUND_FAILED) {
+	if (access_client(r, access_client_maps(r->policy, q), q->client, &v) == FOUND_FAILED) {
 		access_unavailable(r, a);
 		return;
 	}

@@ -14,6 +14,9 @@ enum found access_host(struct run *r, const struct maps *m, struct str name, str
 enum found access_address(
     struct run *r, const struct maps *m, struct str address, struct verdict *v);
 
+/* The rules for the client of this question. */
+const struct maps *access_client_maps(const struct policy *p, const struct access_question *q);
+
 /* The answer to LOOKUP_CLIENT; a->rule is in r->arena. */
 void access_answer_client(struct run *r, const struct access_question *q, struct access_answer *a);
 

@@ -18,12 +18,14 @@ struct maps_row {
 		setting, offsetof(struct policy, field)                                            \
 	}
 static const struct maps_row maps_rows[] = { MAPS("client_access", client_access),
+	MAPS("submission_client_access", submission_client_access),
 	MAPS("helo_access", helo_access), MAPS("sender_access", sender_access),
 	MAPS("recipient_access", recipient_access), MAPS("canonical_maps", canonical),
 	MAPS("sender_canonical_maps", sender_canonical),
 	MAPS("recipient_canonical_maps", recipient_canonical),
 	MAPS("virtual_alias_maps", virtual_alias), MAPS("alias_maps", alias),
-	MAPS("relay_recipient_maps", relay_recipients), MAPS("transport_maps", transport) };
+	MAPS("sender_login_maps", sender_login), MAPS("relay_recipient_maps", relay_recipients),
+	MAPS("transport_maps", transport) };
 enum { MAPS_ROWS = sizeof maps_rows / sizeof maps_rows[0] };
 
 static const char *const class_settings[CLASSES] = { [CLASS_LOCAL] = "local_domains",
@@ -241,6 +243,9 @@ static int load_names(struct policy *p, const struct conf *c, char *why)
 	p->origin = lower(&p->arena, conf_str(c, "origin"));
 	if (p->origin.n == 0)
 		p->origin = p->hostname;
+	p->login_domain = lower(&p->arena, conf_str(c, "auth_default_domain"));
+	if (p->login_domain.n == 0)
+		p->login_domain = p->origin;
 	p->delimiters = arena_str(&p->arena, conf_str(c, "recipient_delimiter"));
 	for (size_t i = 0; i < p->delimiters.n; i++) {
 		if (p->delimiters.p[i] == '@' || p->delimiters.p[i] == '"' ||

@@ -34,6 +34,7 @@ struct policy {
 	struct arena arena;
 	int dir; /* the table directory */
 	struct str dir_path; /* what it is called outside */
+	struct str login_domain; /* of logins without one */
 	struct str hostname, origin, delimiters, relayhost, postmaster;
 	struct str relayhost_where, postmaster_where, trusted_where;
 	uint32_t depth_max, targets_max;
@@ -42,9 +43,10 @@ struct policy {
 	struct domains domains[CLASSES]; /* [CLASS_OTHER] is empty */
 	struct strmap names; /* domain -> its struct domains */
 	struct strmap no_rules; /* titles of listeners without access rules */
-	struct maps client_access, helo_access, sender_access, recipient_access;
+	struct maps client_access, submission_client_access, helo_access, sender_access,
+	    recipient_access;
 	struct maps canonical, sender_canonical, recipient_canonical;
-	struct maps virtual_alias, alias, relay_recipients, transport;
+	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
 };
 
 enum { POLICY_WHY = 512 };

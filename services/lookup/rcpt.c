@@ -187,13 +187,16 @@ static enum found by_rules(struct run *r, const struct access_question *q, struc
 	static const struct maps nobody;
 	struct policy *p = r->policy;
 
+	/* what devices of users call themselves says nothing */
+	struct str helo = q->submission ? STR_NONE : q->helo;
+
 	if (strmap_get(&p->no_rules, q->listener) != NULL) {
 		memset(v, 0, STEPS * sizeof *v);
 		return FOUND_NONE;
 	}
-	if (access_client(r, q->trusted ? &nobody : &p->client_access, q->client,
+	if (access_client(r, q->trusted ? &nobody : access_client_maps(p, q), q->client,
 		&v[STEP_CLIENT]) == FOUND_FAILED ||
-	    access_host(r, &p->helo_access, q->helo, &v[STEP_HELO]) == FOUND_FAILED ||
+	    access_host(r, &p->helo_access, helo, &v[STEP_HELO]) == FOUND_FAILED ||
 	    access_address(r, &p->sender_access, q->sender, &v[STEP_SENDER]) == FOUND_FAILED ||
 	    access_address(r, &p->recipient_access, address, &v[STEP_RECIPIENT]) == FOUND_FAILED)
 		return FOUND_FAILED;

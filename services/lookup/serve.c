@@ -10,6 +10,7 @@
 #include "proto/types.h"
 #include "rcpt.h"
 #include "route.h"
+#include "sender.h"
 
 enum {
 	ACCOUNT_MS = 5 * 1000, /* deadline of a question to auth */
@@ -51,7 +52,7 @@ static struct policy *policy;
 static uint64_t refreshed;
 static struct arena scratch;
 static struct {
-	uint64_t client, rcpt, route, waited;
+	uint64_t client, rcpt, sender, route, waited;
 } counts;
 
 void serve_policy(struct policy *p)
@@ -96,23 +97,29 @@ struct attempt {
 /* -1: malformed. 0: answered, or its job goes on. 1: accounts are wanted. */
 typedef int attempt_fn(struct attempt *t, struct get *g);
 
+static int answer(struct attempt *t, const struct access_answer *a)
+{
+	struct put w;
+
+	if (run_waits(&t->run))
+		return 1;
+	w = put_start();
+	put_access_answer(&w, a);
+	chan_answer(t->chan, t->ref, t->type, &w, NULL, 0);
+	return 0;
+}
+
 static int answer_access(struct attempt *t, struct get *g,
     void (*fn)(struct run *, const struct access_question *, struct access_answer *))
 {
 	struct access_question q;
 	struct access_answer a;
-	struct put w;
 
 	if (get_access_question(g, &q) == -1)
 		return -1;
 	t->run.tag.trace = q.trace;
 	fn(&t->run, &q, &a);
-	if (run_waits(&t->run))
-		return 1;
-	w = put_start();
-	put_access_answer(&w, &a);
-	chan_answer(t->chan, t->ref, t->type, &w, NULL, 0);
-	return 0;
+	return answer(t, &a);
 }
 
 static int on_client(struct attempt *t, struct get *g)
@@ -123,6 +130,18 @@ static int on_client(struct attempt *t, struct get *g)
 static int on_rcpt(struct attempt *t, struct get *g)
 {
 	return answer_access(t, g, rcpt_answer);
+}
+
+static int on_sender(struct attempt *t, struct get *g)
+{
+	struct sender_question q;
+	struct access_answer a;
+
+	if (get_sender_question(g, &q) == -1)
+		return -1;
+	t->run.tag.trace = q.trace;
+	sender_answer(&t->run, &q, &a);
+	return answer(t, &a);
 }
 
 static void fill_route(const struct result *res, struct route *r)
@@ -213,7 +232,8 @@ struct kind {
 	uint64_t *count;
 };
 static const struct kind kinds[] = { { LOOKUP_CLIENT, on_client, &counts.client },
-	{ LOOKUP_RCPT, on_rcpt, &counts.rcpt }, { LOOKUP_ROUTE, on_route, &counts.route } };
+	{ LOOKUP_RCPT, on_rcpt, &counts.rcpt }, { LOOKUP_SENDER, on_sender, &counts.sender },
+	{ LOOKUP_ROUTE, on_route, &counts.route } };
 
 static const struct kind *kind_of(uint16_t type)
 {
@@ -387,6 +407,8 @@ static int on_account_changed(struct chan *c, struct ipc_msg *m)
 
 const struct chan_row serve_smtpd_rows[] = { { LOOKUP_CLIENT, 0, on_question },
 	{ LOOKUP_RCPT, 0, on_question }, { 0 } };
+const struct chan_row serve_submit_rows[] = { { LOOKUP_CLIENT, 0, on_question },
+	{ LOOKUP_RCPT, 0, on_question }, { LOOKUP_SENDER, 0, on_question }, { 0 } };
 const struct chan_row serve_queue_rows[] = { { LOOKUP_ROUTE, 0, on_question }, { 0 } };
 const struct chan_row serve_auth_rows[] = { { AUTH_CHANGED, 0, on_account_changed }, { 0 } };
 
@@ -419,9 +441,10 @@ void serve_status(struct buf *out)
 	struct accounts_counts a = accounts_counts();
 
 	buf_printf(out,
-	    "clients %llu\nrecipients %llu\nroutes %llu\nwaited %llu\nwaiting %u\n"
+	    "clients %llu\nrecipients %llu\nsenders %llu\nroutes %llu\nwaited %llu\nwaiting %u\n"
 	    "accounts %zu\naccount-hits %llu\naccount-misses %llu\n",
 	    (unsigned long long)counts.client, (unsigned long long)counts.rcpt,
-	    (unsigned long long)counts.route, (unsigned long long)counts.waited, njobs, a.entries,
-	    (unsigned long long)a.hits, (unsigned long long)a.misses);
+	    (unsigned long long)counts.sender, (unsigned long long)counts.route,
+	    (unsigned long long)counts.waited, njobs, a.entries, (unsigned long long)a.hits,
+	    (unsigned long long)a.misses);
 }

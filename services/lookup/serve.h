@@ -9,7 +9,8 @@
 #include "base/chan.h"
 #include "policy.h"
 
-extern const struct chan_row serve_smtpd_rows[], serve_queue_rows[], serve_auth_rows[];
+extern const struct chan_row serve_smtpd_rows[], serve_submit_rows[], serve_queue_rows[],
+    serve_auth_rows[];
 
 /* The policy that questions are answered by; the former one is the caller's to free. */
 void serve_policy(struct policy *p);

@@ -3,7 +3,13 @@ import json, smtplib
 import pytest
 
 # a proxy that may say who has logged in: how other services than AUTH come by a login
-PROXY = 'smtp_xclient_networks = {"127.0.0.1"}\n'
+PROXY = '''smtp_xclient_networks = {"127.0.0.1"}
+sender_login_maps = {"inline:{sales@example.test=user1@example.test}"}
+virtual_alias_maps = {"inline:{alias@example.test=user1@example.test, {both@example.test=user1@example.test user2@example.test}}"}
+submission_client_access = {"inline:{203.0.113.66=REJECT}"}
+client_access = {"inline:{203.0.113.5=REJECT}"}
+helo_access = {"inline:{{[192.168.1.7]=REJECT}}"}
+'''
 
 
 @pytest.fixture(scope='module')
@@ -19,6 +25,16 @@ def session(suite, login=None, port=None):
         assert s.docmd('XCLIENT', f'ADDR=203.0.113.5 LOGIN={login}')[0] == 220
     s.ehlo('[192.168.1.7]')
     return s
+
+
+def submit(suite, login, header, sender=None, to=None):
+    """The code and text of the answer to a whole message, or to MAIL when that is refused."""
+    with session(suite, login) as s:
+        code, text = s.mail(sender or login)
+        if code != 250:
+            return code, text
+        assert s.rcpt(to or suite.accounts[1]['address'])[0] == 250
+        return s.data(f'{header}Subject: x\n\nbody\n')
 
 
 def test_nobody_sends_without_login(suite):
@@ -53,3 +69,33 @@ def test_message_is_completed(proxied):
     accepted = proxied.wait_for(lambda: [e for e in proxied.events('mail-accepted') if e['fields']['login'] == me])
     assert accepted[0]['fields']['client'] == '203.0.113.5'
     assert f"<{accepted[0]['queue']}@mx.example.test>" == accepted[0]['fields']['message_id']
+
+
+@pytest.mark.parametrize('address,code', [
+    ('user1@example.test', 250), ('USER1@Example.Test', 250), ('user1+list@example.test', 250),
+    ('sales@example.test', 250), ('alias@example.test', 250),
+    ('user2@example.test', 553), ('both@example.test', 553), ('ceo@bank.test', 553)])
+def test_users_send_in_their_own_name(proxied, address, code):
+    me = proxied.accounts[0]['address']
+    for sender, header in ((address, f'From: {me}\n'), (me, f'From: {address}\n'), (me, f'From: {me}\nSender: {address}\n'),
+                           (me, f'From: Team: {me}, {address};\n'), (me, f'From: =?utf-8?q?Boss?= <{address}>\n')):
+        got, text = submit(proxied, me, header, sender)
+        assert got == code, (sender, header, text)
+        assert got == 250 or (text.startswith(b'5.7.1') and address.lower().encode() in text.lower())
+
+
+def test_refused_author_is_logged(proxied):
+    me = proxied.accounts[1]['address']
+    assert submit(proxied, me, 'From: sales@example.test\n')[0] == 553
+    refused = proxied.wait_for(lambda: [e['fields'] for e in proxied.events('data-refused') if e['fields']['from'] == me])
+    assert refused[0]['rule'].startswith('inline') and refused[0]['code'] == 553
+
+
+def test_rules_for_strangers_do_not_count(proxied):
+    """The rules that let this client in on submission would send it away on port 25, and the other way round."""
+    with smtplib.SMTP(proxied.host, proxied.submission, timeout=20) as s:
+        assert s.docmd('XCLIENT', 'ADDR=203.0.113.66')[0] == 554
+    with smtplib.SMTP(proxied.host, proxied.smtp, timeout=20) as s:
+        assert s.docmd('XCLIENT', 'ADDR=203.0.113.66')[0] == 220
+    with smtplib.SMTP(proxied.host, proxied.smtp, timeout=20) as s:
+        assert s.docmd('XCLIENT', 'ADDR=203.0.113.5')[0] == 554

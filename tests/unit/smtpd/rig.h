@@ -2,7 +2,8 @@
  * A session on a socket pair, with a lookup and a queue that are part of the test. Everything runs
  * in one loop, which the test turns by rig_turn().
  *
- * Recipients: "no..." is refused with 550, "later..." with 451, everybody else is taken.
+ * Recipients: "no..." is refused with 550, "later..." with 451, everybody else is taken. Senders:
+ * "not-mine..." belongs to somebody else.
  */
 #ifndef TEST_SMTPD_RIG_H
 #define TEST_SMTPD_RIG_H
@@ -78,9 +79,31 @@ static int rig_on_access(struct chan *c, struct ipc_msg *m)
 	return chan_reply(c, m, m->type, &w, NULL, 0);
 }
 
+/* "not-mine..." belongs to somebody else. */
+static int rig_on_sender(struct chan *c, struct ipc_msg *m)
+{
+	struct sender_question q;
+	struct access_answer a = { .rule = STR("rig:2") };
+	struct get g = get_start(m->body);
+	struct put w = put_start();
+
+	assert(get_sender_question(&g, &q) == 0 && q.n > 0 && q.login.n > 0);
+	rig.questions++;
+	if (rig.lookup_silent)
+		return 0;
+	status_set(&a.status, 250, "2.1.0", "Ok");
+	for (uint32_t i = 0; i < q.n; i++) {
+		if (str_starts(q.addresses[i], STR("not-mine")))
+			status_set(&a.status, 553, "5.7.1", "not an address of yours");
+	}
+	put_access_answer(&w, &a);
+	return chan_reply(c, m, m->type, &w, NULL, 0);
+}
+
 static const struct chan_row rig_lookup_rows[] = {
 	{ LOOKUP_CLIENT, 0, rig_on_access },
 	{ LOOKUP_RCPT, 0, rig_on_access },
+	{ LOOKUP_SENDER, 0, rig_on_sender },
 	{ .type = 0 },
 };
 

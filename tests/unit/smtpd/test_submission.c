@@ -100,6 +100,125 @@ static void test_own_limits(void **state)
 	check("MAIL FROM:<user@example.test> SIZE=100001\r\n", "250");
 }
 
+/* Sends that header as user@example.test; the code of the answer to the whole message. */
+static const char *send_header(const char *header)
+{
+	char text[20000];
+
+	if (rig.client == -1 || rig.closed)
+		connect_user();
+	check("MAIL FROM:<user@example.test>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n", "250 250 354");
+	snprintf(text, sizeof text, "%s\r\nSubject: x\r\n\r\nbody\r\n.\r\n", header);
+	return rig_say(text);
+}
+
+static void test_envelope_sender(void **state)
+{
+	(void)state;
+	connect_user();
+	check("MAIL FROM:<not-mine@example.test>\r\n", "553");
+	check("RCPT TO:<a@b.test>\r\n", "503");
+	check("MAIL FROM:<>\r\n", "250"); /* reports of the user's own program */
+	check("RSET\r\n", "250");
+	chan_close(&rig.lookup_far);
+	rig_turn();
+	check("MAIL FROM:<user@example.test>\r\n", "451");
+	check("RCPT TO:<a@b.test>\r\n", "503");
+}
+
+static void test_authors(void **state)
+{
+	static const struct {
+		const char *header, *code;
+	} rows[] = {
+		{ "From: user@example.test", "250" },
+		{ "From: =?utf-8?q?The_User?= <user@example.test>", "250" },
+		{ "From: \"ceo@bank.test\" <user@example.test>", "250" }, /* a name, in quotes */
+		{ "From: (note (nested)) user@example.test (end)", "250" },
+		{ "FROM : user@example.test", "250" },
+		{ "From: one@example.test,\r\n\ttwo@example.test", "250" },
+		{ "From: Team: one@example.test, two@example.test;", "250" },
+		{ "From: user @ example . test", "250" },
+		{ "From: user@example.test\r\nSender: agent@example.test", "250" },
+		{ "From: not-mine@bank.test", "553" },
+		{ "From: User <not-mine@bank.test>", "553" },
+		{ "From:\r\n not-mine\r\n @\r\n bank.test", "553" },
+		{ "From: \"not-mine\"@bank.test", "553" },
+		{ "From: user@example.test, not-mine@bank.test", "553" },
+		{ "From: Team: user@example.test, not-mine@bank.test;", "553" },
+		{ "From: user@example.test\r\nSender: not-mine@bank.test", "553" },
+		{ "Sender: not-mine@bank.test", "553" },
+		{ "From: ceo@bank.test <user@example.test>", "550" },
+		{ "From: <user@example.test> <ceo@bank.test>", "550" },
+		{ "From: <user@example.test> ceo@bank.test", "550" },
+		{ "From: <@bank.test:user@example.test>", "550" },
+		{ "From: user@example.test (ceo@bank.test", "550" },
+		{ "From: undisclosed:;", "550" },
+		{ "From:", "550" },
+		{ "From: user", "550" },
+		{ "From: user@example.test, @", "550" },
+		{ "From: user@example.test\r\nFrom: user@example.test", "550" },
+		{ "From: user@example.test\r\nfRoM: ceo@bank.test", "550" },
+		{ "Sender: a@example.test, b@example.test", "550" },
+		{ "Sender: a@example.test\r\nSender: a@example.test", "550" },
+	};
+
+	(void)state;
+	rig_set("smtp_errors", "1000");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const char *code = send_header(rows[i].header);
+
+		if (strcmp(code, rows[i].code) != 0)
+			fail_msg("%s: %s, not %s (%s)", rows[i].header, code, rows[i].code,
+			    buf_cstr(&rig.heard));
+	}
+	check("NOOP\r\n", "250");
+}
+
+static void test_many_authors(void **state)
+{
+	char text[19000] = "From: ";
+	size_t n = 6;
+
+	(void)state;
+	for (int i = 0; i <= SENDERS_MAX; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "u%d@example.test,", i);
+	assert_string_equal(send_header(text), "550");
+	memset(text + 6, ' ', 17000);
+	strcpy(text + 17006, "user@example.test");
+	assert_string_equal(send_header(text), "550");
+}
+
+static void test_sender_added(void **state)
+{
+	(void)state;
+	assert_string_equal(send_header("From: one@example.test, two@example.test"), "250");
+	assert_non_null(strstr(body(), "\r\nSender: <user@example.test>\r\n\r\n"));
+	check("MAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n", "250 250 354");
+	check("Subject: x\r\n\r\nx\r\n.\r\n", "250");
+	assert_non_null(strstr(body(), "\r\nFrom: <user@example.test>\r\n"));
+}
+
+static void test_chunked_authors(void **state)
+{
+	(void)state;
+	connect_user();
+	check("MAIL FROM:<user@example.test>\r\nRCPT TO:<a@b.test>\r\n", "250 250");
+	check("BDAT 12\r\nFrom: not-mi", "250");
+	check("BDAT 20 LAST\r\nne@bank.test\r\n\r\nabcd", "553");
+	check("NOOP\r\n", "250");
+	assert_int_equal(rig.nmessages, 0);
+}
+
+static void test_not_bound(void **state)
+{
+	(void)state;
+	rig_set("submission_bind_sender", "no");
+	connect_user();
+	check("MAIL FROM:<not-mine@bank.test>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n", "250 250 354");
+	check("From: not-mine@bank.test\r\nFrom: x\r\n\r\nx\r\n.\r\n", "250");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -109,6 +228,12 @@ int main(void)
 		T(test_protocol),
 		T(test_client_shown),
 		T(test_own_limits),
+		T(test_envelope_sender),
+		T(test_authors),
+		T(test_many_authors),
+		T(test_sender_added),
+		T(test_chunked_authors),
+		T(test_not_bound),
 	};
 
 	log_threshold(LEVEL_ERROR);

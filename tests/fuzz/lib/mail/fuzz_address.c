@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	flags = data[0] & 7u;
+	flags = data[0] & 15u;
 	s = rest = str_bytes(data + 1, size - 1);
 	if (address_path(&rest, flags, &a) == ADDRESS_OK)
 		check(&a);
