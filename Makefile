@@ -78,6 +78,7 @@ $(foreach d,$(LIBS) $(DAEMONS) $(addprefix tools/,$(TOOLS)),$(eval $(call folder
 define daemon_rule
 $(O)/libexec/$(call dashed,$1): $(O)/obj/$1/main.o $(O)/obj/$1/lib.a $(LIB_A)
 	$$(LINK)
+$(O)/libexec/$(call dashed,$1): T_LDFLAGS += -Wl,-Map=$(O)/obj/$1/link.map
 .PHONY: $1
 $1: $(O)/libexec/$(call dashed,$1)
 endef

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "child.h"
 #include "listen.h"
@@ -67,82 +67,91 @@ static void answer_end(struct client *c, int status, const char *text)
 	answer(c, CONTROL_END, &w);
 }
 
-static void record(struct client *c, struct buf *b)
+/* --- status ----------------------------------------------------------------------------------- */
+
+/* One JSON object being written. */
+static struct record {
+	FILE *to;
+	char *text;
+	size_t n;
+} rec;
+
+static void record_begin(void)
+{
+	rec.to = open_memstream(&rec.text, &rec.n);
+	if (rec.to == NULL)
+		abort(); /* out of memory */
+}
+
+static void record_send(struct client *c)
 {
 	struct put w = put_start();
 
-	put_str(&w, buf_view(b));
+	fclose(rec.to);
+	put_str(&w, str_bytes(rec.text, rec.n));
 	if (c->fd != -1)
 		answer(c, CONTROL_RECORD, &w);
-	buf_reset(b);
+	free(rec.text);
 }
 
 /* A string of ours or of the configuration: names, paths. */
-static void json_string(struct buf *b, struct str s)
+static void record_string(const char *key, const char *z)
 {
-	buf_char(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char ch = (unsigned char)s.p[i];
-
-		if (ch < ' ' || ch == '"' || ch == '\\')
-			buf_printf(b, "\\u%04x", ch);
-		else
-			buf_char(b, (char)ch);
-	}
-	buf_char(b, '"');
+	fprintf(rec.to, "\"%s\":\"", key);
+	for (; *z != '\0'; z++)
+		fprintf(rec.to, *z < ' ' || *z == '"' || *z == '\\' ? "\\u%04x" : "%c",
+		    (unsigned char)*z);
+	fputc('"', rec.to);
 }
 
-static void record_child(
-    struct client *to, const struct suite *s, const struct child *c, struct buf *b)
+static void record_child(struct client *to, const struct suite *s, const struct child *c)
 {
 	const char *sep = "";
 
-	buf_printf(b, "{\"process\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",",
+	record_begin();
+	fprintf(rec.to, "{\"process\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",",
 	    role_name(c->row->role), c->instance, c->pid, child_state_name(c->state));
-	buf_printf(b,
+	fprintf(rec.to,
 	    "\"uptime_ms\":%llu,\"restarts\":%u,\"generation\":%u,\"root\":%s,\"layers\":[",
 	    (unsigned long long)(c->state == CHILD_WAITING ? 0 : now_ms() - c->since), c->restarts,
 	    c->generation, s->root && c->row->root_kept ? "true" : "false");
 	for (unsigned i = 0; i < LAYERS; i++)
 		if ((c->layers & 1u << i) != 0) {
-			buf_printf(b, "%s\"%s\"", sep, sandbox_layer_names[i]);
+			fprintf(rec.to, "%s\"%s\"", sep, sandbox_layer_names[i]);
 			sep = ",";
 		}
-	buf_z(b, "]}");
-	record(to, b);
+	fputs("]}", rec.to);
+	record_send(to);
 }
 
 static void cmd_status(struct suite *s, struct client *to)
 {
+	const char *state = s->stopping ? "stopping" : s->ready ? "ready" : "starting";
 	struct listening *l;
 	struct child *c;
-	struct buf b;
 
-	buf_init(&b, IPC_BODY_MAX / 2);
-	buf_printf(&b,
-	    "{\"process\":\"master\",\"pid\":%d,\"state\":\"%s\",\"generation\":%u,\"conf\":",
-	    getpid(),
-	    s->stopping ? "stopping"
-	    : s->ready  ? "ready"
-			: "starting",
-	    s->generation);
-	json_string(&b, str_of(s->conf_path));
-	buf_char(&b, '}');
-	record(to, &b);
+	record_begin();
+	fprintf(rec.to, "{\"process\":\"master\",\"pid\":%d,\"state\":\"%s\",\"generation\":%u,",
+	    getpid(), state, s->generation);
+	record_string("conf", s->conf_path);
+	fputc('}', rec.to);
+	record_send(to);
 	TAILQ_FOREACH (c, &s->children, next)
-		record_child(to, s, c, &b);
+		record_child(to, s, c);
 	TAILQ_FOREACH (l, &s->listenings, next) {
-		buf_z(&b, "{\"listener\":");
-		json_string(&b, str_of(l->plan.title));
-		buf_z(&b, ",\"socket\":");
-		json_string(&b, str_of(l->plan.name));
-		buf_printf(&b, ",\"port\":%u}", l->plan.port);
-		record(to, &b);
+		record_begin();
+		fputc('{', rec.to);
+		record_string("listener", l->plan.title);
+		fputc(',', rec.to);
+		record_string("socket", l->plan.name);
+		fprintf(rec.to, ",\"port\":%u}", l->plan.port);
+		record_send(to);
 	}
-	buf_clear(&b);
 	if (to->fd != -1)
 		answer_end(to, 0, "");
 }
+
+/* --- commands --------------------------------------------------------------------------------- */
 
 static void cmd_stop(struct suite *s, struct client *to)
 {

@@ -3,18 +3,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "base/buf.h"
-#include "base/id.h"
 #include "base/ipc.h"
 
 enum {
 	BACKLOG_MAX = 256 * 1024,
-	/* what accept, deliver, bounce and auth results may still use when info is dropped already */
+	/* what accept, deliver, bounce and auth results may still use when info is dropped already
+	 */
 	BACKLOG_INFO = BACKLOG_MAX * 3 / 4,
 	RECORD_MAX = 16 * 1024,
 	PACKET_ROOM = IPC_BODY_MAX - 64,
@@ -24,54 +24,65 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int channel = -1;
 static const char *program = "thurn";
 static enum log_level threshold = LEVEL_INFO;
-static struct buf backlog = { .max = BACKLOG_MAX }; /* whole records, each behind a u32 length */
+static struct {
+	size_t n;
+	char bytes[BACKLOG_MAX]; /* whole records, each behind a u32 length */
+} backlog;
 static uint32_t dropped;
 
 static const char *const level_names[] = { "debug", "info", "notice", "warning", "error" };
 
 /* --- without a channel ----------------------------------------------------------------------- */
 
-static void print_value(struct buf *b, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+/* A line of standard error, cut at its end. */
+struct line {
+	size_t n;
+	char text[RECORD_MAX];
+};
 
-		if (c < ' ' || c == 0x7f)
-			buf_printf(b, "\\x%02x", c);
-		else
-			buf_char(b, (char)c);
-	}
+static void add(struct line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct line *l, const char *fmt, ...)
+{
+	size_t room = sizeof l->text - 1 - l->n; /* one for the line end */
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->text + l->n, room, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		l->n += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-static void print_event(enum log_level level, const struct tag *tag, const char *event,
-    const struct kv *kv)
+static void print_event(
+    enum log_level level, const struct tag *tag, const char *event, const struct kv *kv)
 {
-	struct buf b;
-	char id[ID_TEXT + 1];
+	static struct line l;
 
-	buf_init(&b, RECORD_MAX);
-	buf_printf(&b, "%s: %s: %s", program, level_names[level], event);
-	if (tag != NULL && tag->queue != 0) {
-		id_format(tag->queue, id);
-		buf_printf(&b, " queue=%s", id);
-	}
+	l.n = 0;
+	add(&l, "%s: %s: %s", program, level_names[level], event);
+	if (tag != NULL && tag->queue != 0)
+		add(&l, " queue=%016llx", (unsigned long long)tag->queue);
 	for (; kv->key != NULL; kv++) {
-		buf_printf(&b, " %s=", kv->key);
+		add(&l, " %s=", kv->key);
 		if (kv->kind == KV_INT)
-			buf_printf(&b, "%lld", (long long)kv->i);
-		else
-			print_value(&b, kv->s);
+			add(&l, "%lld", (long long)kv->i);
+		for (size_t i = 0; kv->kind == KV_STR && i < kv->s.n; i++) {
+			unsigned char c = (unsigned char)kv->s.p[i];
+
+			add(&l, c < ' ' || c == 0x7f ? "\\x%02x" : "%c", c);
+		}
 	}
-	buf_char(&b, '\n');
-	if (write(STDERR_FILENO, b.p, b.n) == -1)
+	l.text[l.n++] = '\n';
+	if (write(STDERR_FILENO, l.text, l.n) == -1)
 		dropped++;
-	buf_clear(&b);
 }
 
 /* --- with one -------------------------------------------------------------------------------- */
 
-static void put_event(struct put *w, enum log_level level, const struct tag *tag,
-    const char *event, const struct kv *kv)
+static void put_event(struct put *w, enum log_level level, const struct tag *tag, const char *event,
+    const struct kv *kv)
 {
 	struct timespec ts;
 	uint8_t n = 0;
@@ -104,8 +115,9 @@ static void keep_event(enum log_level level, struct str record)
 		dropped++;
 		return;
 	}
-	buf_put(&backlog, &n, sizeof n);
-	buf_str(&backlog, record);
+	memcpy(backlog.bytes + backlog.n, &n, sizeof n);
+	memcpy(backlog.bytes + backlog.n + sizeof n, record.p, record.n);
+	backlog.n += sizeof n + record.n;
 }
 
 void log_event(enum log_level level, const struct tag *tag, const char *event, const struct kv *kvs)
@@ -155,10 +167,10 @@ static size_t fill_packet(struct put *w)
 	while (at < backlog.n) {
 		uint32_t n;
 
-		memcpy(&n, backlog.p + at, sizeof n);
+		memcpy(&n, backlog.bytes + at, sizeof n);
 		if (w->n + n > PACKET_ROOM)
 			break;
-		memcpy(w->p + w->n, backlog.p + at + sizeof n, n);
+		memcpy(w->p + w->n, backlog.bytes + at + sizeof n, n);
 		w->n += n;
 		at += sizeof n + n;
 	}
@@ -192,7 +204,8 @@ void log_flush(void)
 		if (ipc_send(channel, &m) == -1)
 			break; /* they wait for the next time */
 		dropped = 0;
-		buf_drop(&backlog, used);
+		backlog.n -= used;
+		memmove(backlog.bytes, backlog.bytes + used, backlog.n);
 	}
 	pthread_mutex_unlock(&lock);
 	errno = saved;

@@ -8,9 +8,9 @@
 #include "base/ipc.h"
 #include "mail/envelope.h"
 #include "mail/status.h"
+#include "proto/grant.h"
 
 enum {
-	HOME_MAX = 512,
 	NEXTHOP_MAX = 512,
 	/* fields of a question */
 	ACCESS_LISTENER_MAX = 255,

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "proto/lookup.h"
+#include "proto/grant.h"
 
 bool home_valid(struct str home)
 {

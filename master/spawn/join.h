@@ -9,7 +9,7 @@
 #ifndef SPAWN_JOIN_H
 #define SPAWN_JOIN_H
 
-#include "proto/auth.h"
+#include "proto/grant.h"
 
 /* No login process gets more than half of what there is to wait in: one that was taken over must not
  * be able to keep the others' users out. */

@@ -6,6 +6,7 @@
 
 #include "mail/address.h"
 #include "nexthop.h"
+#include "proto/lookup.h"
 
 /* "4.7.1 text": the enhanced code, if it fits the reply code. */
 static struct str cut_enhanced(struct str text, int code, char out[STATUS_ENHANCED_MAX])
