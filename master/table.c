@@ -77,6 +77,14 @@ const struct process processes[] = {
 	    .nofile = 16384,
 	},
 	{
+	    .role = ROLE_RESOLVER,
+	    .program = "services-resolver",
+	    .phase = 1,
+	    .reload = RELOAD_TRY,
+	    .calls = CALLS_DNS,
+	    .nofile = 4096,
+	},
+	{
 	    .role = ROLE_QUEUE,
 	    .program = "queue",
 	    .phase = 2,
@@ -140,6 +148,8 @@ const struct edge edges[] = {
 	{ ROLE_QUEUE, ROLE_LOOKUP },
 	{ ROLE_QUEUE, ROLE_MAILDIR },
 	{ ROLE_QUEUE, ROLE_REMOTE },
+	{ ROLE_QUEUE, ROLE_RESOLVER },
+	{ ROLE_REMOTE, ROLE_RESOLVER },
 	{ ROLE_MAILDIR, ROLE_NOTIFY },
 	{ ROLE_LOOKUP, ROLE_AUTH },
 	{ ROLE_LOGIN, ROLE_SASL },

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/id.h"
 #include "load.h"
+#include "passon.h"
 #include "proto/control.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -523,7 +524,13 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	return 0;
 }
 
+static int on_ask(struct chan *chan, struct ipc_msg *m)
+{
+	return refused((struct connection *)chan, m) ? 0 : passon_question(chan, m);
+}
+
 static const struct chan_row rows[] = {
+	{ QUEUE_CTL_ASK, 0, on_ask },
 	{ QUEUE_CTL_LIST, 0, on_list },
 	{ QUEUE_CTL_SUMMARY, 0, on_summary },
 	{ QUEUE_CTL_SHOW, 0, on_show },
@@ -539,6 +546,7 @@ static void down(struct chan *chan)
 	struct connection *c = (struct connection *)chan;
 	struct walk *w = c->walk;
 
+	passon_forget(chan);
 	if (w != NULL) {
 		w->conn = NULL;
 		/* a thread that works for it ends it */

@@ -60,6 +60,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_SUBMIT, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
 	{ ROLE_LOOKUP, .rows = no_rows },
 	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed },
+	{ ROLE_RESOLVER, .rows = no_rows },
 	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed },
 	{ 0 },
 };

@@ -13,6 +13,7 @@ STORE = TOP / 'build/peers'
 # a peer and what Debian packages it needs that are not on every machine
 PACKAGES = {
     'postfix': ['postfix', 'libicu72', 'libnsl2', 'libtirpc3', 'libsasl2-2'],
+    'nsd': ['nsd', 'libfstrm0', 'libprotobuf-c1', 'libsystemd0'],
     'dovecot': ['dovecot-core', 'dovecot-imapd', 'dovecot-lmtpd', 'libexttextcat-2.0-0', 'libstemmer0d', 'liblua5.3-0',
                 'libapparmor1', 'libtirpc3', 'libicu72'],
 }

@@ -65,8 +65,11 @@ static const struct chan_row queue_rows[] = {
 	{ 0 },
 };
 
+static const struct chan_row no_rows[] = { { 0 } };
+
 static const struct peer_spec peers[] = {
 	{ .role = ROLE_QUEUE, .rows = queue_rows, .down = job_orphan },
+	{ .role = ROLE_RESOLVER, .rows = no_rows },
 	{ 0 },
 };
 

@@ -61,6 +61,11 @@ void loop_stop(void)
 	event_base_loopbreak(base);
 }
 
+struct event_base *loop_base(void)
+{
+	return base;
+}
+
 uint64_t loop_now(void)
 {
 	struct timespec ts;

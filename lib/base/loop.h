@@ -33,6 +33,10 @@ void loop_stop(void);
 /* Handles what is ready and returns; for tests. */
 void loop_poll(void);
 
+/* The loop itself, for a library that brings events of its own. */
+struct event_base;
+struct event_base *loop_base(void);
+
 /* Milliseconds on CLOCK_BOOTTIME. */
 uint64_t loop_now(void);
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -17,11 +18,11 @@
 enum { BASE = 0 }; /* everybody */
 
 /*
- * An argument that must be a value, have no bit of a mask set, or be this process; or the first two
- * that must be the two halves of a value, before a third that is 0.
+ * An argument that must be a value, have no bit of a mask set, have all of them set, or be this process;
+ * or the first three (of socket()) that must be the parts of a value.
  */
-enum check { ANY, EQ, WITHOUT, SELF, TWO_AND_ZERO };
-#define TWO(a, b) ((uint64_t)(a) << 32 | (uint32_t)(b))
+enum check { ANY, EQ, WITHOUT, WITH, SELF, THREE };
+#define THREE_OF(a, b, c) ((uint64_t)(a) << 48 | (uint64_t)(b) << 16 | (uint64_t)(c))
 
 struct row {
 	int call;
@@ -29,6 +30,7 @@ struct row {
 	enum check check;
 	unsigned arg;
 	uint64_t value;
+	int error; /* 0 = granted; else it fails with this, where its caller knows another way */
 };
 
 static const uint64_t thread_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
@@ -37,7 +39,7 @@ static const uint64_t thread_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_S
 enum { tcp_type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC }; /* as lib/net/conn.c makes them */
 
 #define CALL(name) SCMP_SYS(name)
-enum { NETWORK = CALLS_ACCEPT | CALLS_CONNECT, FILES = CALLS_READ | CALLS_WRITE };
+enum { OUTBOUND = CALLS_CONNECT | CALLS_DNS, NETWORK = CALLS_ACCEPT | OUTBOUND, FILES = CALLS_READ | CALLS_WRITE };
 
 static const struct row rows[] = {
 	{ CALL(read), BASE },
@@ -91,10 +93,17 @@ static const struct row rows[] = {
 	{ CALL(getpeername), NETWORK },
 	{ CALL(getsockname), NETWORK },
 	/* no protocol but TCP: Landlock lets MPTCP and SCTP go to any port */
-	{ CALL(socket), CALLS_CONNECT, TWO_AND_ZERO, 0, TWO(AF_INET, tcp_type) },
-	{ CALL(socket), CALLS_CONNECT, TWO_AND_ZERO, 0, TWO(AF_INET6, tcp_type) },
-	{ CALL(connect), CALLS_CONNECT },
-	{ CALL(bind), CALLS_CONNECT },
+	{ CALL(socket), CALLS_CONNECT, THREE, 0, THREE_OF(AF_INET, tcp_type, 0) },
+	{ CALL(socket), CALLS_CONNECT, THREE, 0, THREE_OF(AF_INET6, tcp_type, 0) },
+	{ CALL(connect), OUTBOUND },
+	{ CALL(bind), OUTBOUND },
+
+	/* as libunbound makes them */
+	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET, SOCK_DGRAM, 0) },
+	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET6, SOCK_DGRAM, 0) },
+	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET, SOCK_STREAM, IPPROTO_TCP) },
+	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET6, SOCK_STREAM, IPPROTO_TCP) },
+	{ CALL(sendmsg), CALLS_DNS, WITH, 2, MSG_FASTOPEN, EOPNOTSUPP }, /* then it connects */
 
 	{ CALL(clone), CALLS_THREADS, EQ, 0, thread_flags },
 	{ CALL(rt_sigaction), CALLS_THREADS, EQ, 0, 33 }, /* glibc's own, at the first thread */
@@ -119,7 +128,7 @@ static const struct row rows[] = {
 	{ CALL(flock), FILES },
 	{ CALL(fadvise64), FILES },
 	{ CALL(fcntl), FILES, EQ, 1, F_SETFL },
-	{ CALL(fcntl), CALLS_CONNECT, EQ, 1, F_SETFL },
+	{ CALL(fcntl), OUTBOUND, EQ, 1, F_SETFL },
 	{ CALL(pwrite64), CALLS_WRITE },
 	{ CALL(pwritev), CALLS_WRITE },
 	{ CALL(fsync), CALLS_WRITE },
@@ -165,21 +174,24 @@ static const struct {
 
 static int add_row(scmp_filter_ctx ctx, const struct row *r)
 {
-	static const unsigned counts[] = { [ANY] = 0, [EQ] = 1, [WITHOUT] = 1, [SELF] = 1,
-		[TWO_AND_ZERO] = 3 };
+	static const unsigned counts[] = { [ANY] = 0, [EQ] = 1, [WITHOUT] = 1, [WITH] = 1, [SELF] = 1,
+		[THREE] = 3 };
+	uint32_t action = r->error == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint32_t)r->error);
 	struct scmp_arg_cmp cmp[3] = {
 		{ .arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->value },
-		{ .arg = 1, .op = SCMP_CMP_EQ, .datum_a = (uint32_t)r->value },
-		{ .arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0 },
+		{ .arg = 1, .op = SCMP_CMP_EQ, .datum_a = r->value >> 16 & UINT32_MAX },
+		{ .arg = 2, .op = SCMP_CMP_EQ, .datum_a = r->value & UINT16_MAX },
 	};
 
-	if (r->check == WITHOUT)
-		cmp[0].op = SCMP_CMP_MASKED_EQ; /* datum_a is the mask, datum_b (0) the value */
-	else if (r->check == SELF)
+	if (r->check == WITHOUT || r->check == WITH) {
+		cmp[0].op = SCMP_CMP_MASKED_EQ; /* datum_a is the mask, datum_b the value */
+		cmp[0].datum_b = r->check == WITH ? r->value : 0;
+	} else if (r->check == SELF) {
 		cmp[0].datum_a = (scmp_datum_t)getpid();
-	else if (r->check == TWO_AND_ZERO)
-		cmp[0].datum_a = r->value >> 32;
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->call, counts[r->check], cmp);
+	} else if (r->check == THREE) {
+		cmp[0].datum_a = r->value >> 48;
+	}
+	return seccomp_rule_add_array(ctx, action, r->call, counts[r->check], cmp);
 }
 
 static bool granted(const struct row *r, uint32_t calls)

@@ -371,24 +371,38 @@ bool proc_control(void)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
+/* The ports that its configuration names for what its row lets it do. */
+static size_t ports_to_connect(uint16_t ports[PORTS_MAX])
+{
+	static const struct {
+		uint32_t calls;
+		const char *setting;
+	} lists[] = { { CALLS_CONNECT, "remote_ports" }, { CALLS_DNS, "dns_ports" } };
+	size_t n = 0;
+	uint64_t port;
+
+	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
+		if ((boot.privilege.calls & lists[l].calls) == 0)
+			continue;
+		for (size_t i = 0; i < conf_count(conf, lists[l].setting) && n < PORTS_MAX; i++)
+			if (str_u64(conf_item(conf, lists[l].setting, i), 65535, &port) == 0)
+				ports[n++] = (uint16_t)port;
+	}
+	return n;
+}
+
 static void confine(void)
 {
 	struct dir_rule rules[FDS_MAX];
 	uint16_t ports[PORTS_MAX];
-	size_t nrules = 0, nports = 0;
+	size_t nrules = 0, nports;
 	struct put w;
 	int layers;
 
 	for (size_t i = 0; i < nfds; i++)
 		if (named_fds[i].rights != 0)
 			rules[nrules++] = (struct dir_rule){ named_fds[i].fd, named_fds[i].rights };
-	if ((boot.privilege.calls & CALLS_CONNECT) != 0) {
-		uint64_t port;
-
-		for (size_t i = 0; i < conf_count(conf, "remote_ports") && nports < PORTS_MAX; i++)
-			if (str_u64(conf_item(conf, "remote_ports", i), 65535, &port) == 0)
-				ports[nports++] = (uint16_t)port;
-	}
+	nports = ports_to_connect(ports);
 	layers = sandbox_confine(&boot.privilege, root_fd, rules, nrules, ports, nports);
 	if (layers == -1)
 		fatal_errno("confine-failed");

@@ -14,6 +14,7 @@ static const char *const names[ROLE_MAX] = {
 	[ROLE_QUEUE] = "queue",
 	[ROLE_MAILDIR] = "deliver-maildir",
 	[ROLE_REMOTE] = "deliver-remote",
+	[ROLE_RESOLVER] = "resolver",
 	[ROLE_SMTPD] = "smtpd",
 	[ROLE_LOCAL] = "smtpd-local",
 	[ROLE_SUBMIT] = "smtpd-submit",

@@ -20,6 +20,7 @@ enum role {
 	ROLE_QUEUE,
 	ROLE_MAILDIR, /* deliver/maildir */
 	ROLE_REMOTE,  /* deliver/remote */
+	ROLE_RESOLVER, /* services/resolver */
 	ROLE_SMTPD,   /* port 25 */
 	ROLE_LOCAL,   /* smtpd for the local submission socket */
 	ROLE_SUBMIT,  /* smtpd for submission by authenticated users */

@@ -766,6 +766,54 @@ static const struct setting table[] = {
 	    .help = "How long the answer to a complete message may take. Shorter than the default means "
 		    "that slow hosts get mail twice." },
 
+	{ .topic = "DNS",
+	    .name = "dns_forwarders",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(RESOLVER),
+	    .help = "Resolvers that are asked for everything, as an address or `[address]:port`. They "
+		    "must pass DNSSEC records on. When empty, the suite asks the servers of each zone "
+		    "itself, beginning at the root." },
+	{ .name = "dns_stub_zones",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(RESOLVER),
+	    .help = "Zones whose authoritative servers are known, as `zone=server,server`: private "
+		    "ones, and those of tests." },
+	{ .name = "dns_validation",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = R(RESOLVER),
+	    .help = "Whether answers are validated by DNSSEC. Without it, forged answers are taken, and "
+		    "nothing counts as secure." },
+	{ .name = "dns_trust_anchors",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(RESOLVER),
+	    .help = "DS or DNSKEY records that validation begins with, as text. When empty, the keys "
+		    "of the root." },
+	{ .name = "dns_ports",
+	    .type = SET_LIST,
+	    .def = "53",
+	    .roles = R(RESOLVER),
+	    .help = "Ports that the resolver may connect to by TCP: the kernel refuses others. Name here "
+		    "what `dns_forwarders` and `dns_stub_zones` use besides 53." },
+	{ .name = "dns_timeout",
+	    .type = SET_TIME,
+	    .def = "20s",
+	    .min = 100,
+	    .max = 40 * 1000,
+	    .roles = R(RESOLVER),
+	    .help = "How long a question may take; after that, what is not known is a temporary "
+		    "failure." },
+	{ .name = "dns_cache_size",
+	    .type = SET_SIZE,
+	    .def = "64M",
+	    .min = 1024 * 1024,
+	    .max = INT64_C(1) << 40,
+	    .roles = R(RESOLVER),
+	    .help = "Memory for answers that are remembered." },
+
 	USER_ROWS("System users", "log", "thurn-log", "the log writer"),
 	USER_ROWS(NULL, "lookup", "thurn-lookup", "the table and routing service"),
 	USER_ROWS(NULL, "auth", "thurn-auth", "the account service"),
@@ -774,6 +822,7 @@ static const struct setting table[] = {
 	USER_ROWS(NULL, "queue", "thurn-queue", "the queue manager"),
 	USER_ROWS(NULL, "deliver_maildir", "thurn-maildir", "delivery into mailboxes"),
 	USER_ROWS(NULL, "deliver_remote", "thurn-remote", "delivery to other hosts"),
+	USER_ROWS(NULL, "resolver", "thurn-resolver", "the DNS resolver"),
 	USER_ROWS(NULL, "smtpd", "thurn-smtpd", "the SMTP server"),
 	USER_ROWS(NULL, "smtpd_local", "thurn-local", "the server of the local submission socket"),
 	USER_ROWS(NULL, "smtpd_submit", "thurn-submit", "the submission server"),

@@ -59,6 +59,10 @@ enum ipc_type {
 	NOTIFY_SESSION,
 	LOG_SESSION,
 
+	/* queue, deliver-remote <-> resolver: resolve.h */
+	RESOLVE_ASK = 0x0a00,
+	RESOLVE_MAIL,
+
 	/* tools <-> control sockets: control.h */
 	CONTROL_STATUS = 0x0800,
 	CONTROL_STOP,
@@ -69,6 +73,7 @@ enum ipc_type {
 	QUEUE_CTL_SUMMARY,
 	QUEUE_CTL_SHOW,
 	QUEUE_CTL_ACT,
+	QUEUE_CTL_ASK,
 	AUTH_CTL_ADD,
 	AUTH_CTL_PASSWD,
 	AUTH_CTL_DELETE,

@@ -51,6 +51,7 @@ static char victim_dir[512], victim_file[600], victim_sock[600];
 static pid_t sibling;
 static uint16_t tcp_port;
 static char abstract_name[64];
+static uint32_t role_calls; /* CALLS_* */
 static int own_dir = -1; /* of a role that has one */
 static int handed;       /* a file that it got for appending */
 
@@ -269,10 +270,41 @@ static long socket_vsock(void)
 {
 	return socket_of(AF_VSOCK, SOCK_STREAM, 0);
 }
-/* In the only form that anybody is granted. */
+/* In the only form that the role is granted, if any. */
 static int tcp_socket(void)
 {
+	if ((role_calls & CALLS_DNS) != 0)
+		return socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
 	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+static long socket_tcp_dns(void)
+{
+	return socket_of(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+}
+static long connected_udp(uint16_t port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	return connect(fd, (struct sockaddr *)&to, sizeof to) == -1 ? -1 : send(fd, "x", 1, 0);
+}
+static long send_udp_dns(void)
+{
+	return connected_udp(53);
+}
+static long send_udp_elsewhere(void)
+{
+	return connected_udp(9);
+}
+static long socket_udplite(void)
+{
+	return socket_of(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
+}
+static long socket_ping(void)
+{
+	return socket_of(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
 }
 static long connect_tcp(void)
 {
@@ -590,7 +622,8 @@ static const struct {
 	STEP(fanotify), STEP(file_handle), STEP(socket_tcp), STEP(socket_tcp6), STEP(socket_udp),
 	STEP(socket_unix), STEP(socket_netlink), STEP(socket_packet), STEP(socket_raw),
 	STEP(socket_alg), STEP(socket_vsock), STEP(connect_tcp), STEP(connect_fastopen),
-	STEP(socket_mptcp), STEP(socket_sctp), STEP(bind_tcp),
+	STEP(socket_mptcp), STEP(socket_sctp), STEP(bind_tcp), STEP(socket_tcp_dns), STEP(send_udp_dns),
+	STEP(send_udp_elsewhere), STEP(socket_udplite), STEP(socket_ping),
 	STEP(listen_unbound), STEP(connect_unix), STEP(connect_abstract), STEP(fork_process),
 	STEP(exec_program), STEP(exec_memfd), STEP(kill_sibling), STEP(tgkill_sibling),
 	STEP(ptrace_sibling), STEP(read_sibling), STEP(pidfd_sibling), STEP(prlimit_sibling),
@@ -703,7 +736,7 @@ static void confine_as(const struct process *row, uid_t uid, int root_fd, bool k
 
 	if (sandbox_become(&p) == -1 ||
 	    sandbox_confine(&p, p.root ? root_fd : -1, &rule, own_dir == -1 ? 0 : 1, ports,
-		(row->calls & CALLS_CONNECT) != 0 ? 1 : 0) == -1)
+		(row->calls & (CALLS_CONNECT | CALLS_DNS)) != 0 ? 1 : 0) == -1)
 		_exit(3);
 }
 
@@ -734,6 +767,7 @@ static void probe_row(const struct process *row, unsigned n, const char *top)
 	mkdir(path, 0755);
 	root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	own_dir = -1;
+	role_calls = row->calls;
 	if (row->dirs[0].rights != 0) {
 		snprintf(path, sizeof path, "%s/own-%u", top, n);
 		if (mkdir(path, 0700) == -1 || (geteuid() == 0 && chown(path, uid, uid) == -1))

@@ -13,6 +13,8 @@ CAPS = {'deliver-maildir': (1 << 6) | (1 << 7)}  # CAP_SETGID, CAP_SETUID
 PRIVILEGED = ('master', 'spawn')
 # CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, NET_BIND_SERVICE, SYS_CHROOT
 KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 18
+# what injected calls may do: DNS is asked by UDP
+MEANT = {'resolver': {'socket_udp'}}
 # what an open descriptor of a confined process may point to
 DESCRIPTORS = re.compile(r'^(socket:\[\d+\]|anon_inode:.*|pipe:\[\d+\]|/dev/null|/memfd:.*|.*\(deleted\)|OWN.*)$')
 
@@ -112,7 +114,7 @@ def test_injected_calls(suite):
             continue  # it was busy just then
         assert r.returncode == 0, (role, r.stdout, r.stderr)
         worked = [l.split()[0] for l in r.stdout.splitlines() if l.split()[1] == 'ALLOWED']
-        assert worked == [], (role, worked)
+        assert set(worked) <= MEANT.get(role, set()), (role, worked)
         tried += 1
     assert tried >= 8
     m.logout()

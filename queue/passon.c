@@ -1,0 +1,141 @@
+/* Questions that are passed on. See passon.h. */
+#include "passon.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/alloc.h"
+#include "proto/control.h"
+#include "proto/lookup.h"
+#include "proto/proc.h"
+#include "proto/resolve.h"
+#include "proto/types.h"
+
+enum { PASSED_MAX = 64, PASS_MS = 60 * 1000 };
+
+struct passed {
+	struct ask ask; /* first */
+	struct chan *tool;
+	struct chan_ref ref;
+	uint16_t type;
+	LIST_ENTRY(passed) next;
+};
+
+static LIST_HEAD(, passed) all = LIST_HEAD_INITIALIZER(all);
+static unsigned nall;
+
+/* The peer takes whoever sends nonsense for broken: so nothing is sent that does not decode. */
+static bool good_route(struct get *g)
+{
+	struct route_question q;
+
+	return get_route_question(g, &q) == 0;
+}
+
+static bool good_resolve(struct get *g)
+{
+	struct resolve_question q;
+
+	return get_resolve_question(g, &q) == 0;
+}
+
+static bool good_mail(struct get *g)
+{
+	struct mail_question q;
+
+	return get_mail_question(g, &q) == 0;
+}
+
+static const struct kind {
+	uint16_t type;
+	enum role role;
+	bool (*good)(struct get *g);
+} kinds[] = {
+	{ LOOKUP_ROUTE, ROLE_LOOKUP, good_route },
+	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
+	{ RESOLVE_MAIL, ROLE_RESOLVER, good_mail },
+};
+
+static void end(struct chan *c, struct chan_ref ref, uint32_t status, const char *text)
+{
+	struct put w = put_start();
+
+	put_u32(&w, status);
+	put_z(&w, text);
+	chan_answer(c, ref, CONTROL_END, &w, NULL, 0);
+}
+
+static void passed_free(struct passed *p)
+{
+	ask_cancel(&p->ask);
+	LIST_REMOVE(p, next);
+	nall--;
+	free(p);
+}
+
+static void on_answer(struct ask *a, struct ipc_msg *m)
+{
+	struct passed *p = (struct passed *)a;
+	struct put w = put_start();
+	bool more = m != NULL && (m->flags & IPC_MORE) != 0;
+
+	if (m != NULL && m->type == p->type) {
+		put_str(&w, m->body);
+		chan_answer(p->tool, p->ref, CONTROL_RECORD, &w, NULL, 0);
+	}
+	if (more)
+		return;
+	if (m != NULL)
+		end(p->tool, p->ref, EX_OK, "");
+	else
+		end(p->tool, p->ref, EX_TEMPFAIL, "The service that knows does not answer");
+	passed_free(p);
+}
+
+static const struct kind *find(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (kinds[i].type == type)
+			return &kinds[i];
+	return NULL;
+}
+
+int passon_question(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body), inner;
+	const struct kind *k = find(get_u16(&g));
+	struct str body = get_str(&g, IPC_BODY_MAX);
+	struct put w;
+	struct passed *p;
+
+	inner = get_start(body);
+	if (get_end(&g) == -1 || k == NULL || !k->good(&inner))
+		return -1;
+	if (nall >= PASSED_MAX) {
+		end(c, (struct chan_ref){ m->id, m->gen }, EX_TEMPFAIL, "Too many questions");
+		return 0;
+	}
+	p = xcalloc(1, sizeof *p);
+	p->tool = c;
+	p->ref = (struct chan_ref){ m->id, m->gen };
+	p->type = k->type;
+	p->ask.parts = true;
+	LIST_INSERT_HEAD(&all, p, next);
+	nall++;
+	/* as it is: it has been found good */
+	w = put_into((void *)(uintptr_t)body.p, body.n);
+	w.n = body.n;
+	chan_ask(proc_peer(k->role), &p->ask, k->type, &w, NULL, 0, PASS_MS, on_answer, NULL);
+	return 0;
+}
+
+void passon_forget(struct chan *c)
+{
+	struct passed *p = LIST_FIRST(&all), *next;
+
+	for (; p != NULL; p = next) {
+		next = LIST_NEXT(p, next);
+		if (p->tool == c)
+			passed_free(p);
+	}
+}

@@ -1,0 +1,52 @@
+/* What resolver gets, and what it answers: the first byte chooses the message. */
+#include <stdint.h>
+
+#include "proto/resolve.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int resolve_question(struct get *g, struct arena *a)
+{
+	struct resolve_question x;
+
+	(void)a;
+	return get_resolve_question(g, &x);
+}
+
+static int resolve_reply(struct get *g, struct arena *a)
+{
+	struct resolve_reply x;
+
+	return get_resolve_reply(g, a, &x);
+}
+
+static int mail_question(struct get *g, struct arena *a)
+{
+	struct mail_question x;
+
+	(void)a;
+	return get_mail_question(g, &x);
+}
+
+static int mail_reply(struct get *g, struct arena *a)
+{
+	struct mail_reply x;
+
+	return get_mail_reply(g, a, &x);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static int (*const gets[])(struct get *, struct arena *) = { resolve_question,
+		resolve_reply, mail_question, mail_reply };
+	struct arena a;
+	struct get g;
+
+	if (size == 0)
+		return 0;
+	arena_init(&a);
+	g = get_start(str_bytes(data + 1, size - 1));
+	gets[data[0] % (sizeof gets / sizeof *gets)](&g, &a);
+	arena_clear(&a);
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* thurn explain: asks the running suite what it would do, and why. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "explain.h"
+
+static const struct {
+	const char *name;
+	int (*fn)(bool json, int argc, char **argv);
+	const char *help;
+} subjects[] = {
+	{ "dns", explain_dns,
+	    "NAME [TYPE ...]    what the resolver says of a name, and how sure that is" },
+};
+
+int cmd_explain(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	for (size_t i = 0; argc > 1 && i < sizeof subjects / sizeof subjects[0]; i++)
+		if (strcmp(argv[1], subjects[i].name) == 0)
+			return subjects[i].fn(json, argc - 2, argv + 2);
+	fprintf(stderr, "usage: thurn explain [--json] SUBJECT ...\n");
+	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
+		fprintf(stderr, "  %-6s %s\n", subjects[i].name, subjects[i].help);
+	return EX_USAGE;
+}

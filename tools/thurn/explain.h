@@ -1,0 +1,28 @@
+/* What `thurn explain` shows: questions that the queue passes on, and answers for people and as
+ * JSON. */
+#ifndef THURN_EXPLAIN_H
+#define THURN_EXPLAIN_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/ipc.h"
+
+/*
+ * Asks by way of the queue and calls part() for each packet of the answer, with strings to be kept
+ * in a; when it returns -1, the answer is taken for malformed. An exit status; says itself what is
+ * wrong.
+ */
+int explain_ask(
+    uint16_t type, const struct put *question, int (*part)(void *arg, struct get *g), void *arg);
+
+/* A string that may hold any byte (of a TXT record), as JSON text; the others are printable. */
+json_t *explain_text(struct str s);
+json_t *explain_bytes(struct str s); /* in hexadecimal */
+
+/* One object on a line of its own; takes o. */
+void explain_print(json_t *o);
+
+int explain_dns(bool json, int argc, char **argv);
+
+#endif
