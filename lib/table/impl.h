@@ -71,7 +71,4 @@ struct str table_rule(const struct table *t, unsigned line, struct arena *a);
 enum table_result table_db_value(
     struct table *t, struct str key, struct str value, struct arena *a, struct table_answer *out);
 
-/* key in lower case (ASCII), in a. */
-struct str table_fold(struct arena *a, struct str key);
-
 #endif

@@ -116,11 +116,6 @@ static int each(struct table *t, table_each_fn *fn, void *arg, char *why)
 	return r;
 }
 
-static struct str folded(const struct table *t, struct arena *a, struct str key)
-{
-	return (t->flags & TABLE_NO_FOLD) != 0 ? key : table_fold(a, key);
-}
-
 static void *texthash_load(struct table *t, struct str text, int fd, char *why)
 {
 	struct memory *m = memory_new();
@@ -139,7 +134,7 @@ static void *texthash_load(struct table *t, struct str text, int fd, char *why)
 			break;
 		}
 		arena_reset(&scratch);
-		add(m, folded(t, &scratch, key), value, l.start);
+		add(m, table_fold(&scratch, key, t->flags), value, l.start);
 	}
 	if (r == -1) {
 		table_why(
@@ -181,7 +176,7 @@ static void *inline_load(struct table *t, struct str text, int fd, char *why)
 			    STR_ARG(str_take(item, 100)));
 			goto fail;
 		}
-		add(m, folded(t, &m->arena, str_trim(str_take(item, (size_t)eq))),
+		add(m, table_fold(&m->arena, str_trim(str_take(item, (size_t)eq)), t->flags),
 		    str_trim(str_skip(item, (size_t)eq + 1)), 0);
 	}
 	return m;

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unicase.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "mail/utf8.h"
 #include "table/file.h"
 #include "table/impl.h"
 
@@ -102,7 +104,7 @@ enum table_result table_db_value(
 	return TABLE_FOUND;
 }
 
-struct str table_fold(struct arena *a, struct str key)
+static struct str fold_ascii(struct arena *a, struct str key)
 {
 	size_t i = 0;
 	char *z;
@@ -115,6 +117,29 @@ struct str table_fold(struct arena *a, struct str key)
 	for (; i < key.n; i++)
 		z[i] = ascii_lower(key.p[i]);
 	return (struct str){ z, key.n };
+}
+
+/* Not for one language, and not normalised: what differs in its bytes else stays different. */
+static struct str fold_unicode(struct arena *a, struct str key)
+{
+	struct str folded = key;
+	uint8_t *u;
+	size_t n;
+
+	u = u8_casefold((const uint8_t *)key.p, key.n, NULL, NULL, NULL, &n);
+	if (u != NULL)
+		folded = arena_str(a, str_bytes(u, n));
+	free(u);
+	return folded;
+}
+
+struct str table_fold(struct arena *a, struct str key, unsigned flags)
+{
+	if ((flags & TABLE_NO_FOLD) != 0)
+		return key;
+	if ((flags & TABLE_ASCII) != 0 || str_is_ascii(key) || !utf8_valid(key))
+		return fold_ascii(a, key);
+	return fold_unicode(a, key);
 }
 
 static bool is_separator(char c)
@@ -345,8 +370,8 @@ enum table_result table_lookup(
 	if (key.n > TABLE_KEY_MAX)
 		return table_fail(
 		    a, out, str_of(t->spec), "the key is longer than %d bytes", TABLE_KEY_MAX);
-	if (t->type->fold && (t->flags & TABLE_NO_FOLD) == 0)
-		key = table_fold(a, key);
+	if (t->type->fold)
+		key = table_fold(a, key, t->flags);
 	return t->type->lookup(t, key, a, out);
 }
 

@@ -39,11 +39,19 @@ enum {
 	/* A command-line tool: names may be absolute and lie anywhere, and nobody's mode bits are
 	 * looked at, as the one who asks could read the file anyway. */
 	TABLE_ANYWHERE = 1,
-	TABLE_NO_FOLD = 2, /* keys are taken as they are, not in lower case */
+	TABLE_NO_FOLD = 2, /* keys are taken as they are, not case-folded */
+	TABLE_ASCII = 8, /* only ASCII letters are folded, whatever the other bytes are */
 	TABLE_NO_SUBST = 4, /* pcre:, regexp: answer the text of the rule, without $1 replaced */
 };
 
 struct table;
+
+/*
+ * key as it stands in a table whose keys are matched without regard to case: folded as Unicode
+ * wants it, and where it is not UTF-8 (or with TABLE_ASCII in flags), its ASCII letters in lower
+ * case; as it is with TABLE_NO_FOLD. In a, or key itself.
+ */
+struct str table_fold(struct arena *a, struct str key, unsigned flags);
 
 /*
  * Opens the table `spec` below the directory descriptor dir (which must stay open). NULL with a

@@ -3,10 +3,7 @@
  * postmap(1); called as postalias, or with -t, those of postalias(1). newaliases makes what
  * alias_maps names.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,151 +43,6 @@ static void name_split(struct map_name *m, const char *arg)
 		name_init(m, str_of(default_type), s);
 }
 
-/* --- asking ---------------------------------------------------------------------------------- */
-
-bool map_stdin_line(struct str *line)
-{
-	static char *space;
-	static size_t size;
-	ssize_t n = getline(&space, &size, stdin);
-
-	if (n <= 0)
-		return false;
-	if (space[n - 1] == '\n')
-		n--;
-	*line = str_bytes(space, (size_t)n);
-	return true;
-}
-
-static void print_json(struct str key, struct str value)
-{
-	json_t *o = json_object(), *v = json_stringn(value.p, value.n);
-	char *text = NULL;
-
-	if (o != NULL && v != NULL && json_object_setn(o, key.p, key.n, v) == 0)
-		text = json_dumps(o, JSON_COMPACT);
-	if (text == NULL)
-		tool_warn("warning: \"%.*s\" is not UTF-8", STR_ARG(key));
-	else
-		puts(text);
-	free(text);
-	json_decref(v);
-	json_decref(o);
-}
-
-void map_print(const struct map_options *o, struct str key, struct str value)
-{
-	if (o->json)
-		print_json(key, value);
-	else
-		printf("%.*s%s\t%.*s\n", STR_ARG(key), o->aliases ? ":" : "", STR_ARG(value));
-}
-
-/* One key in all tables, the first that has it counts: 0, 1 = nowhere, -1 after a message. */
-static int find(struct table **tables, size_t n, struct str key, struct arena *a, struct str *value)
-{
-	struct table_answer out;
-
-	for (size_t i = 0; i < n; i++) {
-		switch (table_lookup(tables[i], key, a, &out)) {
-		case TABLE_FOUND:
-			*value = out.value;
-			return 0;
-		case TABLE_FAILED:
-			tool_warn("fatal: table %.*s: query error: %.*s", STR_ARG(out.rule),
-			    STR_ARG(out.why));
-			return -1;
-		case TABLE_NONE:
-			break;
-		}
-	}
-	return 1;
-}
-
-/* Keys from standard input; what is found is printed with its key. */
-static int ask_stdin(const struct map_options *o, struct table **tables, size_t n, struct arena *a)
-{
-	struct str key, value;
-	int status = 1;
-
-	while (map_stdin_line(&key)) {
-		int r = find(tables, n, key, a, &value);
-
-		if (r == -1)
-			return 1;
-		if (r == 0) {
-			map_print(o, key, value);
-			status = 0;
-		}
-		arena_reset(a);
-	}
-	return status;
-}
-
-static int ask(const struct map_options *o, struct table **tables, size_t n, const char *key)
-{
-	struct arena a;
-	struct str value;
-	int r;
-
-	arena_init(&a);
-	if (strcmp(key, "-") == 0) {
-		r = ask_stdin(o, tables, n, &a);
-	} else {
-		r = find(tables, n, str_of(key), &a, &value);
-		if (r == 0 && o->json)
-			print_json(str_of(key), value);
-		else if (r == 0)
-			printf("%.*s\n", STR_ARG(value));
-	}
-	arena_clear(&a);
-	return r == 0 ? 0 : 1;
-}
-
-static int print_entry(void *arg, struct str key, struct str value)
-{
-	map_print(arg, key, value);
-	return ferror(stdout) ? 1 : 0;
-}
-
-static int list(struct map_options *o, struct table **tables, size_t n)
-{
-	char why[TABLE_WHY];
-
-	for (size_t i = 0; i < n; i++) {
-		if (table_each(tables[i], print_entry, o, why) == -1)
-			return tool_fail(1, "fatal: %s", why);
-	}
-	return 0;
-}
-
-/* Opens all, then asks (key) or lists (no key). */
-static int read_tables(
-    struct map_options *o, const struct map_name *names, size_t n, const char *key)
-{
-	struct table **tables = xcalloc(n, sizeof(struct table *));
-	unsigned flags = TABLE_ANYWHERE | (o->no_fold ? TABLE_NO_FOLD : 0);
-	char why[TABLE_WHY];
-	size_t i;
-	int r = 0;
-
-	for (i = 0; i < n && r == 0; i++) {
-		tables[i] = table_open(AT_FDCWD, str_of(names[i].spec), flags, why);
-		if (tables[i] == NULL)
-			r = tool_fail(1, "fatal: open database %s", why);
-		else if (table_stale(tables[i])[0] != '\0')
-			tool_warn("warning: %s", table_stale(tables[i]));
-	}
-	if (r == 0)
-		r = key != NULL ? ask(o, tables, n, key) : list(o, tables, n);
-	for (i = 0; i < n; i++)
-		table_close(tables[i]);
-	free(tables);
-	if (fflush(stdout) == EOF && r == 0)
-		r = tool_fail(1, "fatal: standard output: %s", strerror(errno));
-	return r;
-}
-
 /* --- options --------------------------------------------------------------------------------- */
 
 struct option_row {
@@ -203,6 +55,8 @@ struct option_row {
 		letter, offsetof(struct map_options, field), value                                 \
 	}
 static const struct option_row rows[] = { FLAG('t', aliases, true), FLAG('f', no_fold, true),
+	FLAG('u', ascii, true), FLAG('U', ascii, false), FLAG('F', files, true),
+	FLAG('h', header, true), FLAG('b', body, true), FLAG('m', mime, true),
 	FLAG('n', no_nul, true), FLAG('N', no_nul, false), FLAG('o', keep_root, true),
 	FLAG('p', own_mode, true), FLAG('i', incremental, true), FLAG('r', replace, true),
 	FLAG('w', silent, true), FLAG('j', json, true), FLAG('v', verbose, true) };
@@ -215,8 +69,22 @@ struct request {
 
 static int usage(void)
 {
-	return tool_fail(
-	    1, "usage: %s [-finNoprstvwj] [-d key] [-q key] [type:]name ...", tool_name());
+	return tool_fail(1,
+	    "fatal: usage: %s [-bfFhijmnNoprstuUvw] [-c config] [-d key] [-q key] "
+	    "[map_type:]file...",
+	    tool_name());
+}
+
+/* Options that make no sense together, in the words of postmap(1). */
+static int contradiction(const struct map_options *o, const struct request *q)
+{
+	if ((q->query != NULL) + (q->delete != NULL) + q->list > 1)
+		return tool_fail(1, "fatal: specify only one of -s -q or -d");
+	if ((o->header || o->body) && (q->query == NULL || strcmp(q->query, "-") != 0))
+		return tool_fail(1, "fatal: specify -b -h or -m only with \"-q -\"");
+	if (o->mime && !o->header && !o->body)
+		tool_warn("warning: ignoring -m option without -b or -h");
+	return 0;
 }
 
 static bool set_flag(struct map_options *o, int letter)
@@ -230,26 +98,28 @@ static bool set_flag(struct map_options *o, int letter)
 	return false;
 }
 
-/* The index of the first name, or -1. */
+/* The index of the first name, or -1 after a message. */
 static int parse(int argc, char **argv, struct map_options *o, struct request *q)
 {
 	int c;
 
 	optind = 1;
 	opterr = 0;
-	while ((c = getopt(argc, argv, "+c:d:q:fijnNoprstuUvw")) != -1) {
+	while ((c = getopt(argc, argv, "+bc:d:fFhijmnNopq:rstuUvw")) != -1) {
 		if (c == 'q')
 			q->query = optarg;
 		else if (c == 'd')
 			q->delete = optarg;
 		else if (c == 's')
 			q->list = true;
-		else if (c != 'c' && c != 'u' && c != 'U' && !set_flag(o, c))
-			return -1;
+		else if (c == '?')
+			tool_warn("invalid option -- '%c'", optopt);
+		if (c == '?' || (strchr("cdqs", c) == NULL && !set_flag(o, c)))
+			return usage(), -1;
 	}
-	if ((q->query != NULL) + (q->delete != NULL) + q->list + o->incremental > 1)
-		return -1;
-	return optind < argc ? optind : -1;
+	if (optind == argc)
+		return usage(), -1;
+	return contradiction(o, q) == 0 ? optind : -1;
 }
 
 static int delete_all(
@@ -279,7 +149,7 @@ static int run(
     struct map_options *o, const struct request *q, const struct map_name *names, size_t n)
 {
 	if (q->query != NULL || q->list)
-		return read_tables(o, names, n, q->query);
+		return map_read(o, names, n, q->query);
 	if (q->delete != NULL)
 		return delete_all(o, names, n, q->delete);
 	return make_all(o, names, n);
@@ -293,7 +163,7 @@ static int map(
 	struct map_name *names;
 
 	if (first == -1)
-		return usage();
+		return 1;
 	names = xcalloc((size_t)(argc - first), sizeof *names);
 	for (int i = first; i < argc; i++)
 		name(&names[i - first], argv[i]);

@@ -17,12 +17,11 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "command.h"
+#include "mail/utf8.h"
 #include "map.h"
 #include "table/build.h"
 #include "table/file.h"
 #include "table/lines.h"
-
-enum { STDIN_MAX = TABLE_TEXT_MAX };
 
 /* One table that is being made. */
 struct making {
@@ -81,24 +80,11 @@ static int lock_directory(const char *path)
 
 /* --- entries --------------------------------------------------------------------------------- */
 
-static struct str folded(struct making *k, struct str key)
-{
-	char *z;
-
-	if (k->o->no_fold)
-		return key;
-	z = arena_z(&k->arena, key);
-	for (size_t i = 0; i < key.n; i++)
-		z[i] = ascii_lower(z[i]);
-	return (struct str){ z, key.n };
-}
-
 static int put(struct making *k, struct str key, struct str value)
 {
 	int r;
 
-	arena_reset(&k->arena);
-	key = folded(k, key);
+	key = table_fold(&k->arena, key, map_fold(k->o));
 	r = table_build_put(k->build, key, value, k->o->replace, k->why);
 	if (r == 1 && !k->o->replace && !k->o->silent)
 		tool_warn("warning: %s: duplicate entry: \"%.*s\"", k->target, STR_ARG(key));
@@ -112,15 +98,43 @@ static int put_old(void *arg, struct str key, struct str value)
 	return table_build_put(k->build, key, value, true, k->why) == -1 ? 1 : 0;
 }
 
+/* For a message on a terminal: what is no printable ASCII becomes '?'. */
+static struct str printable(struct making *k, struct str text)
+{
+	char *z = arena_z(&k->arena, text);
+
+	for (size_t i = 0; i < text.n; i++)
+		z[i] = text.p[i] >= ' ' && text.p[i] <= '~' ? text.p[i] : '?';
+	return (struct str){ z, text.n };
+}
+
+/* With -F, what the value stands for; an entry whose files cannot be read is left out. */
+static int put_value(struct making *k, struct str key, struct str value, unsigned number)
+{
+	char why[TABLE_WHY];
+
+	if (k->o->files && map_files_encode(value, &k->arena, &value, why) == -1) {
+		tool_warn("warning: %s, line %u: %s: skipping this entry", k->source, number, why);
+		return 0;
+	}
+	return put(k, key, value);
+}
+
 /* One logical line; a faulty one is left out with a warning, as postmap(1) does. */
 static int put_line(struct making *k, struct str line, unsigned number, struct buf *name)
 {
 	struct str key, value;
 	const char *why;
 
+	arena_reset(&k->arena);
+	if (!k->o->ascii && !utf8_valid(line)) {
+		tool_warn("warning: %s, line %u: non-UTF-8 input \"%.*s\" -- ignoring this line",
+		    k->source, number, STR_ARG(printable(k, str_take(line, 100))));
+		return 0;
+	}
 	if (!k->o->aliases) {
 		if (lines_entry(line, &key, &value, &why) == 0)
-			return put(k, key, value);
+			return put_value(k, key, value, number);
 		tool_warn("warning: %s, line %u: expected format: key whitespace value", k->source,
 		    number);
 		return 0;
@@ -130,7 +144,7 @@ static int put_line(struct making *k, struct str line, unsigned number, struct b
 	else if (str_find(key, '@') != -1)
 		tool_warn("warning: %s, line %u: name must be local", k->source, number);
 	else
-		return put(k, key, value);
+		return put_value(k, key, value, number);
 	return 0;
 }
 
@@ -187,20 +201,6 @@ static int copy_old(struct making *k, bool missing_ok)
 	r = table_each(t, put_old, k, k->why);
 	table_close(t);
 	return r == 0 ? 0 : -1;
-}
-
-static int read_stdin(struct buf *b)
-{
-	char *to;
-	ssize_t n;
-
-	buf_init(b, STDIN_MAX);
-	do {
-		to = buf_room(b, 65536);
-		n = to == NULL ? -1 : read(STDIN_FILENO, to, 65536);
-		b->n += n > 0 ? (size_t)n : 0;
-	} while (n > 0 || (n == -1 && to != NULL && errno == EINTR));
-	return n == -1 ? -1 : 0;
 }
 
 /* The text into b; its stat decides mode and owner. */
@@ -291,7 +291,7 @@ int map_make(const struct map_options *o, const struct map_name *m)
 		    1, "fatal: unsupported map type for this operation: %.*s", STR_ARG(m->type));
 	} else if (o->incremental) {
 		stat_source(&k, &st);
-		r = read_stdin(&text) == -1 ? tool_fail(1, "fatal: stdin: %s", strerror(errno)) : 0;
+		r = map_stdin(&text) == -1 ? tool_fail(1, "fatal: stdin: %s", strerror(errno)) : 0;
 	} else {
 		r = read_source(&k, &text, &st) == -1;
 	}
@@ -317,10 +317,12 @@ static int delete_keys(struct making *k, const char *key)
 	int count = 0, r;
 
 	if (strcmp(key, "-") != 0)
-		return table_build_delete(k->build, folded(k, str_of(key)), k->why);
+		return table_build_delete(
+		    k->build, table_fold(&k->arena, str_of(key), map_fold(k->o)), k->why);
 	while (map_stdin_line(&line)) {
 		arena_reset(&k->arena);
-		r = table_build_delete(k->build, folded(k, line), k->why);
+		r = table_build_delete(
+		    k->build, table_fold(&k->arena, line, map_fold(k->o)), k->why);
 		if (r == -1)
 			return -1;
 		count += r;

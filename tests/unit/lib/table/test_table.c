@@ -46,6 +46,13 @@ static void test_inline(void **state)
 	want(t, "c", "x=y", NULL);
 	want(t, "d", NULL, NULL);
 	table_close(t);
+	/* letters of any alphabet; what is no UTF-8 is only itself */
+	t = dir_open("inline:{stra\u00dfe@x=s, \u00c4b@x=a, b\xff\x5f=raw}");
+	want(t, "STRASSE@X", "s", NULL);
+	want(t, "\u00e4B@x", "a", NULL);
+	want(t, "B\xff\x5f", "raw", NULL);
+	want(t, "\u00e5b@x", NULL, NULL);
+	table_close(t);
 	table_close(dir_open("inline:{}"));
 	dir_refused("inline:a=b", "wants {");
 	dir_refused("inline:{a}", "wants key=value");
