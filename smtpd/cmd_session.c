@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "command.h"
 #include "limits.h"
+#include "login.h"
 #include "xclient.h"
 
 /*
@@ -39,13 +40,17 @@ void cmd_helo(struct session *s, struct str arg)
 
 void cmd_ehlo(struct session *s, struct str arg)
 {
+	static struct buf login = { .max = 1024 };
 	const struct settings *set = settings();
 
 	if (!hello(s, arg, true))
 		return;
+	buf_reset(&login);
+	login_offer(s, &login);
 	conn_printf(&s->conn, "250-%s\r\n", set->hostname);
 	if (networks_match(&set->xclient, &s->peer))
 		session_say(s, STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n"));
+	session_say(s, buf_view(&login));
 	session_say(s, session_offer(s)->capabilities);
 }
 

@@ -9,6 +9,7 @@ enum command_flags {
 	IDLE = 2, /* moves nothing; too many of them are errors */
 	ONLY_SMTP = 4,
 	ONLY_LMTP = 8,
+	ONLY_SUBMISSION = 32,
 	FREE = 16, /* what stands behind it is content, or does not matter any more */
 };
 
@@ -39,6 +40,8 @@ static const struct command commands[] = {
 	{ STR("VRFY"), ANY, cmd_vrfy, IDLE | LAST, "" },
 	{ STR("EXPN"), ANY, cmd_expn, IDLE | LAST, "" },
 	{ STR("HELP"), ANY, cmd_help, IDLE, "" },
+	{ STR("AUTH"), S_START | S_READY, cmd_auth, LAST | ONLY_SUBMISSION,
+	    "not during a transaction" },
 	{ STR("XCLIENT"), S_START | S_READY, cmd_xclient, LAST, "not during a transaction" },
 };
 
@@ -84,6 +87,10 @@ static bool refused(struct session *s, const struct command *c, struct str behin
 	    ((flags & ONLY_LMTP) != 0 && !session_is_lmtp(s))) {
 		session_refuse(
 		    s, 500, "5.5.1", "%s is spoken here", session_is_lmtp(s) ? "LMTP" : "SMTP");
+		return true;
+	}
+	if ((flags & ONLY_SUBMISSION) != 0 && !session_is_submission(s)) {
+		session_refuse(s, 502, "5.5.1", "nobody logs in here");
 		return true;
 	}
 	if ((s->state & c->states) == 0) {
@@ -147,8 +154,10 @@ static void skip_line(struct session *s, struct str *in)
 
 void command_input(struct session *s, struct str *in)
 {
-	ssize_t lf;
+	bool auth = session_is_submission(s) && str_casestarts(*in, STR("AUTH "));
+	size_t most = auth ? LIMIT_AUTH_LINE : LIMIT_LINE;
 	struct str line;
+	ssize_t lf;
 
 	if (s->state == S_CONNECT) {
 		session_end(s, EV("early-talker"), 554, "5.5.0",
@@ -159,12 +168,13 @@ void command_input(struct session *s, struct str *in)
 		skip_line(s, in);
 		return;
 	}
-	lf = str_find(str_take(*in, LIMIT_LINE), '\n');
-	if (lf == -1 && in->n < LIMIT_LINE)
+	lf = str_find(str_take(*in, most), '\n');
+	if (lf == -1 && in->n < most)
 		return;
 	if (lf == -1) {
 		s->skipping = 1;
-		session_refuse(s, 500, "5.5.2", "line too long, the limit is %d bytes", LIMIT_LINE);
+		session_refuse(s, 500, auth ? "5.5.6" : "5.5.2",
+		    "line too long, the limit is %zu bytes", most);
 		if (s->state != S_CLOSE)
 			skip_line(s, in);
 		return;

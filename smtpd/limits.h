@@ -16,6 +16,10 @@ enum {
 	LIMIT_OUTPUT = 512 * 1024,
 	LIMIT_HELO = 255,
 	LIMIT_LOGIN = 256,
+	/* bytes of an AUTH command: RFC 4954 4 */
+	LIMIT_AUTH_LINE = 12288,
+	/* wrong logins of one connection */
+	LIMIT_WRONG_LOGINS = 5,
 	/* NOOP, RSET and the like without a message in between; further ones count as errors */
 	LIMIT_IDLE_COMMANDS = 100,
 	/* chunks of a message that may be small, and how many bytes further ones must have on average */

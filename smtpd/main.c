@@ -9,6 +9,7 @@
 #include "accept.h"
 #include "bodies.h"
 #include "clients.h"
+#include "login.h"
 #include "peers.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -27,11 +28,17 @@ static const struct chan_row queue_rows[] = {
 	{ .type = 0 },
 };
 
+static const struct chan_row sasl_rows[] = {
+	{ SASL_MECHANISMS, 0, login_on_mechanisms },
+	{ .type = 0 },
+};
+
 static const struct chan_row no_rows[] = { { .type = 0 } };
 
 static const struct peer_spec peers[] = {
 	{ ROLE_LOOKUP, .rows = no_rows, .up = peer_up, .down = peer_down },
 	{ ROLE_QUEUE, .rows = queue_rows, .up = peer_up, .down = queue_down },
+	{ ROLE_SASL, .rows = sasl_rows, .up = peer_up, .down = peer_down },
 	{ .role = ROLE_NONE },
 };
 

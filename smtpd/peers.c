@@ -1,4 +1,4 @@
-/* The two processes that smtpd asks. See peers.h. */
+/* The processes that smtpd asks. See peers.h. */
 #include "peers.h"
 
 static struct chan *peers[ROLE_MAX];

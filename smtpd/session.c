@@ -20,8 +20,12 @@
 #include "base/id.h"
 #include "input.h"
 #include "limits.h"
+#include "login.h"
 #include "proto/types.h"
 #include "proxy.h"
+
+/* No message is under way: such a session can end at any time. */
+enum { IDLE = S_START | S_READY | S_AUTH };
 
 static TAILQ_HEAD(, session) sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static unsigned count;
@@ -73,7 +77,8 @@ static const struct {
 	{ S_PROXY, S_CONNECT },
 	{ S_CONNECT, S_START },
 	{ S_START, S_CONNECT | S_READY | S_CHUNK },
-	{ S_READY, S_CONNECT | S_READY | S_MAIL | S_CHUNK },
+	{ S_READY, S_CONNECT | S_READY | S_AUTH | S_MAIL | S_CHUNK },
+	{ S_AUTH, S_READY },
 	{ S_MAIL, S_READY | S_RCPT | S_CHUNK },
 	{ S_RCPT, S_READY | S_RCPT | S_DATA | S_CHUNK },
 	{ S_DATA, S_READY | S_COMMIT },
@@ -111,6 +116,7 @@ static struct str stage(const struct session *s)
 		unsigned states;
 		const char *name;
 	} stages[] = { { S_PROXY | S_CONNECT | S_START, "CONNECT" }, { S_READY, "EHLO" },
+		{ S_AUTH, "AUTH" },
 		{ S_MAIL, "MAIL" }, { S_RCPT, "RCPT" }, { S_DATA, "DATA" },
 		{ S_CHUNK | S_CHUNKED, "BDAT" }, { S_COMMIT, "END-OF-MESSAGE" } };
 
@@ -140,6 +146,7 @@ static void session_free(struct session *s)
 	if (!s->quiet)
 		log_info(&s->tag, EV("disconnect"), KZ("client", s->client),
 		    KI("messages", s->messages), KI("errors", s->errors));
+	login_cancel(s);
 	conn_close(&s->conn);
 	ask_cancel(&s->ask);
 	body_wait_cancel(&s->body_wait);
@@ -158,6 +165,7 @@ static void session_free(struct session *s)
 
 static void close_with_reply(struct session *s)
 {
+	login_cancel(s);
 	ask_cancel(&s->ask);
 	body_wait_cancel(&s->body_wait);
 	timer_clear(&s->delay);
@@ -202,7 +210,7 @@ void session_drain(void)
 
 	draining = true;
 	TAILQ_FOREACH (s, &sessions, next) {
-		if (!s->waiting && (s->state & (S_START | S_READY)) != 0)
+		if (!s->waiting && (s->state & IDLE) != 0)
 			drain_one(s);
 	}
 	if (count == 0 && on_last != NULL)
@@ -297,7 +305,7 @@ void session_go_on(struct session *s)
 	if (s->waiting)
 		return;
 	conn_uncork(&s->conn);
-	if (draining && (s->state & (S_START | S_READY)) != 0)
+	if (draining && (s->state & IDLE) != 0)
 		drain_one(s);
 	if (s->state == S_CLOSE)
 		return;
@@ -458,6 +466,8 @@ static void (*input_of(const struct session *s))(struct session *, struct str *)
 		return data_input;
 	if (s->state == S_CHUNK)
 		return chunk_input;
+	if (s->state == S_AUTH)
+		return login_input;
 	return s->state == S_PROXY ? proxy_input : command_input;
 }
 

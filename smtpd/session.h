@@ -31,6 +31,7 @@ enum session_state {
 	S_CHUNKED = 1 << 8, /* between the chunks of a message */
 	S_COMMIT = 1 << 9,  /* the queue has it and has not answered */
 	S_CLOSE = 1 << 10,  /* the last reply is on its way */
+	S_AUTH = 1 << 11,   /* what comes are messages of a login */
 };
 
 struct access_answer;
@@ -39,7 +40,7 @@ struct session {
 	struct conn conn;
 	struct ask ask;
 	struct body_wait body_wait;
-	struct timer delay;          /* before the greeting */
+	struct timer delay;          /* before the greeting, or the answer to a wrong login */
 	TAILQ_ENTRY(session) next;
 	struct tag tag;
 	struct client *counts;       /* NULL: this client is not limited */
@@ -52,7 +53,9 @@ struct session {
 	bool esmtp, trusted, waiting;
 	bool quiet;                  /* a proxy's health check: not logged */
 	bool flooded;                /* a reply did not fit */
-	unsigned errors, idle_commands, messages;
+	bool exchange;               /* sasl knows of a login under way here */
+	uint64_t asked;              /* when it was asked last */
+	unsigned errors, idle_commands, messages, wrong_logins;
 	size_t skipping;             /* bytes skipped of a line that is too long */
 	uint64_t chunk;              /* bytes of the chunk still to come */
 	bool chunk_last;

@@ -112,6 +112,8 @@ void settings_read(const struct conf *c)
 	read_networks(c, "smtp_normalise_networks", &s->normalise);
 	read_networks(c, "smtp_xclient_networks", &s->xclient);
 	read_networks(c, "smtp_proxy_networks", &s->proxy);
+	s->failure_delay = conf_time(c, "submission_failure_delay");
+	s->plaintext_here = conf_bool(c, "submission_plaintext_auth");
 	s->bind_sender = conf_bool(c, "submission_bind_sender");
 	s->hide_client = conf_bool(c, "submission_hide_client");
 	read_offers(c);

@@ -33,6 +33,8 @@ struct settings {
 	unsigned client_connection_rate, client_message_rate, client_recipient_rate,
 	    client_error_rate;
 	struct networks trusted, normalise, xclient, proxy;
+	uint64_t failure_delay; /* milliseconds, of a wrong login */
+	bool plaintext_here; /* clients on this host may log in without TLS */
 	bool bind_sender; /* users send in their own name only */
 	bool hide_client; /* Received says nothing of who submitted */
 	struct offer strangers, users;

@@ -455,6 +455,20 @@ static const struct setting table[] = {
 	    .roles = ROLES_SMTP | R(LOOKUP),
 	    .help = "Tables of access(5) rules for the addresses that users connect from. "
 		    "`client_access` and `helo_access` do not count for them." },
+	{ .name = "submission_plaintext_auth",
+	    .type = SET_BOOL,
+	    .def = "no",
+	    .roles = ROLES_SMTP,
+	    .help = "Let clients on this host log in over connections that are not encrypted: for tests, "
+		    "and for a proxy here that takes off the encryption. Others never can." },
+	{ .name = "submission_failure_delay",
+	    .type = SET_TIME,
+	    .def = "2s",
+	    .min = 0,
+	    .max = 60 * 1000,
+	    .roles = ROLES_SMTP,
+	    .help = "The answer to a wrong login comes this long after the command, however fast it was "
+		    "found wrong." },
 	{ .name = "submission_size_limit",
 	    .type = SET_SIZE,
 	    .def = "0",

@@ -37,9 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rig_open();
 	rig_set("smtp_xclient_networks", "192.0.2.3");
 	rig_set("smtp_proxy_networks", "192.0.2.4");
+	rig_set("submission_plaintext_auth", "yes");
+	rig_set("submission_failure_delay", "0");
 	rig_connect(services[data[0] & 3], (data[0] & 4) != 0   ? "192.0.2.3"
 					   : (data[0] & 8) != 0 ? "192.0.2.4"
-								: "192.0.2.1");
+								: "127.0.0.1");
 	for (size_t at = 0; at < in.n && !rig.closed; at += step) {
 		ssize_t lf = str_find(str_skip(in, at), '\n');
 

@@ -3,7 +3,8 @@
  * in one loop, which the test turns by rig_turn().
  *
  * Recipients: "no..." is refused with 550, "later..." with 451, everybody else is taken. Senders:
- * "not-mine..." belongs to somebody else.
+ * "not-mine..." belongs to somebody else. Logins: mechanism TEST, whose messages are "good", "bad",
+ * "odd" and "again".
  */
 #ifndef TEST_SMTPD_RIG_H
 #define TEST_SMTPD_RIG_H
@@ -23,12 +24,14 @@
 #include <unistd.h>
 
 #include "../../../smtpd/bodies.h"
+#include "../../../smtpd/login.h"
 #include "../../../smtpd/peers.h"
 #include "../../../smtpd/session.h"
 #include "../../../smtpd/settings.h"
 #include "base/alloc.h"
 #include "proto/lookup.h"
 #include "proto/queue.h"
+#include "proto/sasl.h"
 #include "proto/types.h"
 
 enum { RIG_MESSAGES = 64, RIG_BODIES = 4096 };
@@ -40,14 +43,15 @@ struct rig_message {
 };
 
 static struct rig {
-	struct chan lookup, lookup_far, queue, queue_far;
+	struct chan lookup, lookup_far, queue, queue_far, sasl, sasl_far;
 	bool lookup_silent, queue_silent, queue_mean; /* mean: 452 to every commit */
 	bool disk_full;                               /* no body takes a byte */
 	int client;                                   /* the client's end; -1 = closed */
 	struct buf heard;
 	bool closed;                                  /* the server has closed */
 	struct rig_message messages[RIG_MESSAGES];
-	unsigned nmessages, aborts, questions, larges;
+	unsigned nmessages, aborts, questions, larges, cancels;
+	bool sasl_silent;
 	uint64_t next_id;
 	struct {
 		uint64_t id;
@@ -248,6 +252,86 @@ static void rig_queue_gone(struct chan *c)
 	body_queue_down();
 }
 
+/* --- sasl -------------------------------------------------------------------------------------- */
+
+static int rig_sasl_answer(struct chan *c, struct ipc_msg *m, struct str message)
+{
+	struct sasl_answer a = { .verdict = SASL_CONTINUE, .data = STR("more") };
+	struct put w = put_start();
+
+	if (str_eq(message, STR("good"))) {
+		a = (struct sasl_answer){ .verdict = SASL_OK, .login = STR("user@example.test") };
+		status_set(&a.status, 235, "2.7.0", "ok");
+	} else if (str_eq(message, STR("bad"))) {
+		a = (struct sasl_answer){ .verdict = SASL_REFUSED };
+		status_set(&a.status, 535, "5.7.8", "wrong");
+	} else if (!str_eq(message, STR("again")) && message.n > 0) {
+		a = (struct sasl_answer){ .verdict = SASL_MALFORMED };
+		status_set(&a.status, 501, "5.5.2", "odd");
+	}
+	if (rig.sasl_silent)
+		return 0;
+	put_sasl_answer(&w, &a);
+	return chan_reply(c, m, SASL_ANSWER, &w, NULL, 0);
+}
+
+static int rig_on_sasl_start(struct chan *c, struct ipc_msg *m)
+{
+	struct sasl_answer a = { .verdict = SASL_UNKNOWN_MECHANISM };
+	struct get g = get_start(m->body);
+	struct put w = put_start();
+	struct sasl_start s;
+
+	assert(get_sasl_start(&g, &s) == 0 && s.secure);
+	if (str_caseeq(s.mechanism, STR("TEST")))
+		return rig_sasl_answer(c, m, s.initial);
+	status_set(&a.status, 504, "5.5.4", "no such mechanism");
+	put_sasl_answer(&w, &a);
+	return chan_reply(c, m, SASL_ANSWER, &w, NULL, 0);
+}
+
+static int rig_on_sasl_more(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct sasl_more more;
+
+	assert(get_sasl_more(&g, &more) == 0);
+	return rig_sasl_answer(c, m, more.data);
+}
+
+static int rig_on_sasl_cancel(struct chan *c, struct ipc_msg *m)
+{
+	(void)c;
+	(void)m;
+	rig.cancels++;
+	return 0;
+}
+
+static const struct chan_row rig_sasl_rows[] = {
+	{ SASL_START, 0, rig_on_sasl_start },
+	{ SASL_MORE, 0, rig_on_sasl_more },
+	{ SASL_CANCEL, 0, rig_on_sasl_cancel },
+	{ .type = 0 },
+};
+
+static const struct chan_row rig_smtpd_sasl_rows[] = {
+	{ SASL_MECHANISMS, 0, login_on_mechanisms },
+	{ .type = 0 },
+};
+
+static void rig_offer(void)
+{
+	struct sasl_names names = { .n = 2 };
+	struct put w = put_start();
+
+	names.rows[0].needs = SASL_NEEDS_SECURE;
+	names.rows[1].needs = SASL_NEEDS_SECURE | SASL_NEEDS_EXPORTER;
+	strcpy(names.rows[0].name, "TEST");
+	strcpy(names.rows[1].name, "TEST-PLUS");
+	put_sasl_names(&w, &names);
+	assert(chan_send(&rig.sasl_far, SASL_MECHANISMS, &w, NULL, 0) == 0);
+}
+
 /* --- connections ------------------------------------------------------------------------------- */
 
 static void rig_connect_peer(struct chan *near, struct chan *far, enum role role,
@@ -269,7 +353,10 @@ static void rig_connect_peers(void)
 	rig_connect_peer(&rig.lookup, &rig.lookup_far, ROLE_LOOKUP, NULL, rig_lookup_rows, peer_down);
 	rig_connect_peer(&rig.queue, &rig.queue_far, ROLE_QUEUE, rig_smtpd_rows, rig_queue_rows,
 	    rig_queue_gone);
+	rig_connect_peer(
+	    &rig.sasl, &rig.sasl_far, ROLE_SASL, rig_smtpd_sasl_rows, rig_sasl_rows, peer_down);
 	rig_send_stock(2);
+	rig_offer();
 }
 
 static void rig_set(const char *name, const char *value)
@@ -397,10 +484,13 @@ static void rig_close(void)
 	chan_close(&rig.lookup);
 	chan_close(&rig.lookup_far);
 	chan_close(&rig.queue_far);
+	chan_close(&rig.sasl);
+	chan_close(&rig.sasl_far);
 	for (int i = 0; i < 6; i++)
 		loop_poll();
 	assert(session_count() == 0);
 	peer_down(&rig.lookup);
+	peer_down(&rig.sasl);
 	for (unsigned i = 0; i < RIG_BODIES; i++) {
 		if (rig.bodies[i].id != 0 && rig.bodies[i].fd != -1)
 			close(rig.bodies[i].fd);
