@@ -80,7 +80,10 @@ static int set_body(struct request *r, const char *value)
 	return EX_OK;
 }
 
-/* RFC 3461 4.1: never, or some of the others. */
+/*
+ * RFC 3461 4.1: never, or some of the others. What reports are wanted is no reason not to send a
+ * message: as with Postfix, a bad value is ignored with a warning, here and in -R and -V.
+ */
 static int set_notify(struct request *r, const char *value)
 {
 	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
@@ -98,8 +101,9 @@ static int set_notify(struct request *r, const char *value)
 			if (str_caseeq(str_trim(word), str_of(words[i])))
 				given |= 1u << i;
 		if (given == was)
-			return complain(
-			    EX_USAGE, "-N %s: never, or some of success,failure,delay", value);
+			return complain(EX_OK,
+			    "warning: -N %s: never, or some of success,failure,delay -- ignored",
+			    value);
 	}
 	r->notify = arena_printf(&r->mem, "%s%s%s", (given & 1) != 0 ? "SUCCESS," : "",
 	    (given & 2) != 0 ? "FAILURE," : "", (given & 4) != 0 ? "DELAY," : "");
@@ -114,14 +118,15 @@ static int set_ret(struct request *r, const char *value)
 	else if (strcasecmp(value, "hdrs") == 0)
 		r->ret = "HDRS";
 	else
-		return complain(EX_USAGE, "-R %s: hdrs or full is wanted", value);
+		return complain(EX_OK, "warning: -R %s: hdrs or full is wanted -- ignored", value);
 	return EX_OK;
 }
 
 static int set_envid(struct request *r, const char *value)
 {
 	if (strlen(value) > ENVID_MAX)
-		return complain(EX_USAGE, "-V: longer than %d characters", ENVID_MAX);
+		return complain(
+		    EX_OK, "warning: -V: longer than %d characters -- ignored", ENVID_MAX);
 	r->envid = value;
 	return EX_OK;
 }

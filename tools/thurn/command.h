@@ -41,6 +41,10 @@ const struct conf *tool_conf(void);
 
 /* Connects to a service of the running suite; says so on standard error when it cannot: -1. */
 int tool_control(struct control *c, const char *service);
+/* One request to a service: 0 and its answer, or -1 after a message. */
+int tool_request(const char *service, uint16_t type, const struct put *w,
+    void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg,
+    struct control_answer *answer);
 /*
  * One request to a service, the whole of it: connects, asks, prints the answer's text if it is not
  * empty (to standard error when it failed), and returns the exit status.

@@ -23,11 +23,12 @@ int compat_mailq(int argc, char **argv)
 
 /* --- postqueue ------------------------------------------------------------------------------- */
 
+/* One that is not there, or not waiting, is no failure. */
 static int flush(const char *what)
 {
 	uint64_t count = 0;
 
-	return queue_act("flush", str_of(what), "", &count);
+	return queue_act_quietly("flush", str_of(what), &count);
 }
 
 static int flush_all(const char *value)
@@ -53,7 +54,7 @@ static int flush_site(const char *site)
 	uint64_t count = 0;
 
 	if (site[0] == '\0' || strlen(site) > 255)
-		return tool_fail(EX_USAGE, "Invalid request: \"%s\"", site);
+		return tool_fail(EX_UNAVAILABLE, "fatal: Invalid request: \"%s\"", site);
 	return queue_flush_site(site, &count);
 }
 
@@ -78,8 +79,9 @@ static const struct mode *mode_find(int option)
 
 int compat_postqueue(int argc, char **argv)
 {
-	static const char usage[] = "usage: postqueue -f | postqueue -i queueid | postqueue -j | "
-				    "postqueue -p | postqueue -s site";
+	static const char usage[] =
+	    "fatal: usage: postqueue -f | postqueue -i queueid | postqueue -j | "
+	    "postqueue -p | postqueue -s site";
 	const struct mode *mode = NULL;
 	const char *value = NULL;
 	int c;
@@ -90,12 +92,12 @@ int compat_postqueue(int argc, char **argv)
 		else if (c == 'v')
 			continue;
 		else if (c == '?' || mode != NULL)
-			return tool_fail(EX_USAGE, usage);
+			return tool_fail(EX_UNAVAILABLE, usage);
 		else
 			value = optarg, mode = mode_find(c);
 	}
 	if (mode == NULL || optind != argc)
-		return tool_fail(EX_USAGE, usage);
+		return tool_fail(EX_UNAVAILABLE, usage);
 	return mode->fn(value);
 }
 
@@ -103,16 +105,25 @@ int compat_postqueue(int argc, char **argv)
 
 struct deed {
 	int option;
-	const char *action, *told; /* Postfix's words for what was done */
+	const char *action;
+	const char *told, *each; /* Postfix's words for what was done: to how many, to one */
 };
 
 static const struct deed deeds[] = {
-	{ 'd', "delete", "Deleted" },
-	{ 'e', "expire", "Force-expired" },
-	{ 'f', "expire", "Force-expired" },
-	{ 'h', "hold", "Placed on hold" },
-	{ 'H', "release", "Released from hold" },
-	{ 'r', "requeue", "Requeued" },
+	{ 'd', "delete", "Deleted", "removed" },
+	{ 'e', "expire", "Force-expired", "expired" },
+	{ 'f', "expire", "Force-expired", "expired" },
+	{ 'h', "hold", "Placed on hold", "placed on hold" },
+	{ 'H', "release", "Released from hold", "released from hold" },
+	{ 'r', "requeue", "Requeued", "requeued" },
+};
+
+/* What was asked for, in order, and what came of it. */
+struct super {
+	const char *const *queues; /* only messages of these; NULL = of all */
+	uint64_t counts[sizeof deeds / sizeof deeds[0]];
+	bool asked[sizeof deeds / sizeof deeds[0]];
+	int status;
 };
 
 static const struct deed *deed_find(int option)
@@ -123,40 +134,86 @@ static const struct deed *deed_find(int option)
 	return NULL;
 }
 
+static void do_one(struct super *s, const struct deed *d, const char *id)
+{
+	uint64_t count = 0;
+	int r = queue_act_quietly(d->action, str_of(id), &count);
+
+	if (r != EX_OK)
+		s->status = 1;
+	if (count > 0 && strcmp(id, "ALL") != 0)
+		tool_warn("%s: %s", id, d->each);
+	s->counts[d - deeds] += count;
+}
+
+static void do_in_queues(struct super *s, const struct deed *d, const char *id)
+{
+	struct queue_ids ids;
+
+	if (queue_find(&ids, strcmp(id, "ALL") == 0 ? "" : id, s->queues) != EX_OK)
+		s->status = 1;
+	for (size_t i = 0; i < ids.n; i++)
+		do_one(s, d, ids.list[i]);
+	queue_ids_clear(&ids);
+}
+
+static void do_deed(struct super *s, const struct deed *d, const char *id)
+{
+	char line[256];
+	struct str word;
+
+	s->asked[d - deeds] = true;
+	if (strcmp(id, "-") != 0) {
+		(s->queues != NULL ? do_in_queues : do_one)(s, d, id);
+		return;
+	}
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		word = str_trim(str_of(line));
+		if (word.n == 0)
+			continue;
+		line[word.p + word.n - line] = '\0';
+		(s->queues != NULL ? do_in_queues : do_one)(s, d, word.p);
+	}
+}
+
+static int postsuper_usage(void)
+{
+	return tool_fail(1,
+	    "fatal: usage: postsuper [-c config] [-d queue_id (delete)] "
+	    "[-e queue_id (expire)] [-f queue_id (expire and/or un-hold)] "
+	    "[-h queue_id (hold)] [-H queue_id (un-hold)] [-p] [-r queue_id (requeue)] "
+	    "[-s] [-S] [-v] [queue...]");
+}
+
 /* -p, -s, -S keep Postfix's queue directories in order; ours is checked whenever the suite starts.
  */
 int compat_postsuper(int argc, char **argv)
 {
-	uint64_t counts[sizeof deeds / sizeof deeds[0]] = { 0 };
-	int c, status = EX_OK, did = 0;
+	static const char options[] = "c:d:e:f:h:H:pr:sSv";
+	struct super s = { .status = EX_OK };
+	const struct deed *d;
+	int c;
 
-	while ((c = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) != -1) {
-		const struct deed *d = deed_find(c);
-		char *ids[2] = { optarg, NULL };
-		int r;
-
+	/* twice: queues stand behind the options */
+	while ((c = getopt(argc, argv, options)) != -1) {
 		if (c == 'c')
 			tool_set_conf_path(optarg);
 		else if (c == '?')
-			return tool_fail(
-			    EX_USAGE, "usage: postsuper [-c CONF] [-d|-e|-f|-h|-H|-r id|ALL|-]");
-		if (d == NULL) {
-			did += c == 'p' || c == 's' || c == 'S';
-			continue;
-		}
-		if (strcasecmp(optarg, "ALL") == 0 && strcmp(optarg, "ALL") != 0)
-			return tool_fail(EX_USAGE, "write ALL in upper case for all messages");
-		did++;
-		r = queue_act_each(d->action, ids, "", &counts[d - deeds]);
-		status = r != EX_OK ? r : status;
+			return postsuper_usage();
 	}
-	if (did == 0)
-		return EX_OK;
+	if (optind < argc)
+		s.queues = (const char *const *)&argv[optind];
+	optind = 1;
+	while ((c = getopt(argc, argv, options)) != -1) {
+		d = deed_find(c);
+		if (d != NULL)
+			do_deed(&s, d, optarg);
+	}
 	for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++)
-		if (counts[i] > 0)
+		if (s.asked[i])
 			tool_warn("%s: %llu message%s", deeds[i].told,
-			    (unsigned long long)counts[i], counts[i] == 1 ? "" : "s");
-	return status;
+			    (unsigned long long)s.counts[i], s.counts[i] == 1 ? "" : "s");
+	return s.status;
 }
 
 /* --- postcat --------------------------------------------------------------------------------- */
@@ -170,20 +227,20 @@ int compat_postcat(int argc, char **argv)
 		if (c == 'c')
 			tool_set_conf_path(optarg);
 		else if (c == '?')
-			return tool_fail(EX_USAGE, "usage: postcat [-b] [-e] [-h] [-q] id ...");
+			return tool_fail(1,
+			    "fatal: usage: postcat [-b (body text)] [-c config] [-d] "
+			    "[-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] "
+			    "[file(s)...]");
 		parts |= c == 'e'   ? PART_ENVELOPE
 			 : c == 'h' ? PART_HEADER
 			 : c == 'b' ? PART_BODY
 				    : 0;
 	}
-	if (optind == argc)
-		return tool_fail(EX_USAGE, "usage: postcat [-b] [-e] [-h] [-q] id ...");
 	if (parts == 0)
 		parts = PART_ENVELOPE | PART_HEADER | PART_BODY;
 	for (; optind < argc; optind++) {
-		int r = queue_show(argv[optind], parts);
-
-		status = r != EX_OK ? r : status;
+		if (queue_show(argv[optind], parts | PART_POSTCAT) != EX_OK)
+			status = 1;
 	}
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -122,51 +123,70 @@ int queue_act_each(const char *action, char *const *argv, const char *note, uint
 	return status;
 }
 
-/* Ids of messages with a recipient in the domain. */
-struct site {
-	struct str at; /* "@domain" */
-	struct arena mem;
-	struct str *ids;
-	size_t n;
-};
-
-static void on_site_message(void *arg, struct str json, struct ipc_msg *m)
+int queue_act_quietly(const char *action, struct str id, uint64_t *count)
 {
-	json_t *o = json_loadb(json.p, json.n, 0, NULL), *r;
-	struct site *s = arg;
-	bool hit = false;
-	size_t i;
+	struct control_answer answer;
+	struct put w = put_start();
 
-	(void)m;
-	json_array_foreach(json_object_get(o, "recipients"), i, r)
-	{
-		struct str address = str_of(json_string_value(json_object_get(r, "address")));
-
-		hit = hit || (address.n > s->at.n &&
-				 str_caseeq(str_skip(address, address.n - s->at.n), s->at));
-	}
-	if (hit) {
-		s->ids = xreallocarray(s->ids, s->n + 1, sizeof *s->ids);
-		s->ids[s->n++] =
-		    arena_str(&s->mem, str_of(json_string_value(json_object_get(o, "queue_id"))));
-	}
-	json_decref(o);
+	put_z(&w, action);
+	put_str(&w, id);
+	put_z(&w, "");
+	if (tool_request("queue", QUEUE_CTL_ACT, &w, on_count, count, &answer) == -1)
+		return EX_UNAVAILABLE;
+	if (answer.status != EX_OK && answer.status != EX_DATAERR)
+		return tool_fail((int)answer.status, "%s", answer.text);
+	return EX_OK;
 }
 
 int queue_flush_site(const char *domain, uint64_t *count)
 {
-	struct site s = { .n = 0 };
-	struct put w = put_start();
-	int status;
+	struct arena a;
+	int r;
 
-	s.at = arena_printf(&s.mem, "@%s", domain);
-	put_str(&w, s.at);
-	status = tool_ask("queue", QUEUE_CTL_LIST, &w, on_site_message, &s);
-	for (size_t i = 0; status == EX_OK && i < s.n; i++)
-		status = queue_act("flush", s.ids[i], "", count);
-	free(s.ids);
-	arena_clear(&s.mem);
-	return status;
+	arena_init(&a);
+	r = queue_act("flush", arena_printf(&a, "@%s", domain), "", count);
+	arena_clear(&a);
+	return r;
+}
+
+/* Ids of messages that are in one of some queues. */
+struct chosen {
+	const char *const *queues; /* ends with NULL */
+	struct queue_ids *ids;
+};
+
+static void on_chosen(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	const char *queue = json_string_value(json_object_get(o, "queue_name"));
+	const char *id = json_string_value(json_object_get(o, "queue_id"));
+	struct chosen *c = arg;
+
+	(void)m;
+	for (const char *const *q = c->queues; *q != NULL; q++) {
+		if (queue == NULL || id == NULL || strcmp(*q, queue) != 0)
+			continue;
+		c->ids->list = xreallocarray(c->ids->list, c->ids->n + 1, sizeof *c->ids->list);
+		c->ids->list[c->ids->n++] = xstrdup(id);
+	}
+	json_decref(o);
+}
+
+int queue_find(struct queue_ids *ids, const char *id, const char *const *queues)
+{
+	struct chosen c = { queues, ids };
+	struct put w = put_start();
+
+	*ids = (struct queue_ids){ .n = 0 };
+	put_z(&w, id);
+	return tool_ask("queue", QUEUE_CTL_LIST, &w, on_chosen, &c);
+}
+
+void queue_ids_clear(struct queue_ids *ids)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		free(ids->list[i]);
+	free(ids->list);
 }
 
 /* --- one message ----------------------------------------------------------------------------- */
@@ -176,7 +196,8 @@ struct shown {
 	bool failed;
 };
 
-/* The message with LF line ends, its header (up to the empty line) and body as asked. */
+/* The message with LF line ends, its header and its body (from the empty line on) as
+ * asked. */
 static int copy_message(int fd, off_t at, uint64_t size, unsigned parts)
 {
 	bool header = true, empty = true, cr = false;
@@ -189,8 +210,11 @@ static int copy_message(int fd, off_t at, uint64_t size, unsigned parts)
 			return -1;
 		for (ssize_t i = 0; i < n; i++) {
 			char c = block[i];
-			bool wanted = (parts & (header ? PART_HEADER : PART_BODY)) != 0;
+			bool wanted;
 
+			if (c == '\n' && empty)
+				header = false;
+			wanted = (parts & (header ? PART_HEADER : PART_BODY)) != 0;
 			if (cr && c != '\n' && wanted)
 				putchar('\r');
 			cr = c == '\r';
@@ -198,8 +222,6 @@ static int copy_message(int fd, off_t at, uint64_t size, unsigned parts)
 				continue;
 			if (wanted)
 				putchar(c);
-			if (c == '\n' && empty)
-				header = false;
 			empty = c == '\n';
 		}
 		at += n;
@@ -208,7 +230,8 @@ static int copy_message(int fd, off_t at, uint64_t size, unsigned parts)
 	return 0;
 }
 
-static void print_envelope(json_t *o)
+/* A line per field, as JSON. */
+static void envelope_as_json(json_t *o)
 {
 	json_t *value;
 	const char *key;
@@ -223,18 +246,67 @@ static void print_envelope(json_t *o)
 	putchar('\n');
 }
 
+static const char *text_of(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+/* "*** WHAT deferred/abcdefghijklm ***" */
+static void postcat_mark(json_t *o, const char *what)
+{
+	printf("*** %s %s/%s ***\n", what, text_of(o, "queue_name"), text_of(o, "queue_id"));
+}
+
+/* In the words of postcat(1). */
+static void envelope_as_postcat(json_t *o)
+{
+	static const char *const attributes[][2] = { { "queue_id", "log_ident" },
+		{ "client", "client_address" }, { "login", "sasl_username" },
+		{ "trace", "trace" } };
+	time_t arrival = (time_t)json_integer_value(json_object_get(o, "arrival_time"));
+	json_t *r;
+	size_t i;
+
+	postcat_mark(o, "ENVELOPE RECORDS");
+	printf("message_size: %lld\n",
+	    (long long)json_integer_value(json_object_get(o, "message_size")));
+	printf("message_arrival_time: %s", ctime(&arrival));
+	printf("sender: %s\n", text_of(o, "sender"));
+	for (i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+		if (text_of(o, attributes[i][0])[0] != '\0')
+			printf("named_attribute: %s=%s\n", attributes[i][1],
+			    text_of(o, attributes[i][0]));
+	}
+	json_array_foreach(json_object_get(o, "recipients"), i, r)
+	{
+		const char *given = text_of(r, "orig_address");
+
+		printf("original_recipient: %s\nrecipient: %s\n",
+		    given[0] != '\0' ? given : text_of(r, "address"), text_of(r, "address"));
+	}
+	postcat_mark(o, "MESSAGE CONTENTS");
+}
+
 static void on_shown(void *arg, struct str json, struct ipc_msg *m)
 {
 	struct shown *s = arg;
 	json_t *o = json_loadb(json.p, json.n, 0, NULL);
 	int fd = ipc_take_fd(m, 0);
 
+	bool postcat = (s->parts & PART_POSTCAT) != 0 && (s->parts & PART_ENVELOPE) != 0;
+
 	if (o != NULL && (s->parts & PART_ENVELOPE) != 0)
-		print_envelope(o);
+		(postcat ? envelope_as_postcat : envelope_as_json)(o);
 	if (fd != -1 && (s->parts & (PART_HEADER | PART_BODY)) != 0 &&
 	    copy_message(fd, (off_t)json_integer_value(json_object_get(o, "body_offset")),
 		(uint64_t)json_integer_value(json_object_get(o, "body_size")), s->parts) == -1)
 		s->failed = true;
+	if (o != NULL && postcat) {
+		postcat_mark(o, "HEADER EXTRACTED");
+		postcat_mark(o, "MESSAGE FILE END");
+	}
 	if (fd != -1)
 		close(fd);
 	json_decref(o);
@@ -244,10 +316,19 @@ int queue_show(const char *id, unsigned parts)
 {
 	struct shown s = { .parts = parts };
 	struct put w = put_start();
+	struct control_answer answer;
 	int r;
 
 	put_z(&w, id);
-	r = tool_ask("queue", QUEUE_CTL_SHOW, &w, on_shown, &s);
+	if ((parts & PART_POSTCAT) == 0) {
+		r = tool_ask("queue", QUEUE_CTL_SHOW, &w, on_shown, &s);
+	} else {
+		r = tool_request("queue", QUEUE_CTL_SHOW, &w, on_shown, &s, &answer) == -1 ||
+		    answer.status != EX_OK;
+		if (r != 0)
+			tool_warn("fatal: open queue file %s: %s", id,
+			    answer.status == EX_DATAERR ? strerror(ENOENT) : answer.text);
+	}
 	if (s.failed)
 		return tool_fail(EX_IOERR, "%s: cannot be read", id);
 	return r;

@@ -108,20 +108,28 @@ int tool_control(struct control *c, const char *service)
 	return r;
 }
 
-int tool_ask(const char *service, uint16_t type, const struct put *w,
-    void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg)
+int tool_request(const char *service, uint16_t type, const struct put *w,
+    void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg,
+    struct control_answer *answer)
 {
-	struct control_answer answer;
 	struct control c;
 	int r;
 
 	if (tool_control(&c, service) == -1)
-		return EX_UNAVAILABLE;
-	r = control_ask(&c, type, w, record, arg, &answer);
+		return -1;
+	r = control_ask(&c, type, w, record, arg, answer);
 	if (r == -1)
 		tool_warn("no answer: %s", strerror(errno));
 	control_close(&c);
-	if (r == -1)
+	return r;
+}
+
+int tool_ask(const char *service, uint16_t type, const struct put *w,
+    void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg)
+{
+	struct control_answer answer;
+
+	if (tool_request(service, type, w, record, arg, &answer) == -1)
 		return EX_UNAVAILABLE;
 	if (answer.text[0] == '\0')
 		return (int)answer.status;
