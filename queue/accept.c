@@ -17,6 +17,7 @@
 #include "run.h"
 #include "settings.h"
 #include "space.h"
+#include "spool.h"
 #include "stock.h"
 #include "tell.h"
 
@@ -127,6 +128,18 @@ static void hold(struct message *m)
 	entry_state(e, ENTRY_HELD);
 }
 
+/* Its sender wants it kept for a while. */
+static void schedule(struct message *m)
+{
+	struct entry *e = m->entry;
+	int64_t at = m->content.envelope.release;
+
+	log_info(
+	    &m->tag, EV("scheduled"), KI("release", at), KS("login", m->content.envelope.login));
+	message_free(m);
+	load_scheduled(e, at);
+}
+
 static void sealed(struct message *m, int error)
 {
 	struct status st;
@@ -142,6 +155,8 @@ static void sealed(struct message *m, int error)
 	accepted(m, "spool");
 	if (m->hold)
 		hold(m);
+	else if (message_waits(m))
+		schedule(m);
 	else if (tried(m))
 		run_continue(m);
 	else if (!load_room())
@@ -330,6 +345,8 @@ static void take_envelope(struct message *m)
 	m->tag.trace = e->trace;
 	if (e->arrival > now || e->arrival < now - ARRIVAL_SLACK * INT64_C(1000000))
 		e->arrival = now;
+	if (e->release >= SPOOL_HOLD)
+		e->release = SPOOL_HOLD - 1;
 	action_recipients(m);
 	accept_targets(m);
 	m->hold = action_of(m, ACTION_HOLD) != NULL;
@@ -377,7 +394,7 @@ static void commit(struct message *m)
 		m->reserved = need;
 		space_reserve(need);
 	}
-	if (small && m->ntargets <= SHORTCUT_RCPTS && !m->hold)
+	if (small && m->ntargets <= SHORTCUT_RCPTS && !m->hold && !message_waits(m))
 		accept_go(m);
 	else
 		seal(m);

@@ -296,6 +296,8 @@ static bool act_hold(struct entry *e)
 
 static bool act_release(struct entry *e)
 {
+	if (e->scheduled)
+		return wish(e, WISH_RELEASE);
 	if (e->state != ENTRY_HELD)
 		return false;
 	load_now(e);

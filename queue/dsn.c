@@ -10,6 +10,7 @@
 
 #include "base/id.h"
 #include "base/ipc.h"
+#include "mail/date.h"
 
 enum { DATE_MAX = 40, BOUNDARY_MAX = 40 };
 
@@ -193,6 +194,22 @@ static void put_rcpt_fields(struct writer *w, const struct dsn_rcpt *r)
 		buf_printf(w->b, "Will-Retry-Until: %s\r\n", date(d->until, when));
 }
 
+/* RFC 4865 6 */
+static void put_release(struct writer *w)
+{
+	const struct dsn *d = w->d;
+	char when[DATE_TEXT];
+
+	if (d->release == 0)
+		return;
+	if (d->hold_for != 0)
+		buf_printf(w->b, "Future-Release-Request: for;%u\r\n", (unsigned)d->hold_for);
+	else {
+		date_format_utc(d->release, when);
+		buf_printf(w->b, "Future-Release-Request: until;%s\r\n", when);
+	}
+}
+
 static void put_machine(struct writer *w)
 {
 	const struct dsn *d = w->d;
@@ -204,6 +221,7 @@ static void put_machine(struct writer *w)
 	if (d->envid.n > 0)
 		put_field(w, "Original-Envelope-Id: ", d->envid, "\r\n");
 	buf_printf(w->b, "X-Queue-ID: %s\r\nArrival-Date: %s\r\n", id, date(d->arrival, when));
+	put_release(w);
 	for (uint32_t i = 0; i < d->nrcpts; i++)
 		put_rcpt_fields(w, &d->rcpts[i]);
 }

@@ -35,6 +35,8 @@ struct dsn {
 	struct str to; /* whom it goes to */
 	struct str envid;
 	int64_t now, arrival;
+	int64_t release; /* FUTURERELEASE of the message, seconds; 0 = none */
+	uint32_t hold_for; /* how it was asked for: so many seconds, or 0 = until then */
 	int64_t until; /* DSN_DELAY: when it will be given up */
 	bool utf8; /* the message needs SMTPUTF8: RFC 6533 forms */
 	const struct dsn_rcpt *rcpts;

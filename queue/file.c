@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -113,6 +114,12 @@ static int write_sealed(struct message *m)
 	return error;
 }
 
+/* Not at once: never, or when its sender wants it. */
+static int64_t first_try(const struct message *m)
+{
+	return m->hold ? SPOOL_HOLD : message_waits(m) ? m->content.envelope.release : 0;
+}
+
 static int run_seal(struct task *t)
 {
 	struct message *m = message_of(t);
@@ -126,7 +133,7 @@ static int run_seal(struct task *t)
 	error = write_sealed(m);
 	crash_point("accept.after_write");
 	/* from the beginning, so that no restart sends it off */
-	if (error == 0 && m->hold && spool_set_next(m->fd, SPOOL_HOLD) == -1)
+	if (error == 0 && first_try(m) != 0 && spool_set_next(m->fd, first_try(m), !m->hold) == -1)
 		error = errno;
 	if (error == 0)
 		error = sync_file(t, m->fd);
@@ -307,7 +314,8 @@ static int run_update(struct task *t)
 	}
 	/* the time comes last, because every write changes it; it need not survive a power cut,
 	 * except where it means "held" */
-	if (error == 0 && m->next_try != 0 && spool_set_next(m->fd, m->next_try) == -1)
+	if (error == 0 && m->next_try != 0 &&
+	    spool_set_next(m->fd, m->next_try, m->next_try == m->content.envelope.release) == -1)
 		error = errno;
 	if (error == 0 && m->next_try == SPOOL_HOLD)
 		error = sync_file(t, m->fd);
@@ -495,9 +503,13 @@ static int run_load(struct task *t)
 {
 	struct message *m = message_of(t);
 	int error = load_part(m, 0);
+	struct stat st;
 
 	if (error != 0)
 		return error;
+	if (fstat(m->fd, &st) == -1)
+		return errno;
+	m->next_found = st.st_mtim.tv_sec;
 	m->part_layouts = arena_array(&m->arena, SPOOL_PARTS, sizeof *m->part_layouts);
 	while (m->parts < SPOOL_PARTS) {
 		error = load_part(m, m->parts);

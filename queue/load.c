@@ -37,6 +37,7 @@ static struct entry *entry_of(struct wheel_node *n)
 
 void load_forget(struct entry *e)
 {
+	e->scheduled = false;
 	wheel_clear(&wheel, &e->node);
 	if (e->state == ENTRY_READY)
 		TAILQ_REMOVE(&ready, &e->node, next);
@@ -159,6 +160,13 @@ static void loaded(struct message *m, int error)
 	m->parent = m->layout.parent;
 	mark_unknown(m);
 	left = any_left(m, &failed);
+	/* before the time on its file it is loaded only for what an administrator wants */
+	if (message_waits(m) && m->next_found >= m->content.envelope.release &&
+	    (m->wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE | WISH_RELEASE)) == 0) {
+		settle_until(m, m->content.envelope.release);
+		load_pump();
+		return;
+	}
 	/* a report that was due comes before the next attempt, so that it is about the same */
 	if (!left || failed || (m->wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE)) != 0) {
 		m->again = left;
@@ -214,9 +222,9 @@ void load_for(struct entry *e, unsigned wishes)
  */
 
 struct found {
-	uint64_t id, size;
-	int64_t next;
+	uint64_t id;
 	unsigned part;
+	struct spool_times times;
 };
 
 /* One hash directory; the same task goes from one to the next. */
@@ -235,7 +243,7 @@ static bool scan_name(void *arg, const char *name)
 
 	/* a name that none of ours has, a directory, a link: left alone, and reported */
 	if (spool_parse_name(str_of(name), &f.id, &f.part) == -1 || spool_dir_of(f.id) != s->dir ||
-	    spool_stat(s->dir, name, &f.next, &f.size) == -1) {
+	    spool_stat(s->dir, name, &f.times) == -1) {
 		s->strange++;
 		log_warning(NULL, EV("strange-file"), KI("directory", s->dir), KZ("name", name));
 		return true;
@@ -255,6 +263,14 @@ static int run_scan(struct task *t)
 	return spool_scan(s->dir, scan_name, s) == -1 ? errno : 0;
 }
 
+void load_scheduled(struct entry *e, int64_t at)
+{
+	int64_t wait = at - wall_seconds();
+
+	load_later(e, wait > 0 ? (uint64_t)wait * 1000 : 0);
+	e->scheduled = true;
+}
+
 /* The time on the file, if it makes sense; the wheel's clock does not jump. */
 static void wait_for(struct entry *e, int64_t next)
 {
@@ -272,12 +288,16 @@ static void adopt(const struct found *f)
 
 	if (f->part != 0)
 		return;
-	e = entry_new(f->id, f->size, ENTRY_HELD);
+	e = entry_new(f->id, f->times.size, ENTRY_HELD);
 	if (e == NULL)
 		return; /* came in after the start */
 	e->found = true;
-	if (f->next < SPOOL_HOLD)
-		wait_for(e, f->next);
+	if (f->times.next >= SPOOL_HOLD)
+		return;
+	if (f->times.scheduled)
+		load_scheduled(e, f->times.next);
+	else
+		wait_for(e, f->times.next);
 }
 
 /* Expansions whose message is gone: what is left of a removal that was cut off. */

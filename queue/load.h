@@ -14,6 +14,8 @@ void load_start(void);
 bool load_complete(void);
 /* That entry (without a struct message) is due in ms milliseconds. */
 void load_later(struct entry *e, uint64_t ms);
+/* The same, at a time that its sender has chosen (seconds since 1970). */
+void load_scheduled(struct entry *e, int64_t at);
 /* The same, at once. */
 void load_now(struct entry *e);
 /* Takes it out of whatever it waits in. */

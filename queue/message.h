@@ -38,6 +38,7 @@ struct entry {
 	struct entry *hash_next;
 	uint8_t state;
 	bool found; /* was there at the start: what was under way then is unknown */
+	bool scheduled; /* deferred because its sender wants it to wait (FUTURERELEASE) */
 };
 
 enum message_state {
@@ -75,7 +76,13 @@ struct target {
 };
 
 /* What an administrator wants of a message that is busy; done when it settles. */
-enum { WISH_HOLD = 1, WISH_DELETE = 2, WISH_EXPIRE = 4, WISH_REQUEUE = 8 };
+enum {
+	WISH_HOLD = 1,
+	WISH_DELETE = 2,
+	WISH_EXPIRE = 4,
+	WISH_REQUEUE = 8,
+	WISH_RELEASE = 16, /* now, although its sender wants it to wait */
+};
 
 struct report;
 
@@ -132,6 +139,7 @@ struct message {
 	struct spool_layout *part_layouts; /* of the expansions, by part */
 	const char *load_why;
 	uint8_t bad_part;
+	int64_t next_found; /* what was on the file when it was loaded */
 	int64_t next_try; /* seconds since 1970 to put on the file, 0 = leave */
 	bool sync_file;
 
@@ -177,6 +185,12 @@ extern struct queue_counts counts;
 /* Seconds since 1970; milliseconds since then. */
 int64_t wall_seconds(void);
 int64_t wall_millis(void);
+
+/* Its sender wants it to be sent later than now. */
+static inline bool message_waits(const struct message *m)
+{
+	return m->content.envelope.release > wall_seconds();
+}
 
 /* The number of a target for deliver-*: the same in every attempt. */
 uint32_t target_number(const struct target *t);

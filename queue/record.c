@@ -143,6 +143,8 @@ static void put_head(struct buf *b, const struct record_head *h, const struct en
 	if (e->login.n > 0)
 		json_text(b, "login", e->login);
 	put_actions_of(b, e);
+	if (e->release != 0)
+		buf_printf(b, ", \"release_time\": %lld", (long long)e->release);
 	if (h->next != 0)
 		buf_printf(b, ", \"next_try\": %lld", (long long)h->next);
 	if (l->parent != 0) {

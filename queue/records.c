@@ -20,6 +20,7 @@ enum {
 	REC_EDIT, /* u8 kind, u32 index, str name, str value */
 	REC_TARGET, /* u32 recipient, u8 transport, 5 str, u32 uid, u32 gid */
 	REC_ACTION, /* u8 kind, str value, str rule */
+	REC_RELEASE, /* i64 time, u32 seconds that were asked for */
 	REC_OPTIONAL = 0x8000,
 
 	RECORD_FIXED = 6,
@@ -58,6 +59,18 @@ static void encode_meta(struct buf *b, const struct envelope *e)
 	put_u8(&w, e->eightbit);
 	put_u8(&w, e->utf8);
 	record_put(b, REC_META, put_view(&w));
+}
+
+static void encode_release(struct buf *b, const struct envelope *e)
+{
+	uint8_t space[16];
+	struct put w = put_into(space, sizeof space);
+
+	if (e->release == 0)
+		return;
+	put_i64(&w, e->release);
+	put_u32(&w, e->hold_for);
+	record_put(b, REC_RELEASE, put_view(&w));
 }
 
 static void encode_rcpt(struct buf *b, const struct envelope_rcpt *r)
@@ -124,6 +137,7 @@ int records_encode(struct buf *b, const struct spool_content *c)
 	const struct envelope *e = &c->envelope;
 
 	encode_meta(b, e);
+	encode_release(b, e);
 	record_text(b, REC_SENDER, e->sender);
 	record_text(b, REC_ENVID, e->envid);
 	record_text(b, REC_CLIENT, e->client);
@@ -174,6 +188,16 @@ static void read_meta(struct get *g, struct reader *r)
 	e->eightbit = get_bool(g);
 	e->utf8 = get_bool(g);
 	if (e->ret > RET_HDRS)
+		g->bad = true;
+}
+
+static void read_release(struct get *g, struct reader *r)
+{
+	struct envelope *e = &r->c->envelope;
+
+	e->release = get_i64(g);
+	e->hold_for = get_u32(g);
+	if (e->release <= 0)
 		g->bad = true;
 }
 
@@ -278,6 +302,7 @@ static void (*const readers[])(struct get *, struct reader *) = {
 	[REC_EDIT] = read_edit,
 	[REC_TARGET] = read_target,
 	[REC_ACTION] = read_action,
+	[REC_RELEASE] = read_release,
 };
 
 static int read_record(struct get *g, struct reader *r)

@@ -188,13 +188,16 @@ static int write_text(struct message *m, const struct report *r, uint64_t id, st
 		.envid = m->content.envelope.envid,
 		.now = wall_seconds(),
 		.arrival = m->content.envelope.arrival / 1000000,
+		.release = m->content.envelope.release,
+		.hold_for = m->content.envelope.hold_for,
 		.utf8 = m->content.envelope.utf8,
 		.rcpts = fill_rcpts(m, r),
 		.nrcpts = r->n,
 		.whole = whole,
 	};
 
-	d.until = d.arrival + (int64_t)(settings.queue_lifetime / 1000);
+	d.until = (d.release > d.arrival ? d.release : d.arrival) +
+		  (int64_t)(settings.queue_lifetime / 1000);
 	d.message = str_bytes(body, read_body(m, body, n));
 	if (whole && d.message.n != n)
 		d.whole = false;

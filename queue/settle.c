@@ -32,10 +32,17 @@ void settle_watch_clock(void)
 	clock_offset = offset;
 }
 
-/* Milliseconds since it was accepted; a clock that ran backwards makes it new. */
+/*
+ * Milliseconds since it was accepted, or since its sender wanted it to be sent; a clock that ran
+ * backwards makes it new.
+ */
 static uint64_t age_of(const struct message *m)
 {
-	int64_t age = wall_millis() - m->content.envelope.arrival / 1000;
+	const struct envelope *e = &m->content.envelope;
+	int64_t begin = e->release * 1000 > e->arrival / 1000 && !message_waits(m)
+			    ? e->release * 1000
+			    : e->arrival / 1000;
+	int64_t age = wall_millis() - begin;
 
 	return age > 0 ? (uint64_t)age : 0;
 }
@@ -123,7 +130,10 @@ static void deferred(struct message *m, int error)
 		log_error(&m->tag, EV("results-not-written"), KZ("error", strerror(error)));
 		ms = settings.maximal_backoff;
 	}
-	load_later(e, ms);
+	if (m->next_try == m->content.envelope.release && m->next_try != 0)
+		load_scheduled(e, m->next_try);
+	else
+		load_later(e, ms);
 	leave_memory(m, e, WISH_DELETE | WISH_EXPIRE | WISH_HOLD);
 }
 
@@ -137,6 +147,12 @@ static uint64_t retry_ms(const struct message *m)
 		    settings.minimal_backoff > SOON_MS ? settings.minimal_backoff : SOON_MS);
 	return sched_backoff(
 	    run_sched(), age_of(m), settings.minimal_backoff, settings.maximal_backoff);
+}
+
+void settle_until(struct message *m, int64_t seconds)
+{
+	message_state(m, M_SETTLING);
+	file_update(m, seconds, true, deferred);
 }
 
 static bool all_over(const struct message *m)

@@ -10,6 +10,9 @@
 /* Nothing of m is under way; m is gone some time afterwards. */
 void settle(struct message *m);
 
+/* Nothing is to be tried before that time (seconds since 1970): m goes back to where it was. */
+void settle_until(struct message *m, int64_t seconds);
+
 /*
  * Called every second: watches the wall clock. After a jump ahead of more than an hour nothing
  * expires for an hour.

@@ -157,11 +157,11 @@ int spool_sync_dir(unsigned dir)
 	return fsync(dirs[dir]);
 }
 
-int spool_set_next(int fd, int64_t seconds)
+int spool_set_next(int fd, int64_t seconds, bool scheduled)
 {
 	const struct timespec ts[2] = {
 		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = seconds },
+		{ .tv_sec = seconds, .tv_nsec = scheduled },
 	};
 
 	return futimens(fd, ts);
@@ -193,7 +193,7 @@ int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg)
 	return error == 0 ? 0 : -1;
 }
 
-int spool_stat(unsigned dir, const char *name, int64_t *mtime, uint64_t *size)
+int spool_stat(unsigned dir, const char *name, struct spool_times *out)
 {
 	struct stat st;
 
@@ -203,8 +203,9 @@ int spool_stat(unsigned dir, const char *name, int64_t *mtime, uint64_t *size)
 		errno = EINVAL;
 		return -1;
 	}
-	*mtime = st.st_mtim.tv_sec;
-	*size = (uint64_t)st.st_size;
+	*out = (struct spool_times){ .size = (uint64_t)st.st_size,
+		.next = st.st_mtim.tv_sec,
+		.scheduled = st.st_mtim.tv_nsec == 1 };
 	return 0;
 }
 

@@ -48,13 +48,19 @@ int spool_sync_dir(unsigned dir);
 
 /* The next try of a message is the mtime of its file. HOLD is a time that never comes. */
 #define SPOOL_HOLD INT64_C(4102444800) /* 2100-01-01 */
-int spool_set_next(int fd, int64_t seconds);
+/* scheduled: that time was asked for by the sender (FUTURERELEASE), which spool_stat() tells. */
+int spool_set_next(int fd, int64_t seconds, bool scheduled);
 
 /* Calls fn for each name in a hash directory until it returns false. -1 with errno. */
 int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg);
-/* mtime and size without opening it; -1 with errno (EINVAL: not a regular file, or linked twice).
- */
-int spool_stat(unsigned dir, const char *name, int64_t *mtime, uint64_t *size);
+
+/* Without opening it; -1 with errno (EINVAL: not a regular file, or linked twice). */
+struct spool_times {
+	uint64_t size;
+	int64_t next;
+	bool scheduled;
+};
+int spool_stat(unsigned dir, const char *name, struct spool_times *out);
 
 /*
  * Whether the volume keeps what is synced: writes a fresh file, syncs it and its directory, reads

@@ -102,6 +102,17 @@ static int message_possible(struct session *s, struct status *st)
 	return 0;
 }
 
+/* RFC 4865 4 */
+static int release_possible(const struct transaction *t, struct status *st)
+{
+	int64_t most = (int64_t)(settings()->hold_limit / 1000);
+
+	if (t->envelope.release > time(NULL) + most)
+		return status_set(st, 501, "5.5.4",
+		    "messages are kept back for %lld seconds at most", (long long)most);
+	return 0;
+}
+
 static int size_possible(const struct transaction *t, uint64_t limit, struct status *st)
 {
 	if (t->size > limit)
@@ -184,10 +195,12 @@ void cmd_mail(struct session *s, struct str arg)
 		return;
 	}
 	t = transaction_new();
-	if (params_mail(t, arg, &st) == -1) {
+	if (params_mail(t, arg, session_is_submission(s) && set->hold_limit > 0, &st) == -1) {
 		session_refuse(s, st.code, st.enhanced, "%s", st.text);
 	} else if (utf8 && !t->envelope.utf8) {
 		refuse_address(s, ADDRESS_NOT_ASCII, "5.1.7");
+	} else if (release_possible(t, &st) == -1) {
+		session_refuse(s, st.code, st.enhanced, "%s", st.text);
 	} else if (message_possible(s, &st) == -1 ||
 		   size_possible(t, session_offer(s)->size_limit, &st) == -1) {
 		refuse_message(s, &st, STR_NONE);

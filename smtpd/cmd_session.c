@@ -1,10 +1,12 @@
 /* The commands that are not about a message. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "command.h"
 #include "limits.h"
 #include "login.h"
+#include "mail/date.h"
 #include "xclient.h"
 
 /*
@@ -38,19 +40,32 @@ void cmd_helo(struct session *s, struct str arg)
 		session_reply(s, 250, "", "%s", settings()->hostname);
 }
 
+/* RFC 4865 3: the longest interval, and the time that it ends now. */
+static void offer_release(const struct session *s, struct buf *out)
+{
+	int64_t most = (int64_t)(settings()->hold_limit / 1000);
+	char until[DATE_TEXT];
+
+	if (!session_is_submission(s) || most == 0)
+		return;
+	date_format_utc(time(NULL) + most, until);
+	buf_printf(out, "250-FUTURERELEASE %lld %s\r\n", (long long)most, until);
+}
+
 void cmd_ehlo(struct session *s, struct str arg)
 {
-	static struct buf login = { .max = 1024 };
+	static struct buf own = { .max = 1024 }; /* what this session alone may use */
 	const struct settings *set = settings();
 
 	if (!hello(s, arg, true))
 		return;
-	buf_reset(&login);
-	login_offer(s, &login);
+	buf_reset(&own);
+	login_offer(s, &own);
+	offer_release(s, &own);
 	conn_printf(&s->conn, "250-%s\r\n", set->hostname);
 	if (networks_match(&set->xclient, &s->peer))
 		session_say(s, STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n"));
-	session_say(s, buf_view(&login));
+	session_say(s, buf_view(&own));
 	session_say(s, session_offer(s)->capabilities);
 }
 

@@ -2,7 +2,9 @@
 #include "params.h"
 
 #include <string.h>
+#include <time.h>
 
+#include "mail/date.h"
 #include "mail/utf8.h"
 #include "mail/xtext.h"
 
@@ -11,6 +13,7 @@ struct param {
 	bool has_value;
 	const char *expect; /* for the reply when set() says no */
 	bool (*set)(struct transaction *t, struct str value);
+	bool submission; /* there alone */
 };
 
 /* --- MAIL --------------------------------------------------------------------------------------
@@ -54,12 +57,38 @@ static bool set_envid(struct transaction *t, struct str value)
 	return true;
 }
 
+/* RFC 4865 4: one of the two. Whether it is too late, cmd_mail() knows. */
+static bool set_holdfor(struct transaction *t, struct str value)
+{
+	uint64_t n;
+
+	if (t->envelope.release != 0 || value.n > 9 || str_u64(value, 999999999, &n) == -1 ||
+	    n == 0)
+		return false;
+	t->envelope.hold_for = (uint32_t)n;
+	t->envelope.release = time(NULL) + (int64_t)n;
+	return true;
+}
+
+static bool set_holduntil(struct transaction *t, struct str value)
+{
+	int64_t at;
+
+	if (t->envelope.release != 0 || date_parse(value, &at) == -1 || at <= time(NULL))
+		return false;
+	t->envelope.release = at;
+	return true;
+}
+
 static const struct param mail_params[] = {
 	{ STR("SIZE"), true, "a number of bytes", set_size },
 	{ STR("BODY"), true, "7BIT or 8BITMIME", set_body },
 	{ STR("SMTPUTF8"), false, "no value", set_utf8 },
 	{ STR("RET"), true, "FULL or HDRS", set_ret },
 	{ STR("ENVID"), true, "up to 100 characters as xtext", set_envid },
+	{ STR("HOLDFOR"), true, "seconds, and no HOLDUNTIL beside it", set_holdfor, true },
+	{ STR("HOLDUNTIL"), true, "a date and time to come, and no HOLDFOR beside it",
+	    set_holduntil, true },
 	{ .set = NULL },
 };
 
@@ -125,23 +154,29 @@ static const struct param rcpt_params[] = {
 /* --- both --------------------------------------------------------------------------------------
  */
 
-static int set_one(const struct param *table, unsigned *seen, struct transaction *t,
-    struct str word, struct status *st)
+struct reading {
+	const struct param *table;
+	struct transaction *t;
+	bool submission;
+	unsigned seen; /* bits of rows */
+};
+
+static int set_one(struct reading *r, struct str word, struct status *st)
 {
 	ssize_t eq = str_find(word, '=');
 	struct str name = eq == -1 ? word : str_take(word, (size_t)eq);
 	struct str value = eq == -1 ? STR_NONE : str_skip(word, (size_t)eq + 1);
 
-	for (unsigned i = 0; table[i].set != NULL; i++) {
-		const struct param *p = &table[i];
+	for (unsigned i = 0; r->table[i].set != NULL; i++) {
+		const struct param *p = &r->table[i];
 
-		if (!str_caseeq(name, p->name))
+		if (!str_caseeq(name, p->name) || (p->submission && !r->submission))
 			continue;
-		if ((*seen & 1u << i) != 0)
+		if ((r->seen & 1u << i) != 0)
 			return status_set(
 			    st, 501, "5.5.4", "%.*s is given twice", STR_ARG(p->name));
-		*seen |= 1u << i;
-		if (p->has_value != (eq != -1) || !p->set(t, value))
+		r->seen |= 1u << i;
+		if (p->has_value != (eq != -1) || !p->set(r->t, value))
 			return status_set(
 			    st, 501, "5.5.4", "%.*s takes %s", STR_ARG(p->name), p->expect);
 		return 0;
@@ -149,25 +184,27 @@ static int set_one(const struct param *table, unsigned *seen, struct transaction
 	return status_set(st, 555, "5.5.4", "unknown parameter %.*s", STR_ARG(str_take(name, 40)));
 }
 
-static int set_all(
-    const struct param *table, struct transaction *t, struct str text, struct status *st)
+static int set_all(struct reading *r, struct str text, struct status *st)
 {
-	unsigned seen = 0;
 	struct str word;
 
 	while (str_word(&text, &word)) {
-		if (set_one(table, &seen, t, word, st) == -1)
+		if (set_one(r, word, st) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-int params_mail(struct transaction *t, struct str text, struct status *st)
+int params_mail(struct transaction *t, struct str text, bool submission, struct status *st)
 {
-	return set_all(mail_params, t, text, st);
+	struct reading r = { .table = mail_params, .t = t, .submission = submission };
+
+	return set_all(&r, text, st);
 }
 
 int params_rcpt(struct transaction *t, struct str text, struct status *st)
 {
-	return set_all(rcpt_params, t, text, st);
+	struct reading r = { .table = rcpt_params, .t = t };
+
+	return set_all(&r, text, st);
 }

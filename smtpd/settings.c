@@ -112,6 +112,7 @@ void settings_read(const struct conf *c)
 	read_networks(c, "smtp_normalise_networks", &s->normalise);
 	read_networks(c, "smtp_xclient_networks", &s->xclient);
 	read_networks(c, "smtp_proxy_networks", &s->proxy);
+	s->hold_limit = conf_time(c, "submission_hold_limit");
 	s->failure_delay = conf_time(c, "submission_failure_delay");
 	s->plaintext_here = conf_bool(c, "submission_plaintext_auth");
 	s->bind_sender = conf_bool(c, "submission_bind_sender");

@@ -33,6 +33,7 @@ struct settings {
 	unsigned client_connection_rate, client_message_rate, client_recipient_rate,
 	    client_error_rate;
 	struct networks trusted, normalise, xclient, proxy;
+	uint64_t hold_limit; /* milliseconds that a user may keep a message back; 0 = not at all */
 	uint64_t failure_delay; /* milliseconds, of a wrong login */
 	bool plaintext_here; /* clients on this host may log in without TLS */
 	bool bind_sender; /* users send in their own name only */

@@ -37,6 +37,8 @@ void put_envelope(struct put *w, const struct envelope *e)
 {
 	put_u64(w, e->trace);
 	put_i64(w, e->arrival);
+	put_i64(w, e->release);
+	put_u32(w, e->hold_for);
 	put_str(w, e->sender);
 	put_u8(w, e->ret);
 	put_u8(w, e->eightbit);
@@ -57,6 +59,8 @@ int get_envelope(struct get *g, struct arena *a, struct envelope *e)
 	*e = (struct envelope){ 0 };
 	e->trace = get_u64(g);
 	e->arrival = get_i64(g);
+	e->release = get_i64(g);
+	e->hold_for = get_u32(g);
 	e->sender = arena_str(a, get_line(g, ADDRESS_MAX));
 	e->ret = get_u8(g);
 	e->eightbit = get_bool(g);
@@ -68,7 +72,7 @@ int get_envelope(struct get *g, struct arena *a, struct envelope *e)
 	e->protocol = arena_str(a, get_line(g, PROTOCOL_MAX));
 	get_actions(g, a, &e->actions, &e->nactions);
 	e->nrcpts = get_u32(g);
-	if (e->ret > RET_HDRS || e->nrcpts > ENVELOPE_RCPTS ||
+	if (e->release < 0 || e->ret > RET_HDRS || e->nrcpts > ENVELOPE_RCPTS ||
 	    (size_t)(g->end - g->p) / RCPT_WIRE_MIN < e->nrcpts)
 		g->bad = true;
 	if (g->bad) {

@@ -34,6 +34,8 @@ struct envelope {
 	uint64_t trace;
 	int64_t arrival; /* microseconds since 1970 */
 	struct str sender; /* empty = <> */
+	int64_t release; /* FUTURERELEASE: seconds since 1970, not before; 0 = at once */
+	uint32_t hold_for; /* how it was asked for: so many seconds, or 0 = until that time */
 	uint8_t ret; /* enum dsn_ret */
 	bool eightbit; /* BODY=8BITMIME */
 	bool utf8; /* SMTPUTF8 was asked for */

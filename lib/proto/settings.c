@@ -483,6 +483,13 @@ static const struct setting table[] = {
 	    .max = 1000,
 	    .roles = ROLES_SMTP,
 	    .help = "Recipients of one submitted message." },
+	{ .name = "submission_hold_limit",
+	    .type = SET_TIME,
+	    .def = "30d",
+	    .max = INT64_C(366) * 86400 * 1000,
+	    .roles = ROLES_SMTP,
+	    .help = "The longest time that a user may have a message kept back before it is sent "
+		    "(FUTURERELEASE, RFC 4865); 0 turns that off." },
 	{ .name = "submission_bind_sender",
 	    .type = SET_BOOL,
 	    .def = "yes",

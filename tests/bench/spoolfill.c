@@ -56,7 +56,7 @@ static int add(uint64_t number, const struct stat *owner, struct buf *records)
 	if (r == 0)
 		r = fchown(fd, owner->st_uid, owner->st_gid);
 	if (r == 0)
-		r = spool_set_next(fd, now + 3600 + (int64_t)(number % 3600));
+		r = spool_set_next(fd, now + 3600 + (int64_t)(number % 3600), false);
 	close(fd);
 	return r;
 }

@@ -38,7 +38,7 @@ static void first_line(struct listing *l, json_t *o)
 }
 
 /* A reason stands once before the recipients that share it. */
-static void recipients(struct listing *l, json_t *list)
+static void recipients(struct listing *l, json_t *list, const char *untried)
 {
 	const char *last = "";
 	json_t *r;
@@ -49,6 +49,8 @@ static void recipients(struct listing *l, json_t *list)
 		const char *why = text_of(r, "delay_reason");
 		int pad;
 
+		if (why[0] == '\0')
+			why = untried;
 		if (strcmp(why, last) != 0) {
 			last = why;
 			why = why[0] != '\0' ? why : "reason unavailable";
@@ -59,9 +61,22 @@ static void recipients(struct listing *l, json_t *list)
 	}
 }
 
+/* What stands for the reason why a message waits that has not been tried. */
+static const char *why_untried(json_t *o, char out[64])
+{
+	time_t at = (time_t)json_integer_value(json_object_get(o, "release_time"));
+	struct tm tm;
+
+	if (at <= time(NULL) || localtime_r(&at, &tm) == NULL ||
+	    strftime(out, 64, "its sender wants it sent at %a %b %e %T %Y", &tm) == 0)
+		return "";
+	return out;
+}
+
 void listing_add(struct listing *l, struct str json)
 {
 	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	char wait[64];
 
 	if (o == NULL || json_object_get(o, "queue_id") == NULL) {
 		json_decref(o);
@@ -73,7 +88,7 @@ void listing_add(struct listing *l, struct str json)
 	else
 		fputc('\n', l->out);
 	first_line(l, o);
-	recipients(l, json_object_get(o, "recipients"));
+	recipients(l, json_object_get(o, "recipients"), why_untried(o, wait));
 	l->bytes += (uint64_t)json_integer_value(json_object_get(o, "message_size"));
 	json_decref(o);
 }

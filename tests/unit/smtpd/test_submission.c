@@ -4,7 +4,9 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <time.h>
 
+#include "mail/date.h"
 #include "rig.h"
 
 static int set_up(void **state)
@@ -219,6 +221,58 @@ static void test_not_bound(void **state)
 	check("From: not-mine@bank.test\r\nFrom: x\r\n\r\nx\r\n.\r\n", "250");
 }
 
+static void test_future_release(void **state)
+{
+	static const char *const bad[] = { "HOLDFOR=0", "HOLDFOR=-1", "HOLDFOR=1x", "HOLDFOR",
+		"HOLDFOR=", "HOLDFOR=1000000000", "HOLDFOR=3601", "HOLDUNTIL=2000-01-01T00:00:00Z",
+		"HOLDUNTIL=2099-01-01T00:00:00Z", "HOLDUNTIL=2099-01-01", "HOLDUNTIL=1",
+		"HOLDFOR=60 HOLDFOR=60", "HOLDFOR=60 HOLDUNTIL=2099-01-01T00:00:00Z",
+		"HOLDUNTIL=2099-01-01T00:00:00Z HOLDFOR=60" };
+	char until[DATE_TEXT], say[128];
+	int64_t now = time(NULL);
+
+	(void)state;
+	rig_set("submission_hold_limit", "1h");
+	rig_set("smtp_errors", "1000");
+	connect_user();
+	rig_say("EHLO x\r\n");
+	assert_non_null(strstr(buf_cstr(&rig.heard), "\r\n250-FUTURERELEASE 3600 20"));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(say, sizeof say, "MAIL FROM:<user@example.test> %s\r\n", bad[i]);
+		check(say, "501");
+	}
+	check("MAIL FROM:<user@example.test> holdfor=1800\r\nRCPT TO:<a@b.test>\r\nDATA\r\n",
+	    "250 250 354");
+	check("x\r\n.\r\n", "250");
+	assert_in_range(rig.messages[0].commit.envelope.release, now + 1800, now + 1810);
+	assert_int_equal(rig.messages[0].commit.envelope.hold_for, 1800);
+	date_format_utc(now + 1000, until);
+	snprintf(say, sizeof say, "MAIL FROM:<user@example.test> HOLDUNTIL=%s\r\n", until);
+	check(say, "250");
+	check("RCPT TO:<a@b.test>\r\nDATA\r\n", "250 354");
+	check("x\r\n.\r\n", "250");
+	assert_int_equal(rig.messages[1].commit.envelope.release, now + 1000);
+	assert_int_equal(rig.messages[1].commit.envelope.hold_for, 0);
+	/* the next message knows nothing of it */
+	check("MAIL FROM:<user@example.test>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n", "250 250 354");
+	check("x\r\n.\r\n", "250");
+	assert_int_equal(rig.messages[2].commit.envelope.release, 0);
+}
+
+static void test_no_future_release(void **state)
+{
+	(void)state;
+	rig_connect(SERVICE_SMTP, "192.0.2.1");
+	rig_say("EHLO x\r\n");
+	assert_null(strstr(buf_cstr(&rig.heard), "FUTURERELEASE"));
+	check("MAIL FROM:<user@example.test> HOLDFOR=60\r\n", "555");
+	rig_set("submission_hold_limit", "0");
+	connect_user();
+	rig_say("EHLO x\r\n");
+	assert_null(strstr(buf_cstr(&rig.heard), "FUTURERELEASE"));
+	check("MAIL FROM:<user@example.test> HOLDUNTIL=2099-01-01T00:00:00Z\r\n", "555");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -234,6 +288,8 @@ int main(void)
 		T(test_sender_added),
 		T(test_chunked_authors),
 		T(test_not_bound),
+		T(test_future_release),
+		T(test_no_future_release),
 	};
 
 	log_threshold(LEVEL_ERROR);

@@ -24,6 +24,8 @@ static struct envelope sample(void)
 {
 	return (struct envelope){ .trace = 1,
 		.arrival = -5,
+		.release = 1795446245,
+		.hold_for = 3600,
 		.sender = STR("s@x.example"),
 		.ret = RET_HDRS,
 		.eightbit = true,
