@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "proto/control.h"
-#include "proto/lookup.h"
+#include "proto/deliver.h"
 #include "proto/proc.h"
 #include "proto/resolve.h"
 #include "proto/types.h"
@@ -39,11 +39,11 @@ static bool good_resolve(struct get *g)
 	return get_resolve_question(g, &q) == 0;
 }
 
-static bool good_mail(struct get *g)
+static bool good_hop(struct get *g)
 {
-	struct mail_question q;
+	struct hop_question q;
 
-	return get_mail_question(g, &q) == 0;
+	return get_hop_question(g, &q) == 0;
 }
 
 static const struct kind {
@@ -52,8 +52,8 @@ static const struct kind {
 	bool (*good)(struct get *g);
 } kinds[] = {
 	{ LOOKUP_ROUTE, ROLE_LOOKUP, good_route },
+	{ DELIVER_HOP, ROLE_REMOTE, good_hop },
 	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
-	{ RESOLVE_MAIL, ROLE_RESOLVER, good_mail },
 };
 
 static void end(struct chan *c, struct chan_ref ref, uint32_t status, const char *text)

@@ -8,7 +8,7 @@
 #include "session.h"
 #include "settings.h"
 
-enum { BUCKETS = 1024, PORT_SMTP = 25, PORT_LMTP = 24 };
+enum { BUCKETS = 1024, PORT_LMTP = 24 };
 
 static LIST_HEAD(, hop) table[BUCKETS];
 static TAILQ_HEAD(starved_list, hop) starved = TAILQ_HEAD_INITIALIZER(starved); /* longest first */
@@ -46,7 +46,7 @@ static struct hop *find(uint8_t transport, struct str key)
 /* NULL when the next hop cannot be read. */
 static struct hop *make(uint8_t transport, struct str key)
 {
-	uint16_t port = transport == TRANSPORT_LMTP ? PORT_LMTP : PORT_SMTP;
+	uint16_t port = transport == TRANSPORT_LMTP ? PORT_LMTP : settings()->port;
 	struct nexthop target;
 	struct hop *h;
 
@@ -58,15 +58,24 @@ static struct hop *make(uint8_t transport, struct str key)
 	h->key = str_dup(key);
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INIT(&h->idle);
+	site_finder_init(&h->finder, &h->target, transport);
 	LIST_INSERT_HEAD(&table[bucket(key)], h, chain);
 	return h;
 }
 
+static struct hop *get(uint8_t transport, struct str key)
+{
+	struct hop *h = find(transport, key);
+
+	return h != NULL ? h : make(transport, key);
+}
+
 static void drop_if_unused(struct hop *h)
 {
-	if (h->sessions > 0 || !TAILQ_EMPTY(&h->waiting))
+	if (h->sessions > 0 || h->pins > 0 || !TAILQ_EMPTY(&h->waiting))
 		return;
 	LIST_REMOVE(h, chain);
+	site_finder_clear(&h->finder);
 	free(h->key);
 	free(h);
 }
@@ -136,11 +145,9 @@ static void refuse(struct job *j)
 
 void hop_submit(struct job *j)
 {
-	struct hop *h = find(j->d.transport, j->d.nexthop);
+	struct hop *h = get(j->d.transport, j->d.nexthop);
 	struct session *s;
 
-	if (h == NULL)
-		h = make(j->d.transport, j->d.nexthop);
 	if (h == NULL) {
 		refuse(j);
 		return;
@@ -223,4 +230,22 @@ void hop_close_idle(void)
 	closing = true;
 	while ((s = TAILQ_FIRST(&idle)) != NULL)
 		session_quit(s);
+}
+
+/* --- for whoever explains ----------------------------------------------------------------------
+ */
+
+struct hop *hop_pin(uint8_t transport, struct str nexthop)
+{
+	struct hop *h = get(transport, nexthop);
+
+	if (h != NULL)
+		h->pins++;
+	return h;
+}
+
+void hop_unpin(struct hop *h)
+{
+	h->pins--;
+	drop_if_unused(h);
 }

@@ -9,6 +9,7 @@
 
 #include "job.h"
 #include "nexthop.h"
+#include "site.h"
 
 struct hop {
 	LIST_ENTRY(hop) chain;
@@ -19,6 +20,8 @@ struct hop {
 	TAILQ_HEAD(job_list, job) waiting;
 	TAILQ_HEAD(session_list, session) idle; /* most recently used first */
 	unsigned sessions; /* idle and busy */
+	unsigned pins; /* those who want it explained */
+	struct site_finder finder;
 	char *key; /* next hop as in the job */
 };
 
@@ -38,5 +41,9 @@ void hop_session_not_idle(struct session *s);
 void hop_close_idle(void);
 
 unsigned hop_connections(void);
+
+/* The next hop of that text, kept until hop_unpin(), or NULL when it cannot be read. */
+struct hop *hop_pin(uint8_t transport, struct str nexthop);
+void hop_unpin(struct hop *h);
 
 #endif

@@ -2,10 +2,14 @@
  * deliver-remote: takes jobs from the queue and hands messages to other hosts by SMTP or LMTP. It
  * opens no file: message bodies come as descriptors from the queue.
  */
+#include "base/log.h"
 #include "base/loop.h"
+#include "dead.h"
+#include "explain.h"
 #include "hop.h"
 #include "job.h"
 #include "nexthop.h"
+#include "own.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "settings.h"
@@ -18,7 +22,18 @@ static struct timer drain_timer;
 static int configure(void)
 {
 	settings_read(proc_conf());
+	dead_start(settings()->dead);
+	if (own_configure(proc_conf()) == -1) {
+		log_error(NULL, EV("remote-bad-own-address"));
+		return -1;
+	}
 	return nexthop_configure(proc_conf());
+}
+
+static int remote_open(void)
+{
+	own_look();
+	return configure();
 }
 
 static void remote_reload(void)
@@ -60,15 +75,22 @@ static int on_job(struct chan *c, struct ipc_msg *m)
 	return draining ? 0 : job_receive(c, m);
 }
 
+static void queue_down(struct chan *c)
+{
+	job_orphan(c);
+	explain_forget(c);
+}
+
 static const struct chan_row queue_rows[] = {
 	{ DELIVER_JOB, 1, on_job },
+	{ DELIVER_HOP, 0, explain_hop },
 	{ 0 },
 };
 
 static const struct chan_row no_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
-	{ .role = ROLE_QUEUE, .rows = queue_rows, .down = job_orphan },
+	{ .role = ROLE_QUEUE, .rows = queue_rows, .down = queue_down },
 	{ .role = ROLE_RESOLVER, .rows = no_rows },
 	{ 0 },
 };
@@ -78,7 +100,7 @@ int main(void)
 	static const struct program program = {
 		.role = ROLE_REMOTE,
 		.peers = peers,
-		.open = configure,
+		.open = remote_open,
 		.reload = remote_reload,
 		.drain = remote_drain,
 		.status = remote_status,

@@ -6,6 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "mail/domain.h"
+#include "mail/utf8.h"
+#include "proto/lookup.h"
 
 enum { PORT_MAX = 65535 };
 
@@ -35,6 +38,13 @@ static int take_host(struct str s, struct nexthop *h)
 		return str_copy(str_of(text), h->host, sizeof h->host);
 	}
 	h->ip = (struct ip){ 0 };
+	if (!str_is_ascii(s)) { /* U-labels: asked for and compared as A-labels (RFC 5891) */
+		char name[DOMAIN_MAX + 1];
+
+		return domain_canonical(s, true, name) == -1
+			   ? -1
+			   : str_copy(str_of(name), h->host, sizeof h->host);
+	}
 	if (s.n == 0 || s.n > HOP_HOST_MAX)
 		return -1;
 	for (size_t i = 0; i < s.n; i++) {
@@ -119,7 +129,7 @@ int nexthop_configure(const struct conf *c)
 	return 0;
 }
 
-static const struct addresses *find_host(const char *name)
+const struct addresses *nexthop_static(const char *name)
 {
 	static const struct addresses localhost = {
 		.ip = { { .family = 4, .bytes = { 127, 0, 0, 1 } },
@@ -133,34 +143,9 @@ static const struct addresses *find_host(const char *name)
 	return strcmp(name, "localhost") == 0 ? &localhost : NULL;
 }
 
-static void resolved(void *arg)
+bool nexthop_by_mx(const struct nexthop *h, uint8_t transport)
 {
-	struct resolve *r = arg;
-
-	r->done(r->arg, &r->found, &r->status);
-}
-
-void nexthop_resolve(struct resolve *r, const struct nexthop *h,
-    void (*done)(void *, const struct addresses *, const struct status *), void *arg)
-{
-	const struct addresses *known = find_host(h->host);
-
-	r->done = done;
-	r->arg = arg;
-	r->found.n = 0;
-	if (h->ip.family != 0)
-		r->found = (struct addresses){ .ip = { h->ip }, .n = 1 };
-	else if (known != NULL)
-		r->found = *known;
-	else
-		status_set(&r->status, 451, "4.4.3",
-		    "no address is known for host %s: it is not in static_hosts", h->host);
-	timer_set(&r->timer, 0, resolved, r);
-}
-
-void resolve_cancel(struct resolve *r)
-{
-	timer_clear(&r->timer);
+	return !h->bracketed && transport == TRANSPORT_SMTP;
 }
 
 socklen_t nexthop_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)

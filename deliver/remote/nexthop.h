@@ -1,6 +1,6 @@
 /*
- * Where a route sends mail: "[host]:port", "[192.0.2.1]:25", "[IPv6:2001:db8::1]", "host:port".
- * Brackets mean the host itself, without a look for MX records.
+ * Where a route sends mail: "[host]:port", "[192.0.2.1]:25", "[IPv6:2001:db8::1]", "domain:port".
+ * Brackets mean the host itself, without a look for MX records; static_hosts come before DNS.
  */
 #ifndef REMOTE_NEXTHOP_H
 #define REMOTE_NEXTHOP_H
@@ -9,10 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/loop.h"
 #include "base/str.h"
 #include "limits.h"
-#include "mail/status.h"
 #include "net/ip.h"
 #include "proto/conf.h"
 
@@ -31,27 +29,14 @@ struct addresses {
 	unsigned n;
 };
 
-/* A question for the addresses of a next hop; embedded in its owner, zero-initialised. */
-struct resolve {
-	struct timer timer;
-	struct addresses found;
-	struct status status;
-	/* found->n > 0, or st says why there is none: 4xx to try again, 5xx for a host that cannot
-	 * be */
-	void (*done)(void *arg, const struct addresses *found, const struct status *st);
-	void *arg;
-};
-
 /* The names that are known without DNS: setting static_hosts. Call again when it changes. */
 int nexthop_configure(const struct conf *c);
 
-/*
- * Calls done once, from the loop and never from here. Knows literals, localhost and static_hosts;
- * other names are temporary failures.
- */
-void nexthop_resolve(struct resolve *r, const struct nexthop *h,
-    void (*done)(void *, const struct addresses *, const struct status *), void *arg);
-void resolve_cancel(struct resolve *r); /* done will not be called; safe when idle */
+/* The addresses of a host in static_hosts, or of localhost; NULL for others. */
+const struct addresses *nexthop_static(const char *name);
+
+/* Are its hosts those of MX records? */
+bool nexthop_by_mx(const struct nexthop *h, uint8_t transport);
 
 /* For connect(); returns its length. */
 socklen_t nexthop_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss);

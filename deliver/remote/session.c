@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/id.h"
+#include "dead.h"
 #include "settings.h"
 #include "transaction.h"
 
@@ -49,7 +51,11 @@ static void reap(void *arg)
 static void bury(struct session *s)
 {
 	session_state(s, S_DEAD);
-	resolve_cancel(&s->resolve);
+	site_find_cancel(&s->finding);
+	site_release(s->site);
+	s->site = NULL;
+	dial_cancel(s->dial);
+	s->dial = NULL;
 	conn_close(&s->conn);
 	if (s->hop != NULL)
 		hop_session_gone(s);
@@ -65,10 +71,12 @@ static bool stale(const struct session *s)
 void session_fail(struct session *s, const struct status *st)
 {
 	struct job *j = s->job;
-	bool early = s->state < S_READY;
+	/* that there is nothing to connect to is no failure of whoever might be there */
+	bool nowhere = s->state == S_RESOLVING && !status_temporary(st);
+	bool early = s->state < S_READY && !nowhere;
 	bool again = stale(s);
 
-	if (early && s->next_address < s->addresses.n) {
+	if (early && s->next < s->order.n) {
 		log_info(
 		    NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", st->text));
 		conn_close(&s->conn);
@@ -182,9 +190,7 @@ static void set_deadline(struct session *s)
 
 	if (s->state == S_CLOSING || s->state == S_DEAD)
 		return;
-	if (s->state == S_CONNECTING)
-		ms = set->connect;
-	else if (s->state == S_READY)
+	if (s->state == S_READY)
 		ms = set->idle;
 	else if (s->state == S_FINAL)
 		ms = set->final;
@@ -371,14 +377,9 @@ static void on_drained(struct conn *c)
 {
 	struct session *s = c->owner;
 
-	if (s->state == S_CONNECTING) {
-		session_state(s, S_GREETING);
-		session_expect(s, STEP_GREETING, 0);
-	} else if (s->state == S_CONTENT) {
-		transaction_drained(s);
-	} else {
+	if (s->state != S_CONTENT)
 		return;
-	}
+	transaction_drained(s);
 	set_deadline(s);
 }
 
@@ -388,11 +389,8 @@ static void describe_end(const struct session *s, enum conn_end why, struct stat
 			  : why == CONN_TIMEOUT ? "timed out"
 						: strerror(errno);
 
-	if (s->state == S_CONNECTING)
-		status_set(st, 451, "4.4.1", "connect to %s: %s", s->relay, how);
-	else
-		status_set(st, 451, "4.4.2", "lost %s: %s (%s%s)", s->relay, how,
-		    s->state == S_CONTENT ? "while " : "waiting for an answer to ", doing(s));
+	status_set(st, 451, "4.4.2", "lost %s: %s (%s%s)", s->relay, how,
+	    s->state == S_CONTENT ? "while " : "waiting for an answer to ", doing(s));
 }
 
 static void on_end(struct conn *c, enum conn_end why)
@@ -413,48 +411,92 @@ static void on_end(struct conn *c, enum conn_end why)
 
 static const struct conn_events events = { on_input, on_drained, on_end };
 
-static void name_relay(struct session *s, const struct ip *ip)
+static void name_relay(struct session *s, const struct site_target *t)
 {
 	char text[IP_TEXT];
 
-	ip_format(ip, text);
-	snprintf(s->relay, sizeof s->relay, "%s[%s]:%u", s->hop->target.host, text,
-	    (unsigned)s->hop->target.port);
+	ip_format(&t->ip, text);
+	snprintf(s->relay, sizeof s->relay, "%.*s[%s]:%u", STR_ARG(site_host(s->site, t)), text,
+	    (unsigned)s->site->port);
 }
 
+static void connected(struct session *s, int *fd)
+{
+	conn_init(&s->conn, fd, IN_MAX, OUT_MAX, &events, s);
+	session_state(s, S_GREETING);
+	session_expect(s, STEP_GREETING, 0);
+	set_deadline(s);
+}
+
+static void on_dialled(void *arg, const struct dialled *d)
+{
+	struct session *s = arg;
+	const struct site_target *t = &s->order.at[s->next];
+	struct status st = { .code = 0 };
+	int fd = d->fd;
+
+	s->dial = NULL;
+	for (unsigned i = 0; i < 2 && d->tried[i]; i++) {
+		s->next++;
+		name_relay(s, &t[i]);
+		if (d->error[i] == 0)
+			continue;
+		dead_note(&t[i].ip, s->site->port, loop_now());
+		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(d->error[i]));
+	}
+	if (fd == -1) {
+		session_fail(s, &st);
+		return;
+	}
+	dead_forget(&t[d->which].ip, s->site->port);
+	name_relay(s, &t[d->which]);
+	connected(s, &fd);
+}
+
+/* The two families of one host may race; hosts never do, because their order means something. */
+static const struct ip *rival(const struct session *s)
+{
+	const struct site_target *t = &s->order.at[s->next];
+
+	if (s->next + 1 < s->order.n && t[0].host == t[1].host && t[0].ip.family != t[1].ip.family)
+		return &t[1].ip;
+	return NULL;
+}
+
+/* There is one. */
 static void connect_next(struct session *s)
 {
-	struct sockaddr_storage ss;
-	struct status st;
-
 	session_state(s, S_CONNECTING);
 	s->first = s->nexpects = 0;
 	s->caps = (struct caps){ 0 };
 	reply_start(&s->reply);
-	while (s->next_address < s->addresses.n) {
-		const struct ip *ip = &s->addresses.ip[s->next_address++];
-		socklen_t n = nexthop_sockaddr(ip, s->hop->target.port, &ss);
-
-		name_relay(s, ip);
-		if (conn_connect(&s->conn, (struct sockaddr *)&ss, n, NULL, 0, IN_MAX, OUT_MAX,
-			&events, s) == 0) {
-			set_deadline(s);
-			return;
-		}
-		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(errno));
-	}
-	session_fail(s, &st);
+	s->dial = dial_start(
+	    &s->order.at[s->next].ip, rival(s), s->site->port, settings()->connect, on_dialled, s);
 }
 
-static void on_resolved(void *arg, const struct addresses *found, const struct status *st)
+static bool is_dead(const struct ip *ip, uint16_t port)
 {
-	struct session *s = arg;
+	return dead_for(ip, port, loop_now()) > 0;
+}
 
-	s->addresses = *found;
-	if (found->n > 0)
+static void on_site(void *arg, struct site *site)
+{
+	static uint64_t seed;
+	struct session *s = arg;
+	struct status st = site->status;
+
+	if (seed == 0)
+		seed = id_random();
+	s->site = site;
+	if (st.code == 0) {
+		site_order(site, settings()->family, &seed, is_dead, &s->order);
+		status_set(&st, 451, "4.4.4", "%s has no address of the kind that may be used",
+		    s->hop->target.host);
+	}
+	if (s->order.n > 0)
 		connect_next(s);
 	else
-		session_fail(s, st);
+		session_fail(s, &st);
 }
 
 void session_open(struct hop *h, struct job *j)
@@ -465,7 +507,7 @@ void session_open(struct hop *h, struct job *j)
 	s->job = j;
 	j->session = s;
 	s->conn.fd = -1;
-	nexthop_resolve(&s->resolve, &h->target, on_resolved, s);
+	site_find(&h->finder, &s->finding, j->d.trace, on_site, s);
 }
 
 void session_run(struct session *s, struct job *j)

@@ -11,6 +11,7 @@
 #include "body.h"
 #include "caps.h"
 #include "command.h"
+#include "dial.h"
 #include "hop.h"
 #include "net/conn.h"
 #include "reply.h"
@@ -72,9 +73,11 @@ struct session {
 	TAILQ_ENTRY(session) idle_next, all_idle_next;
 
 	enum session_state state;
-	struct resolve resolve;
-	struct addresses addresses;
-	unsigned next_address;
+	struct site_wait finding;
+	struct site *site;
+	struct site_order order;
+	unsigned next; /* in order: to be tried next */
+	struct dial *dial; /* NULL: not connecting */
 	char relay[HOP_HOST_MAX + IP_TEXT + 16]; /* "host[192.0.2.1]:25" */
 
 	struct caps caps;

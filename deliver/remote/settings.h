@@ -5,13 +5,17 @@
 #include <stdint.h>
 
 #include "proto/conf.h"
+#include "site.h"
 
 struct settings {
 	char hostname[256]; /* for EHLO */
+	uint16_t port; /* of hosts without one */
+	enum family family;
 	unsigned connections; /* open at the same time */
 	unsigned messages; /* over one connection */
 	uint64_t idle; /* all times in milliseconds */
 	uint64_t connect, command, data, final;
+	uint64_t dead; /* how long an address that failed is tried last */
 };
 
 void settings_read(const struct conf *c);

@@ -130,3 +130,63 @@ int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint3
 	*n = count;
 	return 0;
 }
+
+/* --- explaining ------------------------------------------------------------------------------ */
+
+void put_hop_question(struct put *w, const struct hop_question *q)
+{
+	put_u64(w, q->trace);
+	put_u8(w, q->transport);
+	put_str(w, q->nexthop);
+}
+
+int get_hop_question(struct get *g, struct hop_question *q)
+{
+	q->trace = get_u64(g);
+	q->transport = get_u8(g);
+	q->nexthop = get_line(g, NEXTHOP_MAX);
+	if (q->transport != TRANSPORT_SMTP && q->transport != TRANSPORT_LMTP)
+		g->bad = true;
+	return get_end(g);
+}
+
+void put_hop_reply(struct put *w, const struct hop_reply *r)
+{
+	put_status(w, &r->status);
+	put_u8(w, r->source);
+	put_u16(w, r->port);
+	put_u32(w, r->usable);
+	put_u32(w, r->ntries);
+	for (uint32_t i = 0; i < r->ntries; i++) {
+		put_ip(w, &r->tries[i].ip);
+		put_u32(w, r->tries[i].host);
+		put_u64(w, r->tries[i].dead_ms);
+	}
+	put_mail_reply(w, &r->mail);
+}
+
+int get_hop_reply(struct get *g, struct arena *a, struct hop_reply *r)
+{
+	get_status(g, &r->status);
+	r->source = get_u8(g);
+	r->port = get_u16(g);
+	r->usable = get_u32(g);
+	r->ntries = get_u32(g);
+	if (r->source >= HOP_SOURCES || r->ntries > HOP_TRIES_MAX)
+		g->bad = true;
+	if (g->bad)
+		r->ntries = 0;
+	r->tries = arena_array(a, r->ntries, sizeof *r->tries);
+	for (uint32_t i = 0; i < r->ntries; i++) {
+		get_ip(g, &r->tries[i].ip);
+		r->tries[i].host = get_u32(g);
+		r->tries[i].dead_ms = get_u64(g);
+	}
+	get_mail_reply(g, a, &r->mail); /* to the end */
+	for (uint32_t i = 0; i < r->ntries; i++)
+		if (r->tries[i].host >= r->mail.nhosts)
+			g->bad = true;
+	if (r->usable > r->mail.nhosts)
+		g->bad = true;
+	return get_end(g);
+}

@@ -15,6 +15,7 @@
 #include "mail/status.h"
 #include "proto/lookup.h"
 #include "proto/queue.h"
+#include "proto/resolve.h"
 
 enum {
 	JOB_RCPTS = 100,
@@ -61,5 +62,35 @@ struct deliver_result {
 void put_results(struct put *w, const struct deliver_result *r, uint32_t n);
 /* Relays are copied into a, the array is a's. At most JOB_RCPTS. */
 int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint32_t *n);
+
+/*
+ * DELIVER_HOP (request): where would mail for this next hop be sent now, and in which order are the
+ * addresses tried? Asked to explain, decided by what a delivery is decided by.
+ */
+struct hop_question {
+	uint64_t trace;
+	uint8_t transport;
+	struct str nexthop;
+};
+enum hop_source { HOP_LITERAL, HOP_STATIC, HOP_HOST, HOP_MX, HOP_SOURCES };
+struct hop_try {
+	struct ip ip;
+	uint32_t host;    /* index in mail.hosts */
+	uint64_t dead_ms; /* it did not answer lately: tried last for so long */
+};
+struct hop_reply {
+	struct status status; /* code 0: there is somewhere to go */
+	uint8_t source;       /* enum hop_source: who knew the addresses */
+	uint16_t port;
+	struct mail_reply mail;
+	uint32_t usable; /* hosts of mail; those behind them are left out, because mail would loop */
+	struct hop_try *tries;
+	uint32_t ntries;
+};
+enum { HOP_TRIES_MAX = 20 };
+void put_hop_question(struct put *w, const struct hop_question *q);
+int get_hop_question(struct get *g, struct hop_question *q); /* borrows from the packet */
+void put_hop_reply(struct put *w, const struct hop_reply *r);
+int get_hop_reply(struct get *g, struct arena *a, struct hop_reply *r);
 
 #endif

@@ -78,7 +78,7 @@ struct route_question {
 
 enum transport {
 	TRANSPORT_MAILDIR, /* home, uid, gid, extension are set */
-	TRANSPORT_SMTP, /* next hop: "[host]:port", "[192.0.2.1]:25", "host" (MX: later) */
+	TRANSPORT_SMTP, /* next hop: "[host]:port", "[192.0.2.1]:25", "domain" (by its MX records) */
 	TRANSPORT_LMTP,
 	TRANSPORT_DISCARD, /* accept and forget */
 	TRANSPORT_ERROR, /* status says why: 5xx bounces, 4xx is tried again */

@@ -16,13 +16,13 @@ static uint8_t get_enum(struct get *g, uint8_t max)
 	return g->bad ? 0 : v;
 }
 
-static void put_ip(struct put *w, const struct ip *ip)
+void put_ip(struct put *w, const struct ip *ip)
 {
 	put_u8(w, ip->family);
 	put_str(w, str_bytes(ip->bytes, ip->family == 4 ? 4 : ip->family == 6 ? 16 : 0));
 }
 
-static void get_ip(struct get *g, struct ip *ip)
+void get_ip(struct get *g, struct ip *ip)
 {
 	struct str bytes;
 

@@ -18,6 +18,10 @@ enum {
 	MAIL_ADDRESSES_MAX = 20, /* of one host */
 };
 
+/* An address; get: one of family 4, 6 or 0. */
+void put_ip(struct put *w, const struct ip *ip);
+void get_ip(struct get *g, struct ip *ip);
+
 /* RESOLVE_ASK: the records of one name. The answer has as many, in the order of the types. */
 struct resolve_question {
 	uint64_t trace;

@@ -44,6 +44,7 @@ enum ipc_type {
 	/* queue <-> deliver-*: deliver.h */
 	DELIVER_JOB = 0x0500,
 	DELIVER_RESULT,
+	DELIVER_HOP,
 
 	/* sasl <-> auth, lookup <-> auth, auth <-> spawn, login <-> spawn: auth.h */
 	AUTH_CHECK = 0x0600,

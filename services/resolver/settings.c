@@ -32,6 +32,9 @@ int server_parse(struct str text, struct server *s)
 }
 
 static int complain(const struct conf *c, const char *name, char *why, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static int complain(const struct conf *c, const char *name, char *why, const char *fmt, ...)
 {
 	int n = snprintf(why, SETTINGS_WHY, "%.*s: %s: ", STR_ARG(conf_where(c, name)), name);
 	va_list ap;

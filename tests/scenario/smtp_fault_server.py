@@ -247,7 +247,8 @@ class Session(threading.Thread):
 
 
 class FaultServer:
-    def __init__(self, port=0, lmtp=False, extensions=('PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES')):
+    def __init__(self, port=0, lmtp=False, extensions=('PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES'),
+                 address='127.0.0.1'):
         self.lmtp, self.extensions = lmtp, list(extensions)
         self.lock = threading.Lock()
         self.plans = collections.defaultdict(collections.deque)
@@ -257,9 +258,9 @@ class FaultServer:
         self.faults = []       # what no client may send
         self.transcript = []   # every command line
         self.connections = 0
-        self.sock = socket.create_server(('127.0.0.1', port), backlog=256)
+        self.sock = socket.create_server((address, port), backlog=256)
         self.port = self.sock.getsockname()[1]
-        self.hop = f'[127.0.0.1]:{self.port}'
+        self.hop = f'[{address}]:{self.port}'
         threading.Thread(target=self.accept, daemon=True).start()
 
     def plan(self, step, action, times=1):

@@ -10,6 +10,7 @@ static const struct {
 	int (*fn)(bool json, int argc, char **argv);
 	const char *help;
 } subjects[] = {
+	{ "route", explain_route, "FROM TO           where a message would go, by which rules" },
 	{ "dns", explain_dns,
 	    "NAME [TYPE ...]    what the resolver says of a name, and how sure that is" },
 };

@@ -24,5 +24,6 @@ json_t *explain_bytes(struct str s); /* in hexadecimal */
 void explain_print(json_t *o);
 
 int explain_dns(bool json, int argc, char **argv);
+int explain_route(bool json, int argc, char **argv);
 
 #endif

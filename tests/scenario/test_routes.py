@@ -1,0 +1,259 @@
+"""Mail that finds its way by DNS: MX records, their hosts on several loopback addresses, and what DNS cannot say."""
+import json, re, smtplib, time
+import pytest
+import conftest
+from dns_server import Liar, Zones, free_port, name, record, reply
+from smtp_fault_server import FaultServer
+
+MX = 15
+SENDER = 'user1@example.test'  # ours, so that bounces can be read
+UP = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
+DOWN = '127.0.0.9'
+
+ZONE = {
+    'up2': f'A {UP[0]}', 'up3': f'A {UP[1]}', 'up4': f'A {UP[2]}', 'down': f'A {DOWN}',
+    'us': 'A 127.0.0.1', 'both': [f'A {UP[0]}', 'AAAA ::1'],
+    'first-down': ['MX 10 down', 'MX 20 up2'],
+    'all-down': ['MX 10 down'],
+    'greeting': ['MX 10 up3', 'MX 20 up4'],
+    **{f'equal{i}': ['MX 10 up2', 'MX 10 up3'] for i in range(12)},
+    'implicit': f'A {UP[0]}',
+    'alias': 'CNAME first-down',
+    'mx-alias': 'MX 10 cname', 'cname': 'CNAME up3',
+    'null': 'MX 0 .',
+    'own-name': ['MX 10 mx.example.test.', 'MX 20 up2'],
+    'better': ['MX 5 up4', 'MX 10 mx.example.test.', 'MX 20 up2'],
+    'no-address': 'MX 10 nobody',
+    'empty': 'TXT "nothing for mail"',
+    'forged': 'MX 10 hidden', 'hidden': 'A 192.0.2.66',
+    'xn--bcher-kva': 'MX 10 up4',
+    'two-families': 'MX 10 both',
+    'large': [f'MX {i} up2' if i == 0 else f'MX {i % 50 + 1} h{i}' for i in range(1000)],
+}
+
+
+class Hosts:
+    """An SMTP server on each of several addresses, all at the same port."""
+
+    def __init__(self):
+        while True:
+            self.port = free_port()
+            self.at = {}
+            try:
+                for a in UP:
+                    self.at[a] = FaultServer(self.port, address=a)
+                return
+            except OSError:
+                self.close()
+
+    def close(self):
+        for s in self.at.values():
+            s.close()
+
+    def taken(self, subject):
+        """(address, message) of all that arrived."""
+        return [(a, m) for a, s in self.at.items() for m in s.messages if f'Subject: {subject}\r\n'.encode() in m.data]
+
+
+@pytest.fixture(scope='module')
+def hosts():
+    h = Hosts()
+    yield h
+    assert [f for s in h.at.values() for f in s.faults] == []
+    h.close()
+
+
+@pytest.fixture(scope='module')
+def liar():
+    s = Liar()
+    yield s
+    s.close()
+
+
+@pytest.fixture(scope='module')
+def suite(hosts, liar):
+    forge = {'zone.test': lambda t: t.replace('192.0.2.66', '192.0.2.67')}
+    with Zones({'.': {}, 'zone.test': ZONE}, signed=['.', 'zone.test'], tamper=forge, others={'liar.test': liar.port}) as z:
+        conf = z.settings() + f'''
+dns_timeout = 2s
+minimal_backoff = 1s
+maximal_backoff = 2s
+remote_port = {hosts.port}
+remote_ports = {{{hosts.port}}}
+'''
+        with conftest.running(conf=conf) as s:
+            yield s
+
+
+def send(suite, subject, to, **kw):
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.sendmail(SENDER, [to], f'Subject: {subject}\r\n\r\nbody\r\n', **kw)
+
+
+def arrives(suite, hosts, subject):
+    return suite.wait_for(lambda: hosts.taken(subject))[0]
+
+
+def bounce(suite, subject):
+    def look():
+        for f in suite.messages(0):
+            text = f.read_text(errors='replace')
+            if 'multipart/report' in text and f'Subject: {subject}\n' in text:
+                return text
+    return suite.wait_for(look)
+
+
+def deferred(suite, to):
+    return suite.wait_for(lambda: [e['fields'] for e in suite.events('deferred') if e['fields']['to'] == to])[0]
+
+
+def route(suite, to, sender=SENDER):
+    return json.loads(suite.tool('explain', 'route', '--json', sender, to).stdout)
+
+
+# --- which host
+
+def test_the_second_host_when_the_first_is_down(suite, hosts):
+    send(suite, 'first down', 'a@first-down.zone.test')
+    assert arrives(suite, hosts, 'first down')[0] == UP[0]
+    e = suite.wait_for(lambda: suite.events('remote-next-address'))[0]['fields']
+    assert e['relay'] == f'down.zone.test[{DOWN}]:{hosts.port}' and 'refused' in e['reason']
+    delivered = suite.wait_for(lambda: [e for e in suite.events('delivered') if e['fields']['to'] == 'a@first-down.zone.test'])
+    assert delivered[0]['fields']['relay'] == f'up2.zone.test[{UP[0]}]:{hosts.port}'
+
+
+def test_who_was_down_is_tried_last(suite, hosts):
+    send(suite, 'once', 'a@first-down.zone.test')
+    arrives(suite, hosts, 'once')
+    before = len(suite.events('remote-next-address'))
+    tries = route(suite, 'a@first-down.zone.test')['hop']['tries']
+    assert [t['address'] for t in tries] == [UP[0], DOWN] and 0 < tries[1]['failed_lately_ms'] <= 300000
+    # another domain, so a connection of its own
+    send(suite, 'again', 'a@alias.zone.test')
+    arrives(suite, hosts, 'again')
+    assert len(suite.events('remote-next-address')) == before
+
+
+def test_equal_hosts_share(suite, hosts):
+    for i in range(12):
+        send(suite, f'equal {i}', f'a@equal{i}.zone.test')
+    used = {arrives(suite, hosts, f'equal {i}')[0] for i in range(12)}
+    assert used == {UP[0], UP[1]}
+
+
+def test_a_greeting_that_refuses(suite, hosts):
+    hosts.at[UP[1]].plan('connect', '421 4.3.2 not now')
+    send(suite, 'greeting', 'a@greeting.zone.test')
+    assert arrives(suite, hosts, 'greeting')[0] == UP[2]
+
+
+def test_nobody_is_up(suite):
+    send(suite, 'all down', 'a@all-down.zone.test')
+    assert 'refused' in deferred(suite, 'a@all-down.zone.test')['status']
+
+
+@pytest.mark.parametrize('domain,address', [('implicit', UP[0]), ('alias', UP[0]), ('mx-alias', UP[1]), ('better', UP[2]), ('large', UP[0])])
+def test_ways(suite, hosts, domain, address):
+    send(suite, f'to {domain}', f'a@{domain}.zone.test')
+    assert arrives(suite, hosts, f'to {domain}')[0] == address
+
+
+def test_address_literal(suite, hosts):
+    send(suite, 'literal', f'a@[{UP[2]}]')
+    address, message = arrives(suite, hosts, 'literal')
+    assert address == UP[2] and message.rcpts == [f'a@[{UP[2]}]']
+
+
+def test_both_families(suite, hosts):
+    """Nobody listens at the IPv6 address, which is tried first."""
+    tries = route(suite, 'a@two-families.zone.test')['hop']['tries']
+    assert [t['address'] for t in tries] == ['::1', UP[0]]
+    send(suite, 'families', 'a@two-families.zone.test')
+    assert arrives(suite, hosts, 'families')[0] == UP[0]
+
+
+@pytest.mark.parametrize('domain', ['bücher.zone.test', 'BÜCHER.zone.test', 'xn--bcher-kva.zone.test'])
+def test_other_scripts(suite, hosts, domain):
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.ehlo()
+        s.mail(SENDER, ['SMTPUTF8'])
+        s.sock.sendall(f'RCPT TO:<a@{domain}>\r\n'.encode())
+        assert s.getreply()[0] == 250
+        s.data(f'Subject: idn {domain.encode().hex()}\r\n\r\nx\r\n')
+    address, message = arrives(suite, hosts, f'idn {domain.encode().hex()}')
+    assert address == UP[2] and message.rcpts == ['a@xn--bcher-kva.zone.test']
+
+
+# --- nowhere
+
+@pytest.mark.parametrize('domain,code,text', [
+    ('null.zone.test', '5.1.10', 'takes no mail'), ('gone.zone.test', '5.1.2', 'does not exist'), ('empty.zone.test', '5.1.2', 'neither MX'),
+    ('no-address.zone.test', '5.4.4', 'has an address'), ('own-name.zone.test', '5.4.6', 'loops back')])
+def test_sent_back_at_once(suite, domain, code, text):
+    send(suite, f'back {domain}', f'a@{domain}')
+    report = bounce(suite, f'back {domain}')
+    assert f'Status: {code}' in report and text in report.replace('\n', ' ')
+    failure = route(suite, f'a@{domain}')['hop']['failure']
+    assert failure['enhanced'] == code and text in failure['text']
+
+
+def test_forged_is_not_believed(suite):
+    send(suite, 'forged', 'a@forged.zone.test')
+    assert 'bogus' in deferred(suite, 'a@forged.zone.test')['status']
+    hop = route(suite, 'a@forged.zone.test')['hop']
+    assert hop['failure']['code'] == 451 and hop['hosts'][0]['security'] == 'bogus' and hop['tries'] == []
+
+
+@pytest.mark.parametrize('trouble', ['servfail', 'silence'])
+def test_trouble_is_temporary(suite, hosts, liar, trouble):
+    """Never a bounce; and delivered when DNS is well again."""
+    domain = f'{trouble}.liar.test'
+    liar.plan[domain, MX] = (lambda q: reply(q, rcode=2)) if trouble == 'servfail' else (lambda q: None)
+    send(suite, f'trouble {trouble}', f'a@{domain}')
+    assert deferred(suite, f'a@{domain}')['dsn'] == '4.4.3'
+    liar.plan[domain, MX] = lambda q: reply(q, [record(domain, MX, b'\0\1' + name('up2.zone.test'))])
+    assert suite.wait_for(lambda: hosts.taken(f'trouble {trouble}'), 60)[0][0] == UP[0]
+
+
+# --- explained
+
+def test_explained(suite, hosts):
+    r = route(suite, 'a@better.zone.test')
+    assert (r['transport'], r['nexthop'], r['rule']) == ('smtp', 'better.zone.test', 'default')
+    hop = r['hop']
+    assert (hop['source'], hop['security'], hop['implicit']) == ('mx', 'secure', False)
+    assert [(h['preference'], h['host'], h['usable']) for h in hop['hosts']] == [
+        (5, 'up4.zone.test', True), (10, 'mx.example.test', False), (20, 'up2.zone.test', False)]
+    assert hop['hosts'][0]['addresses'] == [UP[2]] and hop['hosts'][0]['security'] == 'secure'
+    assert hop['tries'] == [{'address': UP[2], 'port': hosts.port, 'host': 'up4.zone.test'}]
+    text = suite.tool('explain', 'route', SENDER, 'a@better.zone.test').stdout
+    assert 'left out: mail would come back' in text and f'{UP[2]} port {hosts.port}' in text
+
+
+def test_explained_bounds(suite):
+    hop = route(suite, 'a@large.zone.test')['hop']
+    assert len(hop['hosts']) == 100 and len(hop['tries']) <= 20
+    assert len([h for h in hop['hosts'] if h['status'] != 'not-asked']) == 20
+
+
+def test_explained_without_dns(suite):
+    r = route(suite, suite.accounts[0]['address'])
+    assert r['transport'] == 'mailbox' and 'thurn.conf:' in r['rule'] and 'hop' not in r
+    assert route(suite, 'nobody@example.test')['failure']['enhanced'] == '5.1.1'
+    out = suite.tool('explain', 'route', SENDER, 'not an address', check=False)
+    assert out.returncode == 64 and 'not an address' in out.stderr
+
+
+def test_without_the_resolver(new_suite):
+    """It is gone: nothing is lost, nothing is returned."""
+    import os, signal
+    s = new_suite(users=1, conf='minimal_backoff = 1s\n')
+    rows = [json.loads(l) for l in s.tool('status', '--json').stdout.splitlines()]
+    pid = next(r['pid'] for r in rows if r.get('process') == 'resolver')
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        send(s, 'no dns', 'a@anything.test')
+        send(s, 'local', s.accounts[0]['address'])
+        s.wait_for(lambda: s.messages(0))  # others do not wait
+    finally:
+        os.kill(pid, signal.SIGCONT)

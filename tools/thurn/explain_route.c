@@ -1,0 +1,295 @@
+/* thurn explain route: where a message would go, asked of those who would decide it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "explain.h"
+#include "mail/address.h"
+#include "proto/deliver.h"
+#include "proto/types.h"
+
+enum { SHOWN_MAX = 1000 /* recipients that an alias expands to; more are only counted */ };
+
+struct explained {
+	struct arena arena;
+	struct route *routes;
+	uint32_t nroutes;
+	uint64_t left_out;
+	json_t *hop; /* of the route that is being looked at */
+};
+
+static const char *transport_name(uint8_t t)
+{
+	static const char *const names[TRANSPORT_MAX] = { [TRANSPORT_MAILDIR] = "mailbox",
+		[TRANSPORT_SMTP] = "smtp",
+		[TRANSPORT_LMTP] = "lmtp",
+		[TRANSPORT_DISCARD] = "discard",
+		[TRANSPORT_ERROR] = "error",
+		[TRANSPORT_HOLD] = "hold" };
+
+	return t < TRANSPORT_MAX ? names[t] : "?";
+}
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+static int on_routes(void *arg, struct get *g)
+{
+	struct explained *e = arg;
+	struct route_answer a;
+
+	if (get_route_answer(g, &e->arena, &a) == -1)
+		return -1;
+	for (uint32_t i = 0; i < a.nroutes; i++) {
+		if (e->nroutes < SHOWN_MAX)
+			e->routes[e->nroutes++] = a.routes[i];
+		else
+			e->left_out++;
+	}
+	return 0;
+}
+
+static json_t *status_json(const struct status *st)
+{
+	return json_pack(
+	    "{s:i, s:s, s:s}", "code", st->code, "enhanced", st->enhanced, "text", st->text);
+}
+
+static json_t *host_json(const struct mail_host *h, bool usable)
+{
+	json_t *o =
+	    json_pack("{s:o, s:i}", "host", explain_text(h->name), "preference", h->preference);
+	json_t *ips = json_array();
+	char text[IP_TEXT];
+
+	json_object_set_new(
+	    o, "status", json_string(h->unasked ? "not-asked" : dns_status_name(h->status)));
+	json_object_set_new(o, "security", json_string(dns_security_name(h->security)));
+	if (h->canonical.n > 0)
+		json_object_set_new(o, "canonical", explain_text(h->canonical));
+	for (uint32_t i = 0; i < h->nips; i++) {
+		ip_format(&h->ips[i], text);
+		json_array_append_new(ips, json_string(text));
+	}
+	json_object_set_new(o, "addresses", ips);
+	json_object_set_new(o, "usable", json_boolean(usable));
+	return o;
+}
+
+static json_t *try_json(const struct hop_reply *r, const struct hop_try *t)
+{
+	char text[IP_TEXT];
+	json_t *o;
+
+	ip_format(&t->ip, text);
+	o = json_pack("{s:s, s:i, s:o}", "address", text, "port", r->port, "host",
+	    explain_text(r->mail.hosts[t->host].name));
+	if (t->dead_ms > 0)
+		json_object_set_new(o, "failed_lately_ms", json_integer((json_int_t)t->dead_ms));
+	return o;
+}
+
+static json_t *hop_json(const struct hop_reply *r)
+{
+	static const char *const sources[HOP_SOURCES] = { "address", "static_hosts", "host", "mx" };
+	json_t *o = json_pack("{s:s}", "source", sources[r->source]);
+	json_t *hosts = json_array(), *tries = json_array();
+
+	if (r->source == HOP_MX) {
+		json_object_set_new(o, "status", json_string(dns_status_name(r->mail.status)));
+		json_object_set_new(
+		    o, "security", json_string(dns_security_name(r->mail.security)));
+		json_object_set_new(o, "implicit", json_boolean(r->mail.implicit));
+	}
+	if (r->source == HOP_MX || r->source == HOP_HOST)
+		json_object_set_new(o, "ttl", json_integer(r->mail.ttl));
+	for (uint32_t i = 0; i < r->mail.nhosts; i++)
+		json_array_append_new(hosts, host_json(&r->mail.hosts[i], i < r->usable));
+	json_object_set_new(o, "hosts", hosts);
+	for (uint32_t i = 0; i < r->ntries; i++)
+		json_array_append_new(tries, try_json(r, &r->tries[i]));
+	json_object_set_new(o, "tries", tries);
+	if (r->status.code != 0)
+		json_object_set_new(o, "failure", status_json(&r->status));
+	return o;
+}
+
+static int on_hop(void *arg, struct get *g)
+{
+	struct explained *e = arg;
+	struct hop_reply r;
+
+	if (get_hop_reply(g, &e->arena, &r) == -1)
+		return -1;
+	json_decref(e->hop);
+	e->hop = hop_json(&r);
+	return 0;
+}
+
+static int ask_hop(struct explained *e, const struct route *r)
+{
+	static uint8_t space[IPC_BODY_MAX];
+	struct put w = put_into(space, sizeof space);
+
+	put_hop_question(
+	    &w, &(struct hop_question){ .transport = r->transport, .nexthop = r->nexthop });
+	return explain_ask(DELIVER_HOP, &w, on_hop, e);
+}
+
+/* --- what is shown --------------------------------------------------------------------------- */
+
+static json_t *route_json(const struct route *r)
+{
+	json_t *o = json_pack("{s:o, s:s, s:o}", "recipient", explain_text(r->addr), "transport",
+	    transport_name(r->transport), "rule", explain_text(r->rule));
+
+	if (r->owner.n > 0)
+		json_object_set_new(o, "sender", explain_text(r->owner));
+	if (r->nexthop.n > 0)
+		json_object_set_new(o, "nexthop", explain_text(r->nexthop));
+	if (r->transport == TRANSPORT_MAILDIR) {
+		json_object_set_new(o, "home", explain_text(r->home));
+		json_object_set_new(o, "uid", json_integer(r->uid));
+	}
+	if (r->transport == TRANSPORT_ERROR)
+		json_object_set_new(o, "failure", status_json(&r->status));
+	return o;
+}
+
+static const char *text_of(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+static long long number_of(json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static void print_failure(const char *indent, json_t *o)
+{
+	json_t *f = json_object_get(o, "failure");
+
+	if (f != NULL)
+		printf("%s%lld %s %s\n", indent, number_of(f, "code"), text_of(f, "enhanced"),
+		    text_of(f, "text"));
+}
+
+static void print_host(json_t *h, bool mx)
+{
+	json_t *ips = json_object_get(h, "addresses"), *ip;
+	size_t i;
+
+	printf("      ");
+	if (mx)
+		printf("%lld ", number_of(h, "preference"));
+	printf("%s (%s, %s)", text_of(h, "host"), text_of(h, "status"), text_of(h, "security"));
+	if (text_of(h, "canonical")[0] != '\0')
+		printf(" alias of %s", text_of(h, "canonical"));
+	json_array_foreach(ips, i, ip) printf(" %s", json_string_value(ip));
+	if (json_is_false(json_object_get(h, "usable")))
+		printf(" - left out: mail would come back");
+	printf("\n");
+}
+
+static void print_hop(json_t *hop)
+{
+	json_t *hosts = json_object_get(hop, "hosts"), *tries = json_object_get(hop, "tries"), *x;
+	const char *source = text_of(hop, "source");
+	bool mx = strcmp(source, "mx") == 0;
+	size_t i;
+
+	if (mx)
+		printf("    MX records: %s, %s%s, for %lld s\n", text_of(hop, "status"),
+		    text_of(hop, "security"),
+		    json_is_true(json_object_get(hop, "implicit")) ? ", the domain is its own host"
+								   : "",
+		    number_of(hop, "ttl"));
+	else
+		printf("    addresses by: %s\n", strcmp(source, "host") == 0 ? "DNS" : source);
+	json_array_foreach(hosts, i, x) print_host(x, mx);
+	print_failure("    ", hop);
+	if (json_array_size(tries) > 0)
+		printf("    to be tried, in this order:\n");
+	json_array_foreach(tries, i, x) printf("      %s port %lld (%s)%s\n", text_of(x, "address"),
+	    number_of(x, "port"), text_of(x, "host"),
+	    json_object_get(x, "failed_lately_ms") != NULL ? ", failed lately" : "");
+}
+
+static void print_route(json_t *o)
+{
+	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
+	    text_of(o, "rule"), text_of(o, "transport"),
+	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
+	if (text_of(o, "sender")[0] != '\0')
+		printf("    sender becomes: %s\n", text_of(o, "sender"));
+	if (text_of(o, "home")[0] != '\0')
+		printf("    mailbox: %s, uid %lld\n", text_of(o, "home"), number_of(o, "uid"));
+	print_failure("    ", o);
+	if (json_object_get(o, "hop") != NULL)
+		print_hop(json_object_get(o, "hop"));
+}
+
+static int show(struct explained *e, const struct route *r, bool json)
+{
+	json_t *o = route_json(r);
+	int status = EX_OK;
+
+	if (r->transport == TRANSPORT_SMTP || r->transport == TRANSPORT_LMTP)
+		status = ask_hop(e, r);
+	if (e->hop != NULL)
+		json_object_set_new(o, "hop", e->hop);
+	e->hop = NULL;
+	if (json) {
+		explain_print(o);
+		return status;
+	}
+	print_route(o);
+	json_decref(o);
+	return status;
+}
+
+static int show_all(struct explained *e, bool json)
+{
+	int status = EX_OK;
+
+	for (uint32_t i = 0; i < e->nroutes && status == EX_OK; i++)
+		status = show(e, &e->routes[i], json);
+	if (e->left_out > 0 && !json)
+		printf("and %llu more\n", (unsigned long long)e->left_out);
+	return status;
+}
+
+/* As smtpd would hand it on. */
+static int canonical(const char *text, struct address *a)
+{
+	enum address_error error = address_parse(str_of(text), ADDRESS_UTF8 | ADDRESS_BARE, a);
+
+	if (error == ADDRESS_OK)
+		return 0;
+	tool_warn("\"%s\": %s", text, address_error_text(error));
+	return -1;
+}
+
+int explain_route(bool json, int argc, char **argv)
+{
+	struct explained e = { .nroutes = 0 };
+	struct address from = { .text = STR_NONE }, to;
+	struct put w = put_start();
+	int status;
+
+	if (argc != 2)
+		return tool_fail(EX_USAGE, "usage: thurn explain route [--json] FROM TO");
+	if ((argv[0][0] != '\0' && strcmp(argv[0], "<>") != 0 && canonical(argv[0], &from) == -1) ||
+	    canonical(argv[1], &to) == -1)
+		return EX_USAGE;
+	arena_init(&e.arena);
+	e.routes = arena_array(&e.arena, SHOWN_MAX, sizeof *e.routes);
+	put_route_question(&w, &(struct route_question){ .sender = from.text, .rcpt = to.text });
+	status = explain_ask(LOOKUP_ROUTE, &w, on_routes, &e);
+	if (status == EX_OK)
+		status = show_all(&e, json);
+	arena_clear(&e.arena);
+	return status;
+}
