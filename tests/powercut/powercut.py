@@ -1,20 +1,22 @@
 #!/usr/bin/python3
 """Cuts the power right after a promise, on ext4 and XFS, and looks whether it was kept.
 
-    powercut.py [--cycles N] [--fs ext4,xfs] [--build DIR]
+    powercut.py [--cycles N] [--fs ext4,xfs] [--promises accept,...] [--build DIR]
 
 A cut is the shutdown ioctl of the file system with the log not flushed: what was not synced is gone, as after a power
-failure. Two promises are tested, N cuts each per file system:
+failure. These promises are tested, N cuts each per file system:
 
     accept    the spool is on the image; a message that cannot be delivered yet is accepted; cut at the 250;
               after the restart the queue must have it, whole
     deliver   the mail directory is on the image; a message is delivered; cut when the 250 (which means delivered
               and synced, or spooled) has come; after the restart it must be in new/ or cur/, or still in the queue
     append    an IMAP APPEND is answered OK; cut; after the restart the mailbox must have it
+    account   the accounts are on the image; "thurn user" adds one, changes its password, deletes it; cut after each has
+              said so; after the restart it must be so, for a login and in the change log; N / 3 cuts, as it is slow
 
 Needs root, loop devices and mkfs; without them it says so and counts as skipped.
 """
-import argparse, fcntl, imaplib, json, os, pathlib, shutil, signal, smtplib, struct, subprocess, sys, tempfile, time
+import argparse, ctypes, fcntl, imaplib, json, os, pathlib, shutil, signal, smtplib, struct, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSTANCE = HERE.parent / 'instance'
@@ -65,7 +67,7 @@ class Rig:
         self.build, self.what = build, what
         self.env = dict(os.environ, THURN_LIBEXEC=str(build / 'libexec'))
         self.image = Image(fs, self.top)
-        where = 'spool' if what == 'accept' else 'mail'
+        where = {'accept': 'spool', 'account': 'account'}.get(what, 'mail')
         extra = f'{where}_directory = "{self.image.at}/{where}"\n'
         if what == 'accept':
             # a next hop where nobody listens: everything stays in the queue
@@ -78,8 +80,8 @@ class Rig:
         self.maildir = self.image.at / 'mail/example.test/user1/Maildir'
         os.sync()
 
-    def thurn(self, *args):
-        return subprocess.run([self.build / 'bin/thurn', '-c', self.info['conf'], *args], env=self.env, capture_output=True, text=True)
+    def thurn(self, *args, **kw):
+        return subprocess.run([self.build / 'bin/thurn', '-c', self.info['conf'], *args], env=self.env, capture_output=True, text=True, **kw)
 
     def kill(self):
         pids, todo = [], [self.info['pid']]
@@ -166,6 +168,38 @@ class Rig:
         m.logout()
         return None if text.count(b'line of text') == 200 else f'{token} is not whole'
 
+    def may_login(self, address, password):
+        m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
+        try:
+            m.login(address, password)
+            return True
+        except imaplib.IMAP4.error:
+            return False
+        finally:
+            m.shutdown()
+
+    def account(self, token):
+        """One step of a life in three, each with a cut of its own: which one is the token's number's matter."""
+        n = int(token.split('-')[-2])
+        action = ('add', 'passwd', 'delete')[n % 3]
+        address, password = f'cut{n // 3}@example.test', f'{action} {n}'
+        options = [] if action == 'delete' else ['--password-stdin']
+        r = self.thurn('user', action, *options, address, input=password + '\n')
+        self.image.cut()
+        if r.returncode:
+            return f'user {action}: {r.stdout}{r.stderr}'
+        self.again()
+        known = address in self.thurn('user', 'list').stdout
+        if known != (action != 'delete'):
+            return f'user {action} {address}: {"there" if known else "not there"} afterwards'
+        if known and not self.may_login(address, password):
+            return f'user {action} {address}: the password does not do'
+        # a wrong password costs seconds
+        if n % 6 == 1 and self.may_login(address, f'add {n - 1}'):
+            return f'user {action} {address}: the old password still does'
+        log = next((self.image.at / 'account').glob('*log*')).read_text()
+        return None if address in log.splitlines()[-1] else f'the change log does not end with {action} {address}'
+
     def close(self):
         self.kill()
         try:
@@ -185,25 +219,35 @@ def possible(fs):
     return None
 
 
+def mounts_of_our_own():
+    """A mount namespace: one that another process copies meanwhile would keep the images mounted after an umount."""
+    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000):  # CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), 'unshare')
+    sh('mount', '--make-rprivate', '/')
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--cycles', type=int, default=20)
     p.add_argument('--fs', default='ext4,xfs')
+    p.add_argument('--promises', default='accept,deliver,append,account')
     p.add_argument('--build', type=pathlib.Path, default=HERE.parent.parent / 'build')
     a = p.parse_args()
     os.environ['PATH'] += ':/sbin:/usr/sbin'
     passed = failed = skipped = 0
+    if os.geteuid() == 0:
+        mounts_of_our_own()
     for fs in a.fs.split(','):
         why = possible(fs)
-        for what in ('accept', 'deliver', 'append'):
+        for what in a.promises.split(','):
             if why:
                 print(f'{fs} {what}: skipped: {why}')
                 skipped += 1
                 continue
-            bad = 0
+            bad, cycles = 0, a.cycles if what != 'account' else max(3, a.cycles // 3)
             rig = Rig(fs, what, a.build.resolve())
             try:
-                for n in range(a.cycles):
+                for n in range(cycles):
                     fault = getattr(rig, what)(f'cut-{fs}-{what}-{n}-end')
                     if fault:
                         bad += 1
@@ -213,7 +257,7 @@ def main():
                 print(f'{fs} {what}: {e!r} {getattr(e, "filename", "")}', flush=True)
             finally:
                 rig.close()
-            print(f'{fs} {what}: {a.cycles} cuts, {bad} broken promises', flush=True)
+            print(f'{fs} {what}: {cycles} cuts, {bad} broken promises', flush=True)
             passed, failed = passed + (bad == 0), failed + (bad != 0)
     print(f'{passed} passed, {failed} failed, {skipped} skipped')
     raise SystemExit(1 if failed else 0)
