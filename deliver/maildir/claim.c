@@ -6,28 +6,39 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t dropped = PTHREAD_COND_INITIALIZER;
-static LIST_HEAD(, claim) claims; /* as many as there are threads: a walk is cheap */
+static LIST_HEAD(, claim) claims; /* about as many as there are threads: a walk is cheap */
 static unsigned waiting;
 
-static bool taken(uint64_t id, uint32_t slot)
+static bool overlap(const struct deliver_job *a, const struct deliver_job *b)
+{
+	if (a->id != b->id)
+		return false;
+	for (uint32_t i = 0; i < a->nrcpts; i++)
+		for (uint32_t k = 0; k < b->nrcpts; k++)
+			if (a->rcpts[i].slot == b->rcpts[k].slot)
+				return true;
+	return false;
+}
+
+static bool taken(const struct deliver_job *j)
 {
 	struct claim *c;
 
 	LIST_FOREACH (c, &claims, next)
-		if (c->id == id && c->slot == slot)
+		if (overlap(c->job, j))
 			return true;
 	return false;
 }
 
-void claim_take(struct claim *c, uint64_t id, uint32_t slot)
+/* All or nothing: two jobs that have taken some of each other's would wait for ever. */
+void claim_take(struct claim *c, const struct deliver_job *j)
 {
 	pthread_mutex_lock(&lock);
 	waiting++;
-	while (taken(id, slot))
+	while (taken(j))
 		pthread_cond_wait(&dropped, &lock);
 	waiting--;
-	c->id = id;
-	c->slot = slot;
+	c->job = j;
 	LIST_INSERT_HEAD(&claims, c, next);
 	pthread_mutex_unlock(&lock);
 }

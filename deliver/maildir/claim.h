@@ -6,17 +6,18 @@
 #ifndef MAILDIR_CLAIM_H
 #define MAILDIR_CLAIM_H
 
-#include <stdint.h>
 #include <sys/queue.h>
 
+#include "proto/deliver.h"
+
 struct claim {
-	uint64_t id;
-	uint32_t slot;
+	const struct deliver_job *job; /* borrowed until claim_drop() */
 	LIST_ENTRY(claim) next;
 };
 
-/* Waits until nobody else has (id, slot); then it is the caller's until claim_drop(). */
-void claim_take(struct claim *c, uint64_t id, uint32_t slot);
+/* Waits until nobody else has one of the job's recipients; then all are the caller's until
+ * claim_drop(), by whatever thread. */
+void claim_take(struct claim *c, const struct deliver_job *j);
 void claim_drop(struct claim *c);
 
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,8 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "become.h"
-#include "claim.h"
 #include "copy.h"
 #include "fault.h"
-#include "mailbox.h"
-#include "name.h"
 
 struct desk {
 	struct copy copy;
@@ -26,15 +24,11 @@ struct desk {
 	struct str host;
 };
 
-/* One delivery on its way through the steps. */
+/* The steps that need a desk. */
 struct task {
 	struct desk *desk;
-	const struct deliver_job *job;
-	const struct deliver_rcpt *rcpt;
+	struct delivery *d;
 	int body_fd;
-	struct status *st;
-	struct mailbox *box;
-	bool broken; /* the directories that are open are not to be used again */
 };
 
 struct desk *desk_new(struct str host)
@@ -53,13 +47,13 @@ void desk_free(struct desk *d)
 }
 
 /* Words the failure of errno for the sender's queue and logs it for the administrator. */
-static int fail(struct task *t, const char *what)
+static int fail(struct delivery *d, const char *what)
 {
-	struct tag tag = { .trace = t->job->trace, .queue = t->job->id };
+	struct tag tag = { .trace = d->job->trace, .queue = d->job->id };
 	int err = errno;
 
-	fault_status(t->st, err, what);
-	log_warning(&tag, EV("maildir-failed"), KS("to", t->rcpt->addr), KS("home", t->rcpt->home),
+	fault_status(d->st, err, what);
+	log_warning(&tag, EV("maildir-failed"), KS("to", d->rcpt->addr), KS("home", d->rcpt->home),
 	    KZ("step", what), KZ("error", strerror(err)));
 	return -1;
 }
@@ -82,24 +76,24 @@ static bool listed(DIR *d, const struct name *name)
  */
 static int search_dir(struct task *t, const char *name)
 {
-	int fd = mailbox_subdir(t->box, name);
+	int fd = mailbox_subdir(t->d->landing.box, name);
 	DIR *d;
 	int r;
 
 	if (fd == -1)
-		return errno == ENOENT ? 0 : fail(t, "search of the mailbox");
+		return errno == ENOENT ? 0 : fail(t->d, "search of the mailbox");
 	d = fdopendir(fd);
 	if (d == NULL) {
-		fail(t, "search of the mailbox");
+		fail(t->d, "search of the mailbox");
 		close(fd);
 		return -1;
 	}
 	errno = 0;
 	r = listed(d, &t->desk->name);
 	if (r == 0 && errno != 0)
-		r = fail(t, "search of the mailbox");
+		r = fail(t->d, "search of the mailbox");
 	if (r == 1 && fsync(fd) == -1)
-		r = fail(t, "sync of the mailbox");
+		r = fail(t->d, "sync of the mailbox");
 	closedir(d);
 	return r;
 }
@@ -110,7 +104,7 @@ static int search_dir(struct task *t, const char *name)
  */
 static void sweep_tmp(struct task *t)
 {
-	int fd = mailbox_subdir(t->box, "tmp");
+	int fd = mailbox_subdir(t->d->landing.box, "tmp");
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
@@ -143,7 +137,7 @@ static int search(struct task *t)
 /* In tmp/; what stands there under this name is from a dead process that had the same pid. */
 static int create(struct task *t)
 {
-	int tmp = mailbox_tmp(t->box);
+	int tmp = mailbox_tmp(t->d->landing.box);
 	const char *name = t->desk->name.tmp;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(tmp, name, flags, 0600);
@@ -161,10 +155,10 @@ static int write_file(struct task *t)
 	int saved;
 
 	if (fd == -1) {
-		t->broken = errno == ENOENT;
-		return fail(t, "creation of the file");
+		t->d->broken = errno == ENOENT;
+		return fail(t->d, "creation of the file");
 	}
-	if (copy_message(&d->copy, t->job, t->rcpt, t->body_fd, fd) == -1)
+	if (copy_message(&d->copy, t->d->job, t->d->rcpt, t->body_fd, fd) == -1)
 		what = "writing of the file";
 	else if (fsync(fd) == -1)
 		what = "sync of the file";
@@ -174,9 +168,9 @@ static int write_file(struct task *t)
 		saved = errno;
 	}
 	if (what != NULL) {
-		unlinkat(mailbox_tmp(t->box), d->name.tmp, 0);
+		unlinkat(mailbox_tmp(t->d->landing.box), d->name.tmp, 0);
 		errno = saved;
-		return fail(t, what);
+		return fail(t->d, what);
 	}
 	crash_point("maildir.after_sync_file");
 	name_sizes(&d->name, d->copy.crlf.size, d->copy.crlf.wire);
@@ -189,11 +183,11 @@ static int check_twin(struct task *t)
 	struct desk *d = t->desk;
 	struct stat st;
 
-	if (fstatat(mailbox_new(t->box), d->name.full, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return fail(t, "look at an earlier delivery");
+	if (fstatat(mailbox_new(t->d->landing.box), d->name.full, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return fail(t->d, "look at an earlier delivery");
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->copy.crlf.size) {
 		errno = EEXIST;
-		return fail(t, "link into the mailbox");
+		return fail(t->d, "link into the mailbox");
 	}
 	return 0;
 }
@@ -202,64 +196,96 @@ static int check_twin(struct task *t)
 static int publish(struct task *t)
 {
 	const struct name *n = &t->desk->name;
-	int tmp = mailbox_tmp(t->box), new = mailbox_new(t->box);
-	bool linked = linkat(tmp, n->tmp, new, n->full, 0) == 0;
+	struct delivery *d = t->d;
+	int tmp = mailbox_tmp(d->landing.box);
 	int r = 0;
 
-	if (!linked)
-		r = errno == EEXIST ? check_twin(t) : fail(t, "link into the mailbox");
+	d->linked = linkat(tmp, n->tmp, mailbox_new(d->landing.box), n->full, 0) == 0;
+	if (!d->linked)
+		r = errno == EEXIST ? check_twin(t) : fail(d, "link into the mailbox");
 	else
 		crash_point("maildir.after_link");
 	unlinkat(tmp, n->tmp, 0);
-	if (r == -1)
-		return -1;
-	if (mailbox_sync(t->box) == 0) {
-		crash_point("maildir.after_sync_new");
-		return 0;
-	}
-	t->broken = true;
-	fail(t, "sync of the mailbox");
-	/* a sync is not repeated: the next attempt is to begin with a fresh file */
-	if (linked)
-		unlinkat(new, n->full, 0);
-	return -1;
+	return r;
 }
 
-static void deliver_there(struct task *t)
+/* True when it stands in new/. */
+static bool land(struct task *t)
 {
-	if (t->rcpt->maybe) {
+	if (t->d->rcpt->maybe) {
 		int r = search(t);
 
 		if (r == 1)
-			status_set(t->st, 250, "2.0.0", "was delivered to mailbox before");
+			status_set(t->d->st, 250, "2.0.0", "was delivered to mailbox before");
 		if (r != 0)
-			return;
+			return false;
 	}
-	if (write_file(t) == 0 && publish(t) == 0)
-		status_set(t->st, 250, "2.0.0", "delivered to mailbox");
+	return write_file(t) == 0 && publish(t) == 0;
 }
 
-void deliver(struct desk *d, const struct deliver_job *j, const struct deliver_rcpt *r, int body_fd,
-    struct status *st)
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void end(struct delivery *d, bool news)
 {
-	struct task t = { .desk = d, .job = j, .rcpt = r, .body_fd = body_fd, .st = st };
-	struct claim claim;
+	if (d->landing.box != NULL)
+		mailbox_put(d->landing.box, d->broken);
+	d->done(d, news);
+}
+
+/* A sync is not repeated: the next attempt is to begin with a fresh file. */
+static void take_back(struct delivery *d)
+{
+	d->broken = true;
+	fail(d, "sync of the mailbox");
+	/* the thread may have been busy for another user last */
+	if (d->linked && become(d->rcpt->uid, d->rcpt->gid) == 0)
+		unlinkat(mailbox_new(d->landing.box), d->name, 0);
+}
+
+static void synced(struct landing *l, int error, bool last)
+{
+	struct delivery *d = (struct delivery *)((char *)l - offsetof(struct delivery, landing));
+
+	if (error == 0) {
+		crash_point("maildir.after_sync_new");
+		status_set(d->st, 250, "2.0.0", "delivered to mailbox");
+	} else {
+		errno = error;
+		take_back(d);
+	}
+	end(d, last && error == 0);
+}
+
+/* NULL with a 4xx in d->st. */
+static struct mailbox *enter(struct delivery *d)
+{
+	const struct deliver_rcpt *r = d->rcpt;
+	struct tag tag = { .trace = d->job->trace, .queue = d->job->id };
+	struct mailbox *box;
 
 	if (become(r->uid, r->gid) == -1) {
-		fail(&t, "becoming the owner of the mailbox");
-		return;
+		fail(d, "becoming the owner of the mailbox");
+		return NULL;
 	}
-	t.box = mailbox_open(r->home, r->folder, become_owner(r->uid), st);
-	if (t.box == NULL) {
-		struct tag tag = { .trace = j->trace, .queue = j->id };
-
+	box = mailbox_open(r->home, r->folder, become_owner(r->uid), d->st);
+	if (box == NULL)
 		log_warning(&tag, EV("maildir-unavailable"), KS("to", r->addr), KS("home", r->home),
-		    KI("uid", r->uid), KZ("reason", st->text));
+		    KI("uid", r->uid), KZ("reason", d->st->text));
+	return box;
+}
+
+void deliver(struct desk *desk, struct delivery *d, int body_fd, struct landings *list)
+{
+	struct task t = { .desk = desk, .d = d, .body_fd = body_fd };
+
+	d->linked = d->broken = false;
+	d->landing = (struct landing){ .box = enter(d), .done = synced };
+	name_make(&desk->name, d->job->arrival, d->job->id, d->rcpt->slot, desk->host);
+	if (d->landing.box == NULL || !land(&t)) {
+		end(d, status_good(d->st));
 		return;
 	}
-	name_make(&d->name, j->arrival, j->id, r->slot, d->host);
-	claim_take(&claim, j->id, r->slot);
-	deliver_there(&t);
-	claim_drop(&claim);
-	mailbox_put(t.box, t.broken);
+	memcpy(d->name, desk->name.full, sizeof d->name);
+	TAILQ_INSERT_TAIL(list, &d->landing, next);
 }

@@ -40,11 +40,12 @@ struct mailbox {
 	char base[PATH_SIZE]; /* home/Maildir or home/Maildir/.Folder; also the key */
 	size_t home_len;
 
-	/* grouped sync of new/: how many have linked, up to which one it is durable */
-	uint64_t linked, synced;
+	/* grouped sync of new/: those who have linked since the one that runs began */
+	struct landings waiting;
 	bool syncing;
+	TAILQ_ENTRY(mailbox) duty; /* of the thread that syncs */
 	int error; /* a sync has failed: nothing more is durable here */
-	pthread_cond_t wake; /* opened, or synced */
+	pthread_cond_t wake; /* opened */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -305,6 +306,7 @@ static struct mailbox *add(const char *base, size_t home_len, uid_t owner)
 	m->tmp = m->new = -1;
 	m->refs = 1;
 	m->state = OPENING;
+	TAILQ_INIT(&m->waiting);
 	pthread_cond_init(&m->wake, NULL);
 	LIST_INSERT_HEAD(&table[bucket(base)], m, chain);
 	return m;
@@ -442,37 +444,48 @@ int mailbox_subdir(const struct mailbox *m, const char *name)
 /* Under the lock, which is given up meanwhile: one sync for all who have linked by now. */
 static void sync_group(struct mailbox *m)
 {
-	uint64_t upto = m->linked;
-	int r, err;
+	struct landings served = TAILQ_HEAD_INITIALIZER(served);
+	struct landing *l;
+	int error = m->error;
 
-	m->syncing = true;
+	TAILQ_CONCAT(&served, &m->waiting, next);
 	pthread_mutex_unlock(&lock);
-	r = fsync(m->new);
-	err = errno;
+	if (error == 0 && fsync(m->new) == -1)
+		error = errno;
+	while ((l = TAILQ_FIRST(&served)) != NULL) {
+		TAILQ_REMOVE(&served, l, next);
+		l->done(l, error, TAILQ_EMPTY(&served));
+	}
 	pthread_mutex_lock(&lock);
-	m->syncing = false;
-	if (r == 0)
-		m->synced = upto;
-	else
-		m->error = err;
-	pthread_cond_broadcast(&m->wake);
+	m->error = error;
 }
 
-int mailbox_sync(struct mailbox *m)
+void mailbox_sync(struct landings *list)
 {
-	uint64_t mine;
-	int r;
+	TAILQ_HEAD(, mailbox) duties = TAILQ_HEAD_INITIALIZER(duties);
+	struct landing *l;
+	struct mailbox *m;
 
 	pthread_mutex_lock(&lock);
-	mine = ++m->linked;
-	while (m->synced < mine && m->error == 0) {
+	while ((l = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, l, next);
+		m = l->box;
+		TAILQ_INSERT_TAIL(&m->waiting, l, next);
 		if (m->syncing)
-			pthread_cond_wait(&m->wake, &lock);
-		else
-			sync_group(m);
+			continue;
+		m->syncing = true;
+		m->refs++; /* whoever waits gives it back when it is served */
+		TAILQ_INSERT_TAIL(&duties, m, duty);
 	}
-	r = m->synced >= mine ? 0 : -1;
-	errno = m->error;
+	/* in turns: a mailbox that is never at rest does not hold up the others */
+	while ((m = TAILQ_FIRST(&duties)) != NULL) {
+		TAILQ_REMOVE(&duties, m, duty);
+		sync_group(m);
+		m->syncing = !TAILQ_EMPTY(&m->waiting);
+		if (m->syncing)
+			TAILQ_INSERT_TAIL(&duties, m, duty);
+		else
+			release(m);
+	}
 	pthread_mutex_unlock(&lock);
-	return r;
 }

@@ -7,7 +7,9 @@
 #ifndef MAILDIR_MAILBOX_H
 #define MAILDIR_MAILBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "base/str.h"
@@ -32,11 +34,24 @@ int mailbox_new(const struct mailbox *m);
 /* "new", "cur" or "gone" of it: a new descriptor, yours, or -1 with errno. */
 int mailbox_subdir(const struct mailbox *m, const char *name);
 
+/* Something that has been linked into new/ and is not durable yet. Embedded in its owner. */
+struct landing {
+	struct mailbox *box;
+	/*
+	 * Called once, perhaps in another thread, and perhaps before mailbox_sync() returns. error:
+	 * 0, or why it is not durable; the sync is not repeated. last: of those whom one sync
+	 * served.
+	 */
+	void (*done)(struct landing *l, int error, bool last);
+	TAILQ_ENTRY(landing) next;
+};
+TAILQ_HEAD(landings, landing);
+
 /*
- * Makes durable what the caller has linked into new/ before the call. Callers at the same time
- * share a sync: one that began after all of them had linked serves them all. -1 with errno when it
- * failed, for every caller it was to serve; it is not repeated for them.
+ * Makes durable all of the list, which is empty afterwards. All who come while a mailbox is synced
+ * share the next sync of it. Nobody waits for somebody else's: the thread that syncs a mailbox goes
+ * on for as long as there is something to sync, the others leave at once.
  */
-int mailbox_sync(struct mailbox *m);
+void mailbox_sync(struct landings *list);
 
 #endif

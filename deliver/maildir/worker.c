@@ -16,6 +16,7 @@
 #include "base/crash.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "claim.h"
 #include "deliver.h"
 #include "proto/notify.h"
 #include "proto/types.h"
@@ -25,22 +26,33 @@ enum {
 	NOTICE_MAX = HOME_MAX + FOLDER_MAX + 64,
 };
 
-/* A channel to the queue. Closed when the last thread has turned away from it. */
+/* A channel to the queue. Closed when the last one has turned away from it. */
 struct link {
 	int fd;
-	unsigned refs; /* threads, and one for being the current one */
+	unsigned refs; /* threads and jobs, and one for being the current one */
+};
+
+/* From the packet to the answer, which a thread gives that has synced for this job and others. */
+struct job {
+	SLIST_ENTRY(job) next; /* among the spare ones */
+	struct arena arena;
+	struct deliver_job d;
+	struct deliver_result *results; /* in the arena */
+	atomic_uint left; /* deliveries without an outcome */
+	struct claim claim;
+	struct link *link;
+	uint32_t id, gen;
 };
 
 struct worker {
 	struct desk *desk;
-	struct arena arena;
 	uint8_t packet[IPC_PACKET_MAX];
-	struct deliver_result results[JOB_RCPTS];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
 static struct link *current;
+static SLIST_HEAD(, job) spare = SLIST_HEAD_INITIALIZER(spare);
 static bool draining;
 
 static pthread_mutex_t notify_lock =
@@ -155,55 +167,110 @@ static void tell_notify(const struct deliver_rcpt *r)
 	pthread_mutex_unlock(&notify_lock);
 }
 
-static void run_job(struct worker *w, const struct deliver_job *j, int body_fd)
+static struct job *job_new(struct link *l, const struct ipc_msg *m)
 {
-	for (uint32_t i = 0; i < j->nrcpts; i++) {
-		struct deliver_result *r = &w->results[i];
+	struct job *j;
 
-		*r = (struct deliver_result){ .slot = j->rcpts[i].slot };
-		deliver(w->desk, j, &j->rcpts[i], body_fd, &r->status);
-		if (status_good(&r->status))
-			delivered++;
-		else
-			failed++;
+	pthread_mutex_lock(&lock);
+	j = SLIST_FIRST(&spare);
+	if (j != NULL)
+		SLIST_REMOVE_HEAD(&spare, next);
+	l->refs++;
+	pthread_mutex_unlock(&lock);
+	if (j == NULL) {
+		j = xcalloc(1, sizeof *j);
+		arena_init(&j->arena);
 	}
+	j->link = l;
+	j->id = m->id;
+	j->gen = m->gen;
+	busy++;
+	return j;
 }
 
-static void answer(struct worker *w, struct link *l, const struct ipc_msg *to, uint32_t n)
+static void job_free(struct job *j)
+{
+	arena_reset(&j->arena);
+	pthread_mutex_lock(&lock);
+	link_release(j->link);
+	SLIST_INSERT_HEAD(&spare, j, next);
+	pthread_mutex_unlock(&lock);
+	busy--;
+}
+
+static void answer(const struct job *j)
 {
 	struct put body = put_start();
 	struct ipc_msg m = {
-		.type = DELIVER_RESULT, .flags = IPC_REPLY, .id = to->id, .gen = to->gen
+		.type = DELIVER_RESULT, .flags = IPC_REPLY, .id = j->id, .gen = j->gen
 	};
 
-	put_results(&body, w->results, n);
+	put_results(&body, j->results, j->d.nrcpts);
 	m.body = put_view(&body);
 	/* without an answer the queue takes the job for "unknown" and looks for the file next time
 	 */
-	if (ipc_send(l->fd, &m) == 0)
+	if (ipc_send(j->link->fd, &m) == 0)
 		packets++;
 	crash_point("maildir.after_answer");
+}
+
+static void delivery_done(struct delivery *d, bool news)
+{
+	struct job *j = (struct job *)((char *)(uintptr_t)d->job - offsetof(struct job, d));
+
+	if (status_good(d->st))
+		delivered++;
+	else
+		failed++;
+	if (news)
+		tell_notify(d->rcpt);
+	if (atomic_fetch_sub(&j->left, 1) > 1)
+		return;
+	claim_drop(&j->claim);
+	answer(j);
+	log_flush();
+	job_free(j);
+}
+
+/*
+ * All recipients' files are there before the first mailbox is synced: what one sync can do, one
+ * does. Afterwards the job is no longer this thread's.
+ */
+static void run_job(struct worker *w, struct job *j, int body_fd)
+{
+	struct landings list = TAILQ_HEAD_INITIALIZER(list);
+	uint32_t n = j->d.nrcpts;
+	struct delivery *d = arena_array(&j->arena, n, sizeof *d);
+
+	j->results = arena_array(&j->arena, n, sizeof *j->results);
+	j->left = n;
+	claim_take(&j->claim, &j->d);
+	for (uint32_t i = 0; i < n; i++) {
+		j->results[i].slot = j->d.rcpts[i].slot;
+		d[i] = (struct delivery){ .job = &j->d,
+			.rcpt = &j->d.rcpts[i],
+			.st = &j->results[i].status,
+			.done = delivery_done };
+		deliver(w->desk, &d[i], body_fd, &list);
+	}
+	close(body_fd);
+	mailbox_sync(&list);
 }
 
 /* -1: the queue says what it must not. */
 static int serve(struct worker *w, struct link *l, struct ipc_msg *m)
 {
 	struct get g = get_start(m->body);
-	struct deliver_job job;
-	int fd;
+	struct job *j = job_new(l, m);
 
 	if (m->type != DELIVER_JOB || m->nfds != 1 || (m->flags & IPC_REPLY) != 0 ||
-	    get_job(&g, &w->arena, &job) == -1 || job.transport != TRANSPORT_MAILDIR)
+	    get_job(&g, &j->arena, &j->d) == -1 || j->d.transport != TRANSPORT_MAILDIR) {
+		job_free(j);
 		return -1;
-	fd = ipc_take_fd(m, 0);
+	}
 	jobs++;
 	packets++;
-	run_job(w, &job, fd);
-	close(fd);
-	answer(w, l, m, job.nrcpts);
-	for (uint32_t i = 0; i < job.nrcpts; i++)
-		if (status_good(&w->results[i].status))
-			tell_notify(&job.rcpts[i]);
+	run_job(w, j, ipc_take_fd(m, 0));
 	return 0;
 }
 
@@ -215,12 +282,8 @@ static void serve_link(struct worker *w, struct link *l)
 		int r = ipc_recv(l->fd, &m, w->packet);
 
 		if (r == 1) {
-			busy++;
 			r = serve(w, l, &m);
 			ipc_close_fds(&m);
-			arena_reset(&w->arena);
-			log_flush();
-			busy--;
 			if (r == 0)
 				continue;
 			errno = EBADMSG;
@@ -261,7 +324,6 @@ int worker_start(unsigned n, struct str host)
 		pthread_t id;
 
 		w->desk = desk_new(host);
-		arena_init(&w->arena);
 		r = pthread_create(&id, &attr, worker_main, w);
 	}
 	pthread_attr_destroy(&attr);

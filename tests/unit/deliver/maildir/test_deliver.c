@@ -1,7 +1,7 @@
 /* One message into one mailbox: files, names, repeats, and what is refused. */
 #include "../../../../deliver/maildir/deliver.h"
 #include "../../../../deliver/maildir/become.h"
-#include "../../../../deliver/maildir/mailbox.h"
+#include "../../../../deliver/maildir/claim.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,6 +64,44 @@ static int body_of(const char *text)
 	return fd;
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+
+/* A delivery whose end can be waited for: another thread's sync may bring it. */
+struct waiter {
+	struct delivery d;
+	bool done, news;
+};
+
+static void delivery_done(struct delivery *d, bool news)
+{
+	struct waiter *w = (struct waiter *)d;
+
+	pthread_mutex_lock(&lock);
+	w->done = true;
+	w->news = news;
+	pthread_cond_broadcast(&ended);
+	pthread_mutex_unlock(&lock);
+}
+
+/* The first recipient of a job, to its end. */
+static bool deliver_one(struct desk *with, const struct deliver_job *j, int fd, struct status *st)
+{
+	struct landings list = TAILQ_HEAD_INITIALIZER(list);
+	struct waiter w = { .d = { .job = j, .rcpt = j->rcpts, .st = st, .done = delivery_done } };
+	struct claim claim;
+
+	claim_take(&claim, j);
+	deliver(with, &w.d, fd, &list);
+	mailbox_sync(&list);
+	pthread_mutex_lock(&lock);
+	while (!w.done)
+		pthread_cond_wait(&ended, &lock);
+	pthread_mutex_unlock(&lock);
+	claim_drop(&claim);
+	return w.news;
+}
+
 static struct status send_to(struct deliver_rcpt r, uint64_t id, const char *text)
 {
 	struct deliver_job j = {
@@ -77,7 +115,7 @@ static struct status send_to(struct deliver_rcpt r, uint64_t id, const char *tex
 	struct status st = { 0 };
 	int fd = body_of(text);
 
-	deliver(desk, &j, &r, fd, &st);
+	deliver_one(desk, &j, fd, &st);
 	close(fd);
 	return st;
 }
@@ -312,7 +350,7 @@ static void test_edits(void **state)
 	int fd = body_of(body);
 
 	(void)state;
-	deliver(desk, &j, &r, fd, &st);
+	deliver_one(desk, &j, fd, &st);
 	close(fd);
 	assert_int_equal(st.code, 250);
 	count("example.org/alice/Maildir/new", name);
@@ -348,7 +386,7 @@ static void test_large_and_short(void **state)
 	assert_non_null(strstr(name, expect));
 	/* less there than the queue said: a torn message must not get into a mailbox */
 	fd = body_of(big);
-	deliver(desk, &j, &r, fd, &st);
+	deliver_one(desk, &j, fd, &st);
 	close(fd);
 	assert_int_equal(st.code, 451);
 	assert_int_equal(count("example.org/alice/Maildir/new", NULL), 1);
@@ -371,7 +409,7 @@ static void *deliver_many(void *arg)
 		struct status st = { 0 };
 		int fd = body_of(body);
 
-		deliver(own, &j, &r, fd, &st);
+		deliver_one(own, &j, fd, &st);
 		close(fd);
 		if (st.code != 250)
 			return (void *)1;
@@ -395,6 +433,40 @@ static void test_threads(void **state)
 	}
 	assert_int_equal(count("example.org/alice/Maildir/new", NULL), 100);
 	assert_int_equal(count("example.org/alice/Maildir/tmp", NULL), 0);
+}
+
+/* Two recipients of one mailbox share a sync, and one of them brings the news. */
+static void test_one_sync_for_all(void **state)
+{
+	struct deliver_rcpt r[3] = { alice(), alice(), alice() };
+	struct deliver_job j = { .id = 11, .body_size = sizeof body - 1, .rcpts = r, .nrcpts = 3 };
+	struct landings list = TAILQ_HEAD_INITIALIZER(list);
+	struct waiter w[3];
+	struct status st[3] = { 0 };
+	unsigned news = 0;
+	int fd = body_of(body);
+
+	(void)state;
+	r[1].slot = 1;
+	r[2].slot = 2;
+	r[2].home = STR("example.org/nobody");
+	for (size_t i = 0; i < 3; i++) {
+		w[i] = (struct waiter){
+			.d = { .job = &j, .rcpt = &r[i], .st = &st[i], .done = delivery_done }
+		};
+		deliver(desk, &w[i].d, fd, &list);
+		assert_int_equal(w[i].done, i == 2);
+	}
+	close(fd);
+	assert_int_equal(count("example.org/alice/Maildir/new", NULL), 2);
+	mailbox_sync(&list);
+	assert_true(TAILQ_EMPTY(&list));
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(w[i].done);
+		assert_int_equal(st[i].code, i == 2 ? 451 : 250);
+		news += w[i].news;
+	}
+	assert_int_equal(news, 1);
 }
 
 /* Runs in a child: the calling thread cannot go back. */
@@ -457,6 +529,7 @@ int main(void)
 		TEST(test_edits),
 		TEST(test_large_and_short),
 		TEST(test_threads),
+		TEST(test_one_sync_for_all),
 		TEST(test_owner),
 	};
 
