@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,26 +90,40 @@ static void encode_slots(struct message *m)
 	}
 }
 
-/* Maps the body of a memfd; NULL when there is none (it is in the file, or empty). */
-static void *map_body(const struct message *m)
+/*
+ * The body of a memfd, yours; NULL when there is none (it is in the file, or empty). Read, because
+ * a map of a few kilobytes costs more: all processors have to hear of its end.
+ */
+static void *read_body(const struct message *m, int *error)
 {
-	if (m->memfd == -1 || m->layout.body_size == 0)
+	size_t size = m->layout.body_size, done = 0;
+	char *body;
+
+	*error = 0;
+	if (m->memfd == -1 || size == 0)
 		return NULL;
-	return mmap(NULL, m->layout.body_size, PROT_READ, MAP_SHARED, m->memfd, 0);
+	body = xmalloc(size);
+	while (done < size && *error == 0) {
+		ssize_t n = pread(m->memfd, body + done, size - done, (off_t)done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			*error = n == 0 ? EBADMSG : errno;
+	}
+	return body;
 }
 
 static int write_sealed(struct message *m)
 {
-	void *map = map_body(m);
-	const void *body = m->text.n > 0 ? m->text.p : map;
 	int error = 0;
+	void *copy = m->text.n > 0 ? NULL : read_body(m, &error);
+	const void *body = m->text.n > 0 ? m->text.p : copy;
 
-	if (map == MAP_FAILED)
-		return errno;
-	if (spool_write(m->fd, &m->layout, body, buf_view(&m->records), m->slots) == -1)
+	if (error == 0 &&
+	    spool_write(m->fd, &m->layout, body, buf_view(&m->records), m->slots) == -1)
 		error = errno;
-	if (map != NULL)
-		munmap(map, m->layout.body_size);
+	free(copy);
 	return error;
 }
 
@@ -381,6 +394,10 @@ static int run_remove(struct task *t)
 	if (spool_remove_all(m->tag.queue, m->parts) == -1)
 		return errno;
 	crash_point("remove.after_unlink");
+	/* with the last descriptor the file itself goes, which may take a while */
+	if (m->fd != -1)
+		close(m->fd);
+	m->fd = -1;
 	return 0;
 }
 
@@ -393,7 +410,7 @@ void file_remove(struct message *m, file_done *done)
 	m->next_try = 0;
 	m->sync_file = false;
 	m->task.sync_dir = POOL_NO_DIR;
-	start(m, run_remove, POOL_WORK, done);
+	start(m, run_remove, POOL_REMOVE, done);
 	m->task.done = update_done;
 	pool_dirty(spool_dir_of(m->tag.queue));
 }

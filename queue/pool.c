@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/loop.h"
 #include "spool.h"
 
@@ -16,19 +18,29 @@ enum { LATE_SYNC_MS = 200 };
 
 TAILQ_HEAD(tasks, task);
 
+/* A thread of the pool. One that has nothing to do waits until it is handed a task. */
+struct worker {
+	sem_t handed;
+	struct task *task;
+	enum pool_lane lane; /* of the task */
+	SLIST_ENTRY(worker) next;
+};
+SLIST_HEAD(workers, worker);
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+static struct workers idle = SLIST_HEAD_INITIALIZER(idle); /* the last to rest is first */
+static struct workers roused = SLIST_HEAD_INITIALIZER(roused); /* have a task, and sleep yet */
 static struct tasks lanes[POOL_LANES];
 static struct tasks finished = TAILQ_HEAD_INITIALIZER(finished);
+static bool news; /* the loop has not been told yet of what has finished */
 static unsigned running[POOL_LANES], limits[POOL_LANES];
 static int (*sync_dir)(unsigned dir);
 static int event = -1;
 
-/* One per hash directory: who waits for the next sync, and who is served by the one that runs. */
+/* One per hash directory: who waits for the next sync of it. */
 static struct group {
-	struct task task;
-	struct tasks waiting, served;
-	bool busy;
+	struct tasks waiting;
+	bool busy; /* a thread syncs, for as long as somebody waits */
 } groups[SPOOL_DIRS];
 
 static unsigned busy; /* on the loop only */
@@ -41,112 +53,130 @@ static void (*on_failure)(int error);
 
 static void finish(struct task *t)
 {
-	bool first = TAILQ_EMPTY(&finished);
-
+	news = news || TAILQ_EMPTY(&finished);
 	TAILQ_INSERT_TAIL(&finished, t, next);
-	if (first) {
-		const uint64_t one = 1;
-		/* the counter cannot overflow: it is written only when the list was empty */
-		ssize_t r = write(event, &one, sizeof one);
+}
 
-		/* should it fail all the same, pool_poll() comes by */
-		if (r == -1)
-			r = write(event, &one, sizeof one);
-		(void)r;
+/* Wakes whoever has something to do, once nobody would wake up just to wait for the lock. */
+static void unlock(void)
+{
+	const uint64_t one = 1;
+	struct workers list = roused;
+	bool tell = news;
+	ssize_t r = 0;
+
+	SLIST_INIT(&roused);
+	news = false;
+	pthread_mutex_unlock(&lock);
+	while (!SLIST_EMPTY(&list)) {
+		struct worker *w = SLIST_FIRST(&list);
+
+		SLIST_REMOVE_HEAD(&list, next);
+		sem_post(&w->handed);
+	}
+	/* the counter cannot overflow: it is written only when the list was empty */
+	if (tell)
+		r = write(event, &one, sizeof one);
+	/* should it fail all the same, pool_poll() comes by */
+	if (r == -1)
+		r = write(event, &one, sizeof one);
+	(void)r;
+}
+
+/* The task whose turn it is in the lanes that are not full. */
+static struct task *take_task(enum pool_lane *lane)
+{
+	for (unsigned l = 0; l < POOL_LANES; l++) {
+		struct task *t = TAILQ_FIRST(&lanes[l]);
+
+		if (t == NULL || running[l] >= limits[l])
+			continue;
+		TAILQ_REMOVE(&lanes[l], t, next);
+		running[l]++;
+		*lane = (enum pool_lane)l;
+		return t;
+	}
+	return NULL;
+}
+
+/* Hands out what idle threads can do: no thread wakes up for nothing. */
+static void hand_out(void)
+{
+	struct worker *w;
+
+	while ((w = SLIST_FIRST(&idle)) != NULL && (w->task = take_task(&w->lane)) != NULL) {
+		SLIST_REMOVE_HEAD(&idle, next);
+		SLIST_INSERT_HEAD(&roused, w, next);
 	}
 }
 
-static void enqueue(struct task *t, enum pool_lane lane)
+/* Syncs that directory for all who wait. Those who come meanwhile get the next sync. */
+static void sync_group(struct group *g)
 {
-	TAILQ_INSERT_TAIL(&lanes[lane], t, next);
-	pthread_cond_signal(&wake);
-}
-
-static void group_start(struct group *g)
-{
+	struct tasks served = TAILQ_HEAD_INITIALIZER(served);
 	struct task *t;
+	int error;
 
-	g->busy = true;
-	while ((t = TAILQ_FIRST(&g->waiting)) != NULL) {
-		TAILQ_REMOVE(&g->waiting, t, next);
-		TAILQ_INSERT_TAIL(&g->served, t, next);
-	}
-	enqueue(&g->task, POOL_COMMIT);
-}
-
-static void group_end(struct group *g)
-{
-	struct task *t;
-
-	while ((t = TAILQ_FIRST(&g->served)) != NULL) {
-		TAILQ_REMOVE(&g->served, t, next);
-		t->error = g->task.error;
-		t->sync_failed = t->error != 0;
+	TAILQ_CONCAT(&served, &g->waiting, next);
+	unlock();
+	error = sync_dir((unsigned)(g - groups)) == -1 ? errno : 0;
+	pthread_mutex_lock(&lock);
+	while ((t = TAILQ_FIRST(&served)) != NULL) {
+		TAILQ_REMOVE(&served, t, next);
+		t->error = error;
+		t->sync_failed = error != 0;
 		finish(t);
 	}
-	g->busy = false;
-	if (!TAILQ_EMPTY(&g->waiting))
-		group_start(g);
 }
 
 static void task_ran(struct task *t)
 {
 	struct group *g;
 
-	if (t >= &groups[0].task && t <= &groups[SPOOL_DIRS - 1].task) {
-		group_end((struct group *)((char *)t - offsetof(struct group, task)));
-		return;
-	}
 	if (t->error != 0 || t->sync_dir == POOL_NO_DIR) {
 		finish(t);
 		return;
 	}
 	g = &groups[t->sync_dir];
 	TAILQ_INSERT_TAIL(&g->waiting, t, next);
-	if (!g->busy)
-		group_start(g);
+	if (g->busy)
+		return;
+	g->busy = true;
+	while (!TAILQ_EMPTY(&g->waiting))
+		sync_group(g);
+	g->busy = false;
 }
 
-static int run_group(struct task *t)
+/* With the lock, which is given up: the next task, once there is one. */
+static struct task *next_task(struct worker *w)
 {
-	const struct group *g = (struct group *)((char *)t - offsetof(struct group, task));
-
-	return sync_dir((unsigned)(g - groups)) == -1 ? errno : 0;
-}
-
-static struct task *next_task(enum pool_lane *lane)
-{
-	for (;;) {
-		for (unsigned l = 0; l < POOL_LANES; l++) {
-			struct task *t = TAILQ_FIRST(&lanes[l]);
-
-			if (t == NULL || running[l] >= limits[l])
-				continue;
-			TAILQ_REMOVE(&lanes[l], t, next);
-			*lane = l;
-			return t;
-		}
-		pthread_cond_wait(&wake, &lock);
+	w->task = take_task(&w->lane);
+	if (w->task != NULL) {
+		unlock();
+		return w->task;
 	}
+	SLIST_INSERT_HEAD(&idle, w, next);
+	unlock();
+	while (sem_wait(&w->handed) == -1)
+		;
+	return w->task;
 }
 
 static void *thread_main(void *arg)
 {
-	(void)arg;
+	struct worker *w = arg;
+
 	pthread_mutex_lock(&lock);
 	for (;;) {
-		enum pool_lane lane;
-		struct task *t = next_task(&lane);
+		struct task *t = next_task(w);
 
-		running[lane]++;
-		pthread_mutex_unlock(&lock);
 		t->error = t->run(t);
 		pthread_mutex_lock(&lock);
-		running[lane]--;
-		/* a task of this lane may have been passed over while the lane was full */
-		if (!TAILQ_EMPTY(&lanes[lane]))
-			pthread_cond_signal(&wake);
 		task_ran(t);
+		running[w->lane]--;
+		/* what this lane had no room for, unless it is for this thread */
+		if (!TAILQ_EMPTY(&lanes[w->lane]))
+			hand_out();
 	}
 	return NULL;
 }
@@ -177,8 +207,9 @@ void pool_submit(struct task *t, enum pool_lane lane)
 {
 	busy++;
 	pthread_mutex_lock(&lock);
-	enqueue(t, lane);
-	pthread_mutex_unlock(&lock);
+	TAILQ_INSERT_TAIL(&lanes[lane], t, next);
+	hand_out();
+	unlock();
 }
 
 void pool_poll(void)
@@ -248,14 +279,16 @@ void pool_on_failure(void (*fn)(int error))
 static int start_threads(unsigned threads)
 {
 	for (unsigned i = 0; i < threads; i++) {
+		struct worker *w = xcalloc(1, sizeof *w);
 		pthread_attr_t attr;
 		pthread_t id;
 		int r = pthread_attr_init(&attr);
 
+		sem_init(&w->handed, 0, 0);
 		if (r == 0)
 			r = pthread_attr_setstacksize(&attr, 256 * 1024);
 		if (r == 0)
-			r = pthread_create(&id, &attr, thread_main, NULL);
+			r = pthread_create(&id, &attr, thread_main, w);
 		if (r != 0) {
 			errno = r;
 			return -1;
@@ -275,11 +308,9 @@ int pool_init(unsigned threads, int (*sync)(unsigned dir))
 		TAILQ_INIT(&lanes[l]);
 	limits[POOL_COMMIT] = threads;
 	limits[POOL_WORK] = threads > 1 ? threads / 2 : 1;
-	for (unsigned i = 0; i < SPOOL_DIRS; i++) {
+	limits[POOL_REMOVE] = 1;
+	for (unsigned i = 0; i < SPOOL_DIRS; i++)
 		TAILQ_INIT(&groups[i].waiting);
-		TAILQ_INIT(&groups[i].served);
-		groups[i].task = (struct task){ .run = run_group };
-	}
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (event == -1)
 		return -1;

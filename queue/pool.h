@@ -15,7 +15,8 @@
 
 enum pool_lane {
 	POOL_COMMIT, /* somebody waits for a 250 */
-	POOL_WORK, /* results, removals, loading */
+	POOL_WORK, /* results, loading */
+	POOL_REMOVE, /* nobody waits: one thread does them all, one after the other */
 	POOL_LANES
 };
 
@@ -31,7 +32,7 @@ struct task {
 	bool sync_failed; /* the error is that of a sync: set here for directories, by run() for
 			     files */
 	int error;
-	TAILQ_ENTRY(task) next;
+	TAILQ_ENTRY(task) next; /* of the pool until it is done */
 };
 
 /* Starts the threads. sync syncs a directory (0 or -1 with errno). -1 with errno. */
