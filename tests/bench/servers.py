@@ -3,13 +3,14 @@
 The peers are Debian packages, installed by apt-get into roots of their own below build/bench/: /usr, /etc
 and /var there are overlays of the host's, which stay as they are. bench.py runs in a mount namespace of
 its own, so nothing is mounted anywhere else, and nothing stays mounted. What a server writes while it is
-measured (mail, queue, logs) lies in plain directories of the host's file system, for all alike.
+measured (mail, queue, logs) lies in a file system of its own (volume.py), /disk in the root of a peer.
 """
 import json, os, pathlib, re, signal, socket, subprocess, sys, time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / 'tests'))
 import peers
+from volume import Volume
 
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TOP / 'build')).resolve()
 HOME = TOP / 'build/bench'
@@ -143,20 +144,19 @@ class Server:
     account = ('bench', 'bench')
     rcpt = 'bench@example.test'
 
-    def __init__(self, scratch, sink):
-        self.scratch, self.sink, self.up = scratch / self.name, sink, False
+    def __init__(self, at, sink):
+        self.sink, self.up = sink, False
         self.group = (Group if ROOT else Family)(self.name)
+        self.volume = Volume(HOME / f'{self.name}.img', at)
+        self.maildir = at / 'mail/bench/Maildir'
 
     def restart(self, mode, fresh=True):
-        """a fresh one has no mail: what it has is moved aside, because deleting makes ext4 slow"""
         self.stop()
-        if fresh and self.maildir.exists():
-            aside = self.scratch.parent / 'aside'
-            aside.mkdir(exist_ok=True)
-            self.maildir.rename(aside / str(time.time_ns()))
-        for d in ('new', 'cur', 'tmp'):
-            (self.maildir / d).mkdir(parents=True, exist_ok=True)
-        give(self.maildir.parent)
+        if fresh:
+            self.volume.fresh()
+            for d in ('new', 'cur', 'tmp'):
+                (self.maildir / d).mkdir(parents=True, exist_ok=True)
+            give(self.maildir.parent)
         self.up = True
         self.start(mode)
 
@@ -174,35 +174,35 @@ class Server:
 
 
 class Thurn(Server):
-    name = 'thurn'
     account = ('user1@example.test', 'secret-1')
     rcpt = 'user1@example.test'
 
-    def __init__(self, scratch, sink):
-        super().__init__(scratch, sink)
-        self.maildir = self.scratch / 'mail/example.test/user1/Maildir'
+    def __init__(self, scratch, sink, name='thurn', build=BUILD):
+        self.name, self.build = name, build
+        super().__init__(scratch / name, sink)
+        self.at = self.volume.at
+        self.maildir = self.at / 'mail/example.test/user1/Maildir'
         self.settings = scratch / 'thurn.settings'
         own = f'mailbox_uid = {MAIL_UID}\nmailbox_uid_min = {MAIL_UID}\nmailbox_uid_max = {MAIL_UID}\n' if ROOT else ''
         self.settings.write_text('log_format = text\nsmtp_client_connections = 0\n' + own +
                                  f'relayhost = "[127.0.0.1]:{sink}"\nremote_ports = {{"{sink}"}}\n')
-        self.users = 1
 
     def start(self, mode):
-        r = self.run(sys.executable, TOP / 'tests/instance', 'start', self.scratch, '--users', self.users, '--conf',
-                     self.settings, check=False, capture_output=True, text=True)
+        known = (self.at / 'thurn.conf').exists()
+        r = self.run(sys.executable, TOP / 'tests/instance', 'start', self.at, '--users', 0 if known else 1, '--conf',
+                     self.settings, '--build', self.build, check=False, capture_output=True, text=True)
         if r.returncode:
             raise RuntimeError('Thurn does not start: ' + r.stderr[-300:])
-        self.users = 0  # the account is there from now on
         about = json.loads(r.stdout)
         self.smtp, self.imap, self.group.top = about['smtp'], about['imap'], about['pid']
 
     def command(self, *args):
-        env = dict(os.environ, THURN_LIBEXEC=str(BUILD / 'libexec'))
-        return subprocess.run([BUILD / 'bin/thurn', '-c', self.scratch / 'thurn.conf', *args], env=env, timeout=60,
+        env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
+        return subprocess.run([self.build / 'bin/thurn', '-c', self.at / 'thurn.conf', *args], env=env, timeout=60,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
     def finish(self):
-        r = self.run(sys.executable, TOP / 'tests/instance', 'stop', self.scratch, check=False, capture_output=True,
+        r = self.run(sys.executable, TOP / 'tests/instance', 'stop', self.at, '--build', self.build, check=False, capture_output=True,
                      text=True)
         if r.returncode:
             raise RuntimeError('Thurn has not ended well: ' + r.stderr[-300:])
@@ -212,22 +212,16 @@ class Peer(Server):
     """A server in a root of its own."""
 
     def __init__(self, scratch, sink):
-        super().__init__(scratch, sink)
         self.root = HOME / self.name
         self.mount()
         if not (self.root / self.binary.lstrip('/')).exists():
             print(f'installing {" ".join(self.packages)} into {self.root.relative_to(TOP)}', flush=True)
+            self.group = Group(self.name)
             self.install()
-        for d in self.plain:
-            self.bind(self.scratch / ('plain' + d.replace('/', '-')), d, copy=True)
-        self.bind(self.scratch / 'mail', '/mail')
-        self.bind(self.scratch / 'data', '/data')
-        (self.scratch / 'data/log').mkdir(exist_ok=True)
-        (self.scratch / 'data').chmod(0o755)
-        self.maildir = self.scratch / 'mail/bench/Maildir'
+        super().__init__(self.root / 'disk', sink)
 
     def mount(self):
-        for d in ('proc', 'dev', 'tmp', 'run', 'root', 'mail', 'data', 'usr', 'etc', 'var'):
+        for d in ('proc', 'dev', 'tmp', 'run', 'root', 'disk', 'usr', 'etc', 'var'):
             (self.root / d).mkdir(parents=True, exist_ok=True)
         (self.root / 'tmp').chmod(0o1777)
         for d in ('bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'):
@@ -245,14 +239,6 @@ class Peer(Server):
             r = subprocess.run(['mount', *m], capture_output=True, text=True, timeout=30)
             if r.returncode:
                 raise Unfit(f'no private root for {self.name}: {r.stderr.strip()}')
-
-    def bind(self, source, at, copy=False):
-        source.parent.mkdir(parents=True, exist_ok=True)
-        at = self.root / at.lstrip('/')
-        if copy:
-            subprocess.run(['cp', '-a', at, source], check=True, timeout=60)
-        source.mkdir(exist_ok=True)
-        subprocess.run(['mount', '--bind', source, at], check=True, timeout=30)
 
     def inside(self, *command, **kw):
         return self.run('chroot', self.root, *command, **kw)
@@ -272,7 +258,7 @@ class Peer(Server):
 
 class Postfix(Peer):
     name = 'postfix'
-    packages, binary, plain = ['postfix'], '/usr/sbin/postfix', ['/var/spool/postfix']
+    packages, binary = ['postfix'], '/usr/sbin/postfix'
 
     def start(self, mode):
         self.smtp = free_port()
@@ -280,6 +266,8 @@ class Postfix(Peer):
         processes = mode if isinstance(mode, int) else 200
         (self.root / 'etc/postfix/main.cf').write_text(f"""\
 compatibility_level = 3.6
+queue_directory = /disk/queue
+data_directory = /disk/data
 myhostname = mx.example.test
 mydestination =
 mynetworks = 127.0.0.0/8
@@ -288,7 +276,7 @@ inet_protocols = ipv4
 alias_maps =
 local_recipient_maps =
 virtual_mailbox_domains = example.test
-virtual_mailbox_base = /mail
+virtual_mailbox_base = /disk/mail
 virtual_mailbox_maps = static:bench/Maildir/
 virtual_uid_maps = static:{MAIL_UID}
 virtual_gid_maps = static:{MAIL_UID}
@@ -304,46 +292,47 @@ default_destination_concurrency_limit = 50
 virtual_destination_concurrency_limit = 50
 initial_destination_concurrency = 20
 in_flow_delay = 0
-maillog_file = /data/log/mail.log
-maillog_file_prefixes = /data
+maillog_file = /disk/mail.log
+maillog_file_prefixes = /disk
 """)
         table = (self.root / 'usr/share/postfix/master.cf.dist').read_text()
         table = re.sub(r'(?m)^smtp +inet.*', f'127.0.0.1:{self.smtp} inet n - n - {processes} smtpd', table)
         table = re.sub(r'(?m)^(\w+ +\w+ +\S +\S +)y ', r'\1n ', table)
         (self.root / 'etc/postfix/master.cf').write_text(table)
+        (self.volume.at / 'queue').mkdir(exist_ok=True)
+        (self.volume.at / 'data').mkdir(exist_ok=True)
+        self.inside('chown', 'postfix', '/disk/data')
         self.inside('postfix', 'start', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for('Postfix', 20, lambda: answers(self.smtp))
 
     def finish(self):
-        quiet = dict(check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.inside('postfix', 'stop', **quiet)
-        self.inside('postsuper', '-d', 'ALL', **quiet)
+        self.inside('postfix', 'stop', check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Dovecot(Peer):
     name = 'dovecot'
-    packages, binary, plain = ['dovecot-imapd'], '/usr/sbin/dovecot', []
+    packages, binary = ['dovecot-imapd'], '/usr/sbin/dovecot'
 
     def start(self, mode):
         self.imap = free_port()
-        (self.scratch / 'data/passwd').write_text('bench:{PLAIN}bench\n')
+        (self.volume.at / 'passwd').write_text('bench:{PLAIN}bench\n')
         # as a busy site would run it: login processes that stay, mail processes that are used again
-        (self.scratch / 'data/dovecot.conf').write_text(f"""\
+        (self.volume.at / 'dovecot.conf').write_text(f"""\
 protocols = imap
 listen = 127.0.0.1
-log_path = /data/log/dovecot.log
+log_path = /disk/dovecot.log
 ssl = no
 disable_plaintext_auth = no
-mail_location = maildir:/mail/%n/Maildir
+mail_location = maildir:/disk/mail/%n/Maildir
 mail_max_userip_connections = 0
 first_valid_uid = {MAIL_UID}
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN /data/passwd
+  args = scheme=PLAIN /disk/passwd
 }}
 userdb {{
   driver = static
-  args = uid={MAIL_UID} gid={MAIL_UID} home=/mail/%n
+  args = uid={MAIL_UID} gid={MAIL_UID} home=/disk/mail/%n
 }}
 namespace inbox {{
   inbox = yes
@@ -374,11 +363,11 @@ service stats {{
   client_limit = 20000
 }}
 """)
-        self.inside('dovecot', '-c', '/data/dovecot.conf', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.inside('dovecot', '-c', '/disk/dovecot.conf', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for('Dovecot', 20, lambda: answers(self.imap))
 
     def finish(self):
-        self.inside('doveadm', '-c', '/data/dovecot.conf', 'stop', check=False, stdout=subprocess.DEVNULL,
+        self.inside('doveadm', '-c', '/disk/dovecot.conf', 'stop', check=False, stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL)
 
 
