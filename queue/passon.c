@@ -52,6 +52,7 @@ static const struct kind {
 	bool (*good)(struct get *g);
 } kinds[] = {
 	{ LOOKUP_ROUTE, ROLE_LOOKUP, good_route },
+	{ LOOKUP_EXPLAIN, ROLE_LOOKUP, good_route },
 	{ DELIVER_HOP, ROLE_REMOTE, good_hop },
 	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
 };

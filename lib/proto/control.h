@@ -15,7 +15,7 @@
  * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire:
  *	a record {"count": messages that it was done to}; for a single id that is not there, the end
  *	has status EX_DATAERR and a text
- * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, DELIVER_HOP or RESOLVE_ASK with that
+ * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
  * AUTH_CTL_ADD, AUTH_CTL_PASSWD, AUTH_CTL_DELETE {struct account_change of auth.h}, AUTH_CTL_LIST {}
  *

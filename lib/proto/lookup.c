@@ -168,3 +168,57 @@ int get_route_answer(struct get *g, struct arena *a, struct route_answer *r)
 	}
 	return get_end(g);
 }
+
+enum {
+	STEP_SETTING_MAX = 64,
+	STEP_KEY_MAX = 600,
+	STEP_VALUE_MAX = 200,
+	STEPS_BYTES = IPC_BODY_MAX - 2048
+};
+
+static void put_step(struct put *w, const struct lookup_step *s)
+{
+	put_u8(w, s->found);
+	put_u8(w, s->failed);
+	put_str(w, str_take(s->setting, STEP_SETTING_MAX));
+	put_str(w, str_take(s->key, STEP_KEY_MAX));
+	put_str(w, str_take(s->rule, RULE_MAX));
+	put_str(w, str_take(s->value, STEP_VALUE_MAX));
+}
+
+void put_lookup_steps(struct put *w, const struct lookup_step *s, uint32_t n, bool more)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (w->n > STEPS_BYTES) {
+			more = true;
+			break;
+		}
+		put_u8(w, 1);
+		put_step(w, &s[i]);
+	}
+	put_u8(w, 0);
+	put_u8(w, more);
+}
+
+int get_lookup_steps(
+    struct get *g, struct arena *a, struct lookup_step **s, uint32_t *n, bool *more)
+{
+	*s = arena_array(a, LOOKUP_STEPS_MAX, sizeof **s);
+	*n = 0;
+	while (get_bool(g)) {
+		struct lookup_step *one = &(*s)[*n];
+
+		if (++*n > LOOKUP_STEPS_MAX) {
+			g->bad = true;
+			break;
+		}
+		one->found = get_bool(g);
+		one->failed = get_bool(g);
+		one->setting = arena_str(a, get_line(g, STEP_SETTING_MAX));
+		one->key = arena_str(a, get_str(g, STEP_KEY_MAX));
+		one->rule = arena_str(a, get_line(g, RULE_MAX));
+		one->value = arena_str(a, get_str(g, STEP_VALUE_MAX));
+	}
+	*more = get_bool(g);
+	return get_end(g);
+}

@@ -104,6 +104,24 @@ struct route_answer {
 	struct route *routes;
 	uint32_t nroutes;
 };
+
+/*
+ * LOOKUP_EXPLAIN {struct route_question}: which tables and lists are asked on the way to that answer, in
+ * order, and what they say. What does not fit is left out.
+ */
+enum { LOOKUP_STEPS_MAX = 500 };
+struct lookup_step {
+	bool found, failed;
+	struct str setting; /* whose tables or list: "transport_maps" */
+	struct str key; /* what was looked for */
+	struct str rule; /* where it was found, with file:line; empty = nowhere */
+	struct str value; /* what stands there; or why the table could not answer */
+};
+void put_lookup_steps(struct put *w, const struct lookup_step *s, uint32_t n, bool more);
+/* *more: some were left out. Strings and array are a's. */
+int get_lookup_steps(
+    struct get *g, struct arena *a, struct lookup_step **s, uint32_t *n, bool *more);
+
 void put_route_question(struct put *w, const struct route_question *q);
 int get_route_question(struct get *g, struct route_question *q);
 void put_route(struct put *w, const struct route *r);

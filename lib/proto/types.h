@@ -34,6 +34,7 @@ enum ipc_type {
 	LOOKUP_SENDER,
 	/* queue <-> lookup */
 	LOOKUP_ROUTE,
+	LOOKUP_EXPLAIN,
 
 	/* smtpd <-> queue: queue.h */
 	QUEUE_STOCK = 0x0400,

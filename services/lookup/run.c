@@ -13,6 +13,25 @@ enum found run_fail(struct run *r, struct str rule, struct str why)
 	return FOUND_FAILED;
 }
 
+void run_step(struct run *r, enum found f, const char *setting, struct str key, struct str rule,
+    struct str value)
+{
+	struct run_steps *s = r->steps;
+
+	if (s == NULL)
+		return;
+	if (s->n == LOOKUP_STEPS_MAX) {
+		s->more = true;
+		return;
+	}
+	s->step[s->n++] = (struct lookup_step){ .found = f == FOUND,
+		.failed = f == FOUND_FAILED,
+		.setting = str_of(setting),
+		.key = arena_str(r->arena, key),
+		.rule = rule,
+		.value = value };
+}
+
 enum found run_find(
     struct run *r, const struct maps *m, struct str key, bool part, struct table_answer *out)
 {
@@ -21,17 +40,21 @@ enum found run_find(
 			continue;
 		switch (table_lookup(m->table[i], key, r->arena, out)) {
 		case TABLE_FOUND:
+			run_step(r, FOUND, m->setting, key, out->rule, out->value);
 			return FOUND;
 		case TABLE_FAILED:
+			run_step(r, FOUND_FAILED, m->setting, key, out->rule, out->why);
 			return run_fail(r, out->rule, out->why);
 		case TABLE_NONE:
 			break;
 		}
 	}
+	if (m->n > 0)
+		run_step(r, FOUND_NONE, m->setting, key, STR_NONE, STR_NONE);
 	return FOUND_NONE;
 }
 
-enum found run_account(struct run *r, struct str address, struct account *out)
+static enum found find_account(struct run *r, struct str address, struct account *out)
 {
 	struct memo *m = strmap_get(r->memos, address);
 	enum account_state state;
@@ -62,6 +85,15 @@ enum found run_account(struct run *r, struct str address, struct account *out)
 	return FOUND;
 }
 
+enum found run_account(struct run *r, struct str address, struct account *out)
+{
+	enum found f = find_account(r, address, out);
+
+	if (!run_waits(r))
+		run_step(r, f, "accounts", address, STR_NONE, f == FOUND ? out->home : STR_NONE);
+	return f;
+}
+
 /* --- domains --------------------------------------------------------------------------------- */
 
 static bool is_below(const struct domains *d, struct str domain, struct str *item)
@@ -85,6 +117,7 @@ static enum found in_class(struct run *r, struct domains *d, const struct domain
 	if (d == named || (named == NULL && is_below(d, domain, &item))) {
 		*rule = arena_printf(
 		    r->arena, "%s %.*s (%.*s)", d->setting, STR_ARG(item), STR_ARG(d->where));
+		run_step(r, FOUND, d->setting, domain, d->where, item);
 		return FOUND;
 	}
 	f = d->maps.n == 0 ? FOUND_NONE : run_find(r, &d->maps, domain, false, &out);

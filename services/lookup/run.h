@@ -10,6 +10,7 @@
 #include "accounts.h"
 #include "base/log.h"
 #include "policy.h"
+#include "proto/lookup.h"
 
 enum { WANTED_MAX = 1024 /* accounts that one attempt asks for at once */ };
 
@@ -19,8 +20,16 @@ struct memo {
 	struct account account;
 };
 
+/* What was looked at on the way, in order; kept only for whoever wants it explained. */
+struct run_steps {
+	struct lookup_step *step;
+	uint32_t n; /* of LOOKUP_STEPS_MAX */
+	bool more;
+};
+
 struct run {
 	struct policy *policy;
+	struct run_steps *steps; /* NULL: nobody wants to know */
 	struct arena *arena; /* of this attempt */
 	struct tag tag;
 	struct strmap *memos; /* address -> struct memo */
@@ -47,6 +56,10 @@ static inline bool run_waits(const struct run *r)
 {
 	return r->nwanted > 0;
 }
+
+/* One more step, if somebody wants to know. Strings are those of the attempt. */
+void run_step(struct run *r, enum found f, const char *setting, struct str key, struct str rule,
+    struct str value);
 
 /* Logs event table-failed and marks the attempt. Returns FOUND_FAILED. */
 enum found run_fail(struct run *r, struct str rule, struct str why);

@@ -52,7 +52,7 @@ static struct policy *policy;
 static uint64_t refreshed;
 static struct arena scratch;
 static struct {
-	uint64_t client, rcpt, sender, route, waited;
+	uint64_t client, rcpt, sender, route, explain, waited;
 } counts;
 
 void serve_policy(struct policy *p)
@@ -226,6 +226,28 @@ static int on_route(struct attempt *t, struct get *g)
 	return 0;
 }
 
+/* The same way as on_route(), for what was looked at on it. */
+static int on_explain(struct attempt *t, struct get *g)
+{
+	static struct lookup_step space[LOOKUP_STEPS_MAX];
+	struct run_steps steps = { .step = space };
+	struct route_question q;
+	struct routes routes;
+	struct put w;
+
+	if (get_route_question(g, &q) == -1)
+		return -1;
+	t->run.tag.trace = q.trace;
+	t->run.steps = &steps;
+	route_answer(&t->run, &q, &routes);
+	if (run_waits(&t->run))
+		return 1;
+	w = put_start();
+	put_lookup_steps(&w, space, steps.n, steps.more);
+	chan_answer(t->chan, t->ref, LOOKUP_EXPLAIN, &w, NULL, 0);
+	return 0;
+}
+
 struct kind {
 	uint16_t type;
 	attempt_fn *fn;
@@ -233,7 +255,7 @@ struct kind {
 };
 static const struct kind kinds[] = { { LOOKUP_CLIENT, on_client, &counts.client },
 	{ LOOKUP_RCPT, on_rcpt, &counts.rcpt }, { LOOKUP_SENDER, on_sender, &counts.sender },
-	{ LOOKUP_ROUTE, on_route, &counts.route } };
+	{ LOOKUP_ROUTE, on_route, &counts.route }, { LOOKUP_EXPLAIN, on_explain, &counts.explain } };
 
 static const struct kind *kind_of(uint16_t type)
 {
@@ -409,7 +431,8 @@ const struct chan_row serve_smtpd_rows[] = { { LOOKUP_CLIENT, 0, on_question },
 	{ LOOKUP_RCPT, 0, on_question }, { 0 } };
 const struct chan_row serve_submit_rows[] = { { LOOKUP_CLIENT, 0, on_question },
 	{ LOOKUP_RCPT, 0, on_question }, { LOOKUP_SENDER, 0, on_question }, { 0 } };
-const struct chan_row serve_queue_rows[] = { { LOOKUP_ROUTE, 0, on_question }, { 0 } };
+const struct chan_row serve_queue_rows[] = { { LOOKUP_ROUTE, 0, on_question },
+	{ LOOKUP_EXPLAIN, 0, on_question }, { 0 } };
 const struct chan_row serve_auth_rows[] = { { AUTH_CHANGED, 0, on_account_changed }, { 0 } };
 
 void serve_peer_down(struct chan *c)

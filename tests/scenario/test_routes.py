@@ -80,9 +80,17 @@ minimal_backoff = 1s
 maximal_backoff = 2s
 remote_port = {hosts.port}
 remote_ports = {{{hosts.port}}}
+virtual_alias_maps = {{"texthash:virtual"}}
+transport_maps = {{"inline:{{fixed.test=smtp:[{UP[0]}]}}"}}
 '''
-        with conftest.running(conf=conf) as s:
+        s = conftest.Suite(conf=conf)
+        (s.top / 'table').mkdir(mode=0o755)
+        (s.top / 'table/virtual').write_text('# who is who\nfriends@example.test user1@example.test, a@better.zone.test\n')
+        try:
+            s.start()
             yield s
+        finally:
+            s.close()
 
 
 def send(suite, subject, to, **kw):
@@ -107,8 +115,15 @@ def deferred(suite, to):
     return suite.wait_for(lambda: [e['fields'] for e in suite.events('deferred') if e['fields']['to'] == to])[0]
 
 
-def route(suite, to, sender=SENDER):
-    return json.loads(suite.tool('explain', 'route', '--json', sender, to).stdout)
+def explain(suite, to, sender=SENDER):
+    """The lookups on the way, and the routes that come of them."""
+    first, *routes = map(json.loads, suite.tool('explain', 'route', '--json', sender, to).stdout.splitlines())
+    return first['lookups'], routes
+
+
+def route(suite, to):
+    (only,) = explain(suite, to)[1]
+    return only
 
 
 # --- which host
@@ -228,6 +243,20 @@ def test_explained(suite, hosts):
     assert hop['tries'] == [{'address': UP[2], 'port': hosts.port, 'host': 'up4.zone.test'}]
     text = suite.tool('explain', 'route', SENDER, 'a@better.zone.test').stdout
     assert 'left out: mail would come back' in text and f'{UP[2]} port {hosts.port}' in text
+
+
+def test_explained_lookups(suite):
+    lookups, routes = explain(suite, 'friends@example.test')
+    assert [(r['recipient'], r['transport']) for r in routes] == [('user1@example.test', 'mailbox'), ('a@better.zone.test', 'smtp')]
+    by = {(l['setting'], l['key']): l for l in lookups}
+    alias = by['virtual_alias_maps', 'friends@example.test']
+    assert alias['result'] == 'found' and 'virtual:2' in alias['rule'] and 'a@better.zone.test' in alias['value']
+    assert by['mailbox_domains', 'example.test']['rule'].startswith('thurn.conf:')
+    assert by['accounts', 'user1@example.test']['result'] == 'found'
+    assert by['transport_maps', 'better.zone.test']['result'] == 'none'
+    assert route(suite, 'x@fixed.test')['nexthop'] == f'[{UP[0]}]'
+    text = suite.tool('explain', 'route', '', 'friends@example.test').stdout
+    assert re.search(r'virtual_alias_maps "friends@example.test": found in .*virtual:2: user1', text)
 
 
 def test_explained_bounds(suite):

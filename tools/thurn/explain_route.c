@@ -15,6 +15,9 @@ struct explained {
 	struct route *routes;
 	uint32_t nroutes;
 	uint64_t left_out;
+	struct lookup_step *steps;
+	uint32_t nsteps;
+	bool more_steps;
 	json_t *hop; /* of the route that is being looked at */
 };
 
@@ -46,6 +49,13 @@ static int on_routes(void *arg, struct get *g)
 			e->left_out++;
 	}
 	return 0;
+}
+
+static int on_steps(void *arg, struct get *g)
+{
+	struct explained *e = arg;
+
+	return get_lookup_steps(g, &e->arena, &e->steps, &e->nsteps, &e->more_steps);
 }
 
 static json_t *status_json(const struct status *st)
@@ -231,6 +241,61 @@ static void print_route(json_t *o)
 		print_hop(json_object_get(o, "hop"));
 }
 
+static json_t *step_json(const struct lookup_step *s)
+{
+	json_t *o = json_pack("{s:o, s:o, s:s}", "setting", explain_text(s->setting), "key",
+	    explain_text(s->key), "result",
+	    s->failed  ? "failed"
+	    : s->found ? "found"
+		       : "none");
+
+	if (s->rule.n > 0)
+		json_object_set_new(o, "rule", explain_text(s->rule));
+	if (s->value.n > 0)
+		json_object_set_new(o, "value", explain_text(s->value));
+	return o;
+}
+
+static json_t *steps_json(const struct explained *e)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < e->nsteps; i++)
+		json_array_append_new(list, step_json(&e->steps[i]));
+	return json_pack("{s:o, s:b}", "lookups", list, "more", e->more_steps);
+}
+
+static void print_steps(json_t *o)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(json_object_get(o, "lookups"), i, s)
+	{
+		printf("%s \"%s\": %s", text_of(s, "setting"), text_of(s, "key"),
+		    text_of(s, "result"));
+		if (text_of(s, "rule")[0] != '\0')
+			printf(" in %s", text_of(s, "rule"));
+		if (text_of(s, "value")[0] != '\0')
+			printf(": %s", text_of(s, "value"));
+		printf("\n");
+	}
+	if (json_is_true(json_object_get(o, "more")))
+		printf("and more lookups\n");
+}
+
+static void show_steps(const struct explained *e, bool json)
+{
+	json_t *o = steps_json(e);
+
+	if (json) {
+		explain_print(o);
+		return;
+	}
+	print_steps(o);
+	json_decref(o);
+}
+
 static int show(struct explained *e, const struct route *r, bool json)
 {
 	json_t *o = route_json(r);
@@ -287,9 +352,13 @@ int explain_route(bool json, int argc, char **argv)
 	arena_init(&e.arena);
 	e.routes = arena_array(&e.arena, SHOWN_MAX, sizeof *e.routes);
 	put_route_question(&w, &(struct route_question){ .sender = from.text, .rcpt = to.text });
-	status = explain_ask(LOOKUP_ROUTE, &w, on_routes, &e);
+	status = explain_ask(LOOKUP_EXPLAIN, &w, on_steps, &e);
 	if (status == EX_OK)
+		status = explain_ask(LOOKUP_ROUTE, &w, on_routes, &e);
+	if (status == EX_OK) {
+		show_steps(&e, json);
 		status = show_all(&e, json);
+	}
 	arena_clear(&e.arena);
 	return status;
 }

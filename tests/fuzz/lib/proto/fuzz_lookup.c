@@ -36,10 +36,19 @@ static int route_answer(struct get *g, struct arena *a)
 	return get_route_answer(g, a, &x);
 }
 
+static int steps(struct get *g, struct arena *a)
+{
+	struct lookup_step *x;
+	uint32_t n;
+	bool more;
+
+	return get_lookup_steps(g, a, &x, &n, &more);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(struct get *, struct arena *) = { access_question, access_answer,
-		route_question, route_answer };
+		route_question, route_answer, steps };
 	struct arena a;
 	struct get g;
 

@@ -1,6 +1,7 @@
-/* What resolver gets, and what it answers: the first byte chooses the message. */
+/* What resolver gets and answers, and next hops explained: the first byte chooses the message. */
 #include <stdint.h>
 
+#include "proto/deliver.h"
 #include "proto/resolve.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,10 +36,25 @@ static int mail_reply(struct get *g, struct arena *a)
 	return get_mail_reply(g, a, &x);
 }
 
+static int hop_question(struct get *g, struct arena *a)
+{
+	struct hop_question x;
+
+	(void)a;
+	return get_hop_question(g, &x);
+}
+
+static int hop_reply(struct get *g, struct arena *a)
+{
+	struct hop_reply x;
+
+	return get_hop_reply(g, a, &x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(struct get *, struct arena *) = { resolve_question,
-		resolve_reply, mail_question, mail_reply };
+		resolve_reply, mail_question, mail_reply, hop_question, hop_reply };
 	struct arena a;
 	struct get g;
 

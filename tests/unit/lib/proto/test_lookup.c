@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "proto/lookup.h"
@@ -120,10 +121,52 @@ static void test_hostile(void **state)
 	arena_clear(&arena);
 }
 
+static void test_steps(void **state)
+{
+	static struct lookup_step steps[LOOKUP_STEPS_MAX];
+	struct lookup_step *out;
+	static char text[600];
+	struct arena a;
+	struct put w;
+	struct get g;
+	uint32_t n;
+	bool more;
+
+	(void)state;
+	arena_init(&a);
+	steps[0] = (struct lookup_step){ .found = true, .setting = STR("transport_maps"),
+		.key = STR("example.org"), .rule = STR("hash:t:3"), .value = STR("smtp:[a]") };
+	steps[1] = (struct lookup_step){ .failed = true, .setting = STR("alias_maps"),
+		.key = STR("x\ny"), .rule = STR("hash:a"), .value = STR("gone") };
+	w = put_start();
+	put_lookup_steps(&w, steps, 2, false);
+	for (size_t i = 0; i <= w.n + 1; i++) {
+		g = get_start(str_bytes(w.p, i));
+		assert_int_equal(get_lookup_steps(&g, &a, &out, &n, &more), i == w.n ? 0 : -1);
+	}
+	g = get_start(put_view(&w));
+	assert_int_equal(get_lookup_steps(&g, &a, &out, &n, &more), 0);
+	assert_true(n == 2 && !more && out[0].found && out[1].failed);
+	assert_true(str_eq(out[0].rule, steps[0].rule) && str_eq(out[1].key, steps[1].key));
+	/* what does not fit is left out, and that is said */
+	memset(text, 'x', sizeof text);
+	for (uint32_t i = 0; i < LOOKUP_STEPS_MAX; i++)
+		steps[i] = (struct lookup_step){ .setting = STR("alias_maps"),
+			.key = str_bytes(text, sizeof text), .rule = STR("r"), .value = STR("v") };
+	w = put_start();
+	put_lookup_steps(&w, steps, LOOKUP_STEPS_MAX, false);
+	assert_false(w.bad);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_lookup_steps(&g, &a, &out, &n, &more), 0);
+	assert_true(more && n > 80 && n < LOOKUP_STEPS_MAX);
+	arena_clear(&a);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_access),
-		cmocka_unit_test(test_route), cmocka_unit_test(test_hostile) };
+		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_steps), cmocka_unit_test(test_hostile) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

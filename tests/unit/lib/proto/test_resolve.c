@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "proto/deliver.h"
 #include "proto/resolve.h"
 
 static void test_questions(void **state)
@@ -191,6 +192,54 @@ static void test_mail(void **state)
 	arena_clear(&a);
 }
 
+static void test_hop(void **state)
+{
+	static struct mail_host host = {
+		.preference = 5, .name = STR("a.test"), .canonical = STR("")
+	};
+	struct ip ip = { .family = 4, .bytes = { 192, 0, 2, 1 } };
+	struct hop_try try = { .ip = ip, .host = 0, .dead_ms = 1234 };
+	struct hop_question q = { 3, TRANSPORT_LMTP, STR("[a.test]:24") }, p;
+	struct hop_reply r = { .source = HOP_MX,
+		.port = 25,
+		.usable = 1,
+		.tries = &try,
+		.ntries = 1 },
+			 s;
+	struct arena a;
+	struct put w = put_start();
+	struct get g;
+
+	(void)state;
+	arena_init(&a);
+	put_hop_question(&w, &q);
+	for (size_t n = 0; n <= w.n + 1; n++) {
+		g = get_start(str_bytes(w.p, n));
+		assert_int_equal(get_hop_question(&g, &p), n == w.n ? 0 : -1);
+	}
+	host.ips = &ip;
+	host.nips = 1;
+	r.mail = (struct mail_reply){ .why = STR_NONE, .hosts = &host, .nhosts = 1 };
+	status_set(&r.status, 451, "4.4.3", "later");
+	w = put_start();
+	put_hop_reply(&w, &r);
+	for (size_t n = 0; n <= w.n + 1; n++) {
+		g = get_start(str_bytes(w.p, n));
+		assert_int_equal(get_hop_reply(&g, &a, &s), n == w.n ? 0 : -1);
+	}
+	g = get_start(put_view(&w));
+	assert_int_equal(get_hop_reply(&g, &a, &s), 0);
+	assert_true(s.status.code == 451 && s.source == HOP_MX && s.usable == 1 && s.ntries == 1);
+	assert_true(ip_eq(&s.tries[0].ip, &ip) && s.tries[0].dead_ms == 1234);
+	/* a try at a host that is not there */
+	try.host = 1;
+	w = put_start();
+	put_hop_reply(&w, &r);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_hop_reply(&g, &a, &s), -1);
+	arena_clear(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_mail),
+		cmocka_unit_test(test_hop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
