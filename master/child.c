@@ -2,17 +2,19 @@
 #include "child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "proto/boot.h"
-#include "proto/types.h"
+#include "proto/root_types.h"
 
 enum {
 	BACKOFF_FIRST = 50, /* ms; doubled at each death in a row */
@@ -233,11 +235,12 @@ static bool phase_reached(struct suite *s, unsigned phase)
 	return true;
 }
 
-static void child_drain(struct child *c)
+static void child_drain(struct child *c, bool suite_ends)
 {
+	c->stopped = suite_ends;
 	c->state = CHILD_DRAINING;
 	c->since = now_ms();
-	if (c->pid > 0 && boot_note(c->control, BOOT_DRAIN) == -1)
+	if (c->pid > 0 && boot_note(c->control, suite_ends ? BOOT_STOP : BOOT_DRAIN) == -1)
 		kill(c->pid, SIGTERM);
 }
 
@@ -248,7 +251,7 @@ static void drain_replaced(struct suite *s, const struct child *fresh)
 
 	TAILQ_FOREACH (c, &s->children, next)
 		if (c->row == fresh->row && c->generation < fresh->generation && talks(c))
-			child_drain(c);
+			child_drain(c, false);
 }
 
 static void child_ready(struct suite *s, struct child *c)
@@ -313,6 +316,39 @@ static void on_fatal(struct suite *s, struct child *c, struct ipc_msg *m)
 	log_child(LEVEL_ERROR, EV("process-failed"), c, s->failure);
 }
 
+/*
+ * Symbolic links are followed: those who renew certificates switch by them, and only root can make one
+ * where root's configuration points to. Nobody waits for a FIFO here.
+ */
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
+/* Its settings name files that it cannot open: passes them on, unread; see boot.h. */
+static void send_files(const struct suite *s, const struct child *c)
+{
+	for (uint32_t i = 0; i < s->plan->nfiles; i++) {
+		const struct plan_file *f = &s->plan->files[i];
+		int fd = f->role == c->row->role ? open_file(f->path) : -1;
+
+		if (f->role == c->row->role)
+			boot_fd(c->control, "", f->path, fd == -1 ? (uint32_t)errno : 0, fd);
+		if (fd != -1)
+			close(fd);
+	}
+	boot_note(c->control, BOOT_FILES_END);
+}
+
 void child_read(struct suite *s, struct child *c)
 {
 	static uint8_t space[IPC_PACKET_MAX];
@@ -322,6 +358,8 @@ void child_read(struct suite *s, struct child *c)
 	for (int i = 0; i < READ_BURST && (r = ipc_recv(c->control, &m, space)) == 1; i++) {
 		if (m.type == BOOT_READY)
 			on_ready(s, c, &m);
+		else if (m.type == BOOT_FILES)
+			send_files(s, c);
 		else if (m.type == BOOT_FATAL)
 			on_fatal(s, c, &m);
 		ipc_close_fds(&m);
@@ -428,8 +466,8 @@ bool children_stop(struct suite *s)
 			phase = c->row->phase;
 	}
 	TAILQ_FOREACH (c, &s->children, next)
-		if (c->row->phase == phase && talks(c))
-			child_drain(c);
+		if (c->row->phase == phase && !c->stopped)
+			child_drain(c, true);
 	return phase != -1;
 }
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/memfd.h"
 #include "proto/boot.h"
-#include "proto/types.h"
+#include "proto/root_types.h"
 
 /* What has been taken so far. */
 struct reading {
@@ -45,6 +45,9 @@ static int take(void *arg, struct ipc_msg *m)
 		return p->nlisteners == PLAN_LISTENERS_MAX
 			   ? -1
 			   : get_plan_listener(&g, &p->listeners[p->nlisteners++]);
+	case CONFIG_FILE:
+		return p->nfiles == PLAN_FILES_MAX ? -1
+						   : get_plan_file(&g, &p->files[p->nfiles++]);
 	case CONFIG_PLAN:
 		r->complete = true;
 		return get_plan(&g, p);

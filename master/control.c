@@ -12,7 +12,7 @@
 #include "child.h"
 #include "listen.h"
 #include "proto/control.h"
-#include "proto/types.h"
+#include "proto/root_types.h"
 #include "reload.h"
 
 struct client clients[CLIENTS_MAX];

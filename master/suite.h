@@ -26,6 +26,7 @@ struct child {
 	enum child_state state;
 	int pid, control;
 	bool gone; /* BOOT_GO has been sent */
+	bool stopped; /* told to end with the suite */
 	bool candidate; /* of a reload: its peers hear of it when it is ready */
 	uint32_t layers;
 	unsigned restarts, failures; /* in all; in a row */

@@ -105,6 +105,8 @@ static const struct row rows[] = {
 	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET6, SOCK_STREAM, IPPROTO_TCP) },
 	{ CALL(sendmsg), CALLS_DNS, WITH, 2, MSG_FASTOPEN, EOPNOTSUPP }, /* then it connects */
 
+	{ CALL(socketpair), CALLS_PAIR, EQ, 0, AF_UNIX },
+
 	{ CALL(clone), CALLS_THREADS, EQ, 0, thread_flags },
 	{ CALL(rt_sigaction), CALLS_THREADS, EQ, 0, 33 }, /* glibc's own, at the first thread */
 	{ CALL(set_robust_list), CALLS_THREADS },

@@ -292,6 +292,8 @@ static void begin_handshake(struct conn *c)
 	c->secure = HANDSHAKE;
 	timer_set(&c->deadline, CONN_HANDSHAKE_MS, expired, c);
 	watch_set(&c->watch, c->fd, WATCH_READ, ready, c);
+	if (tls_ahead(c->tls))
+		queue(c);
 }
 
 /* The signature is there. */
@@ -506,13 +508,13 @@ void conn_close(struct conn *c)
 	close(fd);
 }
 
-int conn_tls_accept(struct conn *c, struct tls_context *context)
+int conn_tls_accept(struct conn *c, struct tls_context *context, bool ahead)
 {
-	if (c->tls != NULL || c->in.n > 0) {
+	if (c->tls != NULL || (c->in.n > 0 && !ahead)) {
 		errno = c->tls != NULL ? EALREADY : EPROTO;
 		return -1;
 	}
-	c->tls = tls_accept(context, c->fd, wake, c);
+	c->tls = tls_accept(context, c->fd, &c->in, wake, c);
 	c->secure = PLAIN_OUTPUT;
 	if (c->out.n == 0)
 		begin_handshake(c);

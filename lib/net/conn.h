@@ -96,11 +96,12 @@ void conn_close(struct conn *c);
  * TLS from here on, as a server: first what has been written leaves in plain text, then the
  * handshake begins, which has CONN_HANDSHAKE_MS; `secured` or `end` (CONN_TLS) tells how it went,
  * and what is written meanwhile follows it. -1 with EPROTO when input is there already: whoever
- * sent it in plain text wants it to be taken for what comes encrypted (RFC 3207 4.2); -1 with
- * EALREADY under TLS.
+ * sent it in plain text wants it to be taken for what comes encrypted (RFC 3207 4.2). With `ahead` it
+ * belongs to the handshake, and is taken out of `in`: behind the header of a proxy. -1 with EALREADY
+ * under TLS.
  */
 enum { CONN_HANDSHAKE_MS = 30 * 1000 };
-int conn_tls_accept(struct conn *c, struct tls_context *context);
+int conn_tls_accept(struct conn *c, struct tls_context *context, bool ahead);
 /* The facts about it; NULL while the connection is plain. */
 const struct tls_facts *conn_tls(const struct conn *c);
 /* What binds an authentication to this connection (tls-exporter, RFC 9266); -1 if nothing can. */

@@ -31,6 +31,7 @@ struct tls {
 	bool starved, secure, broken, dead, wants_write;
 	struct tls_facts facts;
 	char *why;
+	struct buf ahead; /* of the handshake; was read before it began */
 };
 
 static const struct tls_signer *signer;
@@ -92,6 +93,12 @@ static int bio_read(BIO *b, char *to, int n)
 	BIO_clear_retry_flags(b);
 	if (t->dead)
 		return -1;
+	if (t->ahead.n > 0) {
+		r = t->ahead.n < (size_t)n ? (ssize_t)t->ahead.n : n;
+		memcpy(to, t->ahead.p, (size_t)r);
+		buf_drop(&t->ahead, (size_t)r);
+		return (int)r;
+	}
 	do
 		r = recv(t->fd, to, (size_t)n, 0);
 	while (r == -1 && errno == EINTR);
@@ -187,12 +194,16 @@ static void on_info(const SSL *ssl, int where, int what)
 /* --- one connection ----------------------------------------------------------------------------
  */
 
-struct tls *tls_accept(struct tls_context *c, int fd, void (*wake)(void *), void *arg)
+struct tls *tls_accept(
+    struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg)
 {
 	struct tls *t = xcalloc(1, sizeof *t);
 	BIO *b = new_bio(t);
 
 	t->fd = fd;
+	buf_init(&t->ahead, ahead->max);
+	buf_str(&t->ahead, buf_view(ahead));
+	buf_clear(ahead);
 	t->context = tls_context_ref(c);
 	t->wake = wake;
 	t->wake_arg = arg;
@@ -203,6 +214,11 @@ struct tls *tls_accept(struct tls_context *c, int fd, void (*wake)(void *), void
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
 	SSL_set_accept_state(t->ssl);
 	return t;
+}
+
+bool tls_ahead(const struct tls *t)
+{
+	return t->ahead.n > 0;
 }
 
 void tls_free(struct tls *t)
@@ -228,6 +244,7 @@ void tls_free(struct tls *t)
 	tls_context_free(t->context);
 	free(t->facts.name);
 	free(t->why);
+	buf_clear(&t->ahead);
 	free(t);
 }
 
@@ -251,9 +268,11 @@ static void secured(struct tls *t)
 	const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
 
 	t->secure = true;
+	if (t->ahead.n == 0)
+		buf_clear(&t->ahead);
 	t->facts = (struct tls_facts){
 		.version = SSL_get_version(t->ssl),
-		.cipher = SSL_CIPHER_get_name(cipher),
+		.cipher = SSL_CIPHER_standard_name(cipher),
 		.bits = (unsigned)SSL_CIPHER_get_bits(cipher, NULL),
 		.group = group_name(t->ssl),
 		.resumed = SSL_session_reused(t->ssl) == 1,
@@ -360,7 +379,7 @@ bool tls_wants_write(const struct tls *t)
 
 bool tls_pending(const struct tls *t)
 {
-	return t->broken || SSL_has_pending(t->ssl) == 1 ||
+	return t->broken || t->ahead.n > 0 || SSL_has_pending(t->ssl) == 1 ||
 	       (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 

@@ -37,12 +37,13 @@ enum tls_scheme {
 
 enum {
 	TLS_SIGNATURE_MAX = 1024, /* bytes: RSA keys of up to 8192 bits */
+	TLS_WAITING_MAX = 512, /* handshakes of a process that rest for a signature */
 	TLS_TEXT_MAX = 256, /* bytes of what is signed: the text of a handshake, not its hash */
 };
 
 /* One signature under way; made and freed by tls.c. */
 struct tls_sign {
-	uint32_t key; /* the id that came with the certificate */
+	uint64_t key; /* the id that came with the certificate */
 	uint16_t scheme; /* enum tls_scheme */
 	struct str text; /* to be hashed and signed */
 	struct ask ask; /* for the signer's use */
@@ -69,14 +70,13 @@ void tls_signed(struct tls_sign *s, struct str signature);
 enum { TLS_CERTIFICATES = 32, TLS_CHAIN = 10 }; /* per context; certificates in a chain */
 
 struct tls_certificate {
-	uint32_t key; /* id for the signer */
+	uint64_t key; /* id for the signer */
 	unsigned n;
 	struct str chain[TLS_CHAIN]; /* DER, the host's own first */
 };
 
 struct tls_policy {
-	const char *protocol; /* "smtp", "imap": sessions of one are not resumed in another */
-	const char *const *alpn; /* RFC 7301 names, NULL ends; who offers others is refused */
+	const char *alpn; /* RFC 7301 name of the protocol; who offers only others is refused */
 	bool tickets; /* sessions can be resumed (tls_set_tickets) */
 	bool only_13; /* not TLS 1.2 */
 };
@@ -106,7 +106,7 @@ void tls_set_tickets(const struct tls_ticket_key *keys, size_t n);
 
 struct tls_facts {
 	const char *version; /* "TLSv1.3" */
-	const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
+	const char *cipher; /* IANA's name: "TLS_AES_256_GCM_SHA384" */
 	const char *group; /* "X25519", "P-256", "P-384" */
 	unsigned bits; /* of the cipher */
 	bool resumed;

@@ -21,7 +21,6 @@ enum {
 	NAME_MAX_LENGTH = 253,
 	NAMES_MAX = 4096, /* of all certificates of a context */
 	CLIENT_CHAIN = 16384, /* bytes of a client's certificates */
-	JOBS_MAX = 512, /* handshakes that rest for a signature at once: 32 KB each */
 };
 
 /* RFC 9325 4.2; the server's choice, so AES first where the machine has it */
@@ -72,7 +71,7 @@ void tls_open(void)
 	tls_key_open(library);
 	ticket_cipher = EVP_CIPHER_fetch(library, "AES-256-CBC", NULL);
 	if (ticket_cipher == NULL || RAND_bytes_ex(library, &byte, 1, 0) != 1 ||
-	    RAND_priv_bytes_ex(library, &byte, 1, 0) != 1 || ASYNC_init_thread(JOBS_MAX, 1) != 1)
+	    RAND_priv_bytes_ex(library, &byte, 1, 0) != 1 || ASYNC_init_thread(TLS_WAITING_MAX, 1) != 1)
 		abort();
 }
 
@@ -250,12 +249,11 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 
 	(void)ssl;
 	for (unsigned i = 0; i < in_n; i += 1u + in[i])
-		for (const char *const *p = c->policy.alpn; *p != NULL; p++)
-			if (str_eq(str_bytes(in + i + 1, in[i]), str_of(*p))) {
-				*out = in + i + 1;
-				*out_n = in[i];
-				return SSL_TLSEXT_ERR_OK;
-			}
+		if (str_eq(str_bytes(in + i + 1, in[i]), str_of(c->policy.alpn))) {
+			*out = in + i + 1;
+			*out_n = in[i];
+			return SSL_TLSEXT_ERR_OK;
+		}
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -282,8 +280,8 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 		1 ||
 	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 || SSL_CTX_set1_groups_list(x, GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(x, SIGNATURES) != 1 ||
-	    SSL_CTX_set_session_id_context(x, (const unsigned char *)c->policy.protocol,
-		(unsigned)strlen(c->policy.protocol)) != 1 ||
+	    SSL_CTX_set_session_id_context(x, (const unsigned char *)c->policy.alpn,
+		(unsigned)strlen(c->policy.alpn)) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket) != 1)
 		abort();
 	SSL_CTX_set_tlsext_servername_callback(x, on_server_name);

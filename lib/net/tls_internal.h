@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/buf.h"
 #include "tls.h"
 
 /* --- tls_key.c: keys of which this process has the public half ------------------------------- */
@@ -11,7 +12,7 @@
 /* Makes the provider known in the library context of tls_library(). */
 void tls_key_open(OSSL_LIB_CTX *library);
 /* The key of that certificate, whose private operations go to the signer; NULL on failure. */
-EVP_PKEY *tls_key_new(X509 *certificate, uint32_t id);
+EVP_PKEY *tls_key_new(X509 *certificate, uint64_t id);
 
 /* --- tls_context.c ---------------------------------------------------------------------------- */
 
@@ -26,8 +27,11 @@ struct str tls_sign_now(struct tls_sign *s);
 enum tls_step { TLS_SECURE, TLS_WANTS_READ, TLS_WANTS_WRITE, TLS_RESTS, TLS_FAILED };
 
 struct tls;
-/* wake(arg): the handshake, which rested, can go on. */
-struct tls *tls_accept(struct tls_context *c, int fd, void (*wake)(void *), void *arg);
+/* ahead: read from fd already, is moved from there. wake(arg): the handshake, which rested, can go on. */
+struct tls *tls_accept(
+    struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg);
+/* Is there some of that left? */
+bool tls_ahead(const struct tls *t);
 void tls_free(struct tls *t);
 enum tls_step tls_handshake(struct tls *t);
 /*

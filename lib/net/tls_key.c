@@ -29,7 +29,7 @@ struct half_key {
 	const char *type; /* "RSA", "EC", "ED25519" */
 	EVP_PKEY *public;
 	bool has_id;
-	uint32_t id;
+	uint64_t id;
 };
 
 /* --- key management --------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static int key_import(void *key, int what, const OSSL_PARAM params[])
 		0;
 	EVP_PKEY_CTX_free(c);
 	if (r && id != NULL)
-		r = k->has_id = OSSL_PARAM_get_uint32(id, &k->id) == 1;
+		r = k->has_id = OSSL_PARAM_get_uint64(id, &k->id) == 1;
 	return r;
 }
 
@@ -110,7 +110,7 @@ static const OSSL_PARAM *key_import_types(int what)
 		OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
 		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
 		OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
-		OSSL_PARAM_uint32(KEY_ID, NULL),
+		OSSL_PARAM_uint64(KEY_ID, NULL),
 		OSSL_PARAM_END,
 	};
 
@@ -344,11 +344,11 @@ void tls_key_open(OSSL_LIB_CTX *l)
 		abort();
 }
 
-EVP_PKEY *tls_key_new(X509 *certificate, uint32_t id)
+EVP_PKEY *tls_key_new(X509 *certificate, uint64_t id)
 {
 	EVP_PKEY *public = X509_get0_pubkey(certificate), *key = NULL;
 	OSSL_PARAM *params = NULL, *all = NULL;
-	OSSL_PARAM more[] = { OSSL_PARAM_construct_uint32(KEY_ID, &id),
+	OSSL_PARAM more[] = { OSSL_PARAM_construct_uint64(KEY_ID, &id),
 		OSSL_PARAM_construct_end() };
 	EVP_PKEY_CTX *c = NULL;
 

@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "proto/types.h"
+#include "proto/root_types.h"
 
 static void put_privilege(struct put *w, const struct privilege *p)
 {
@@ -159,7 +159,7 @@ int boot_fd(int control, const char *name, const char *path, uint32_t rights, in
 	put_z(&w, name);
 	put_z(&w, path);
 	put_u32(&w, rights);
-	return send_message(control, BOOT_FD, &w, &fd, 1);
+	return send_message(control, BOOT_FD, &w, &fd, fd == -1 ? 0 : 1);
 }
 
 int boot_listener(int control, uint32_t section, int fd)

@@ -11,7 +11,13 @@
  * program -> parent:
  *	BOOT_READY {u32 LAYER_* in force}, or BOOT_FATAL {str event, str why} and it exits
  * parent -> program, later:
- *	BOOT_RELOAD {boot.extra} + configuration memfd, BOOT_DRAIN {}, BOOT_STATUS {} (request; answer {str text})
+ *	BOOT_RELOAD {boot.extra} + configuration memfd, BOOT_DRAIN {}, BOOT_STOP {} (drain,
+ *	and nothing outlives you; also behind a BOOT_DRAIN), BOOT_STATUS {} (request; answer {str text})
+ *
+ * A program whose settings name files that it cannot open itself gets them opened, as often as it asks:
+ *	program -> parent	BOOT_FILES {}
+ *	parent -> program	BOOT_FD {"", str path, u32 errno} + descriptor, if errno is 0; for each of them
+ *				BOOT_FILES_END {}
  */
 #ifndef PROTO_BOOT_H
 #define PROTO_BOOT_H
@@ -62,7 +68,7 @@ int boot_begin(int control, const struct boot *b, int conf_fd, int root_fd);
 int boot_fd(int control, const char *name, const char *path, uint32_t rights, int fd);
 int boot_listener(int control, uint32_t section, int fd);
 int boot_peer(int control, enum role role, unsigned instance, int fd);
-int boot_note(int control, uint16_t type); /* BOOT_GO, BOOT_DRAIN */
+int boot_note(int control, uint16_t type); /* without a body: BOOT_GO, BOOT_DRAIN, ... */
 int boot_reload(int control, struct str extra, int conf_fd);
 
 #endif

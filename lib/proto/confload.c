@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "proto/plan.h"
-#include "proto/types.h"
+#include "proto/root_types.h"
 
 struct conf *conf_read(int fd)
 {

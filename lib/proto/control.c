@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "proto/types.h"
+#include "proto/root_types.h"
 
 int control_open(struct control *c, const char *run, const char *name)
 {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "proto/boot.h"
-#include "proto/types.h"
+#include "proto/root_types.h"
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
@@ -59,6 +59,19 @@ int get_plan_listener(struct get *g, struct plan_listener *l)
 		return -1;
 	memcpy(l->address, address.p, sizeof l->address);
 	return get_end(g);
+}
+
+void put_plan_file(struct put *w, const struct plan_file *f)
+{
+	put_u8(w, f->role);
+	put_z(w, f->path);
+}
+
+int get_plan_file(struct get *g, struct plan_file *f)
+{
+	f->role = get_u8(g);
+	get_path(g, f->path, sizeof f->path);
+	return f->role >= ROLE_MAX ? -1 : get_end(g);
 }
 
 void put_plan(struct put *w, const struct plan *p)

@@ -26,6 +26,7 @@ enum {
 	PLAN_TEXT_MAX = 320,
 	PLAN_LISTENERS_MAX = 256,
 	PLAN_WORKERS_MAX = 256,
+	PLAN_FILES_MAX = 128,
 	PLAN_SECONDS = 10, /* after which config ends itself */
 };
 
@@ -44,6 +45,14 @@ struct plan_listener {
 void put_plan_listener(struct put *w, const struct plan_listener *l);
 int get_plan_listener(struct get *g, struct plan_listener *l);
 
+/* A file that its settings name and that a role gets opened when it asks (boot.h). */
+struct plan_file {
+	uint8_t role;
+	char path[PLAN_PATH_MAX];
+};
+void put_plan_file(struct put *w, const struct plan_file *f);
+int get_plan_file(struct get *g, struct plan_file *f);
+
 struct plan {
 	char run[PLAN_PATH_MAX], dirs[DIRS][PLAN_PATH_MAX]; /* absolute paths */
 	struct plan_role {
@@ -59,6 +68,8 @@ struct plan {
 	bool refuse; /* struct privilege */
 	uint32_t nlisteners;
 	struct plan_listener listeners[PLAN_LISTENERS_MAX];
+	uint32_t nfiles;
+	struct plan_file files[PLAN_FILES_MAX];
 };
 /* Without what other messages bring. */
 void put_plan(struct put *w, const struct plan *p);

@@ -51,7 +51,7 @@ static size_t nfds;
 static struct listener listeners[LISTENERS_MAX];
 static uint32_t listener_sections[LISTENERS_MAX];
 static size_t nlisteners;
-static bool booted, started, ending;
+static bool booted, started, ending, suite_ends;
 
 /* --- what programs ask ------------------------------------------------------------------------ */
 
@@ -93,6 +93,29 @@ struct chan *proc_peer_nth(enum role r, unsigned instance)
 		if (p->chan.role == r && p->chan.instance == instance && p->chan.fd != -1)
 			return &p->chan;
 	return NULL;
+}
+
+void proc_each_peer(enum role r, void (*fn)(struct chan *c))
+{
+	struct peer *p, *next;
+
+	for (p = TAILQ_FIRST(&peers); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, next);
+		if (p->chan.role == r && p->chan.fd != -1)
+			fn(&p->chan);
+	}
+}
+
+bool proc_suite_ends(void)
+{
+	return suite_ends;
+}
+
+void proc_ask_files(void)
+{
+	struct put w = put_start();
+
+	chan_send(&control, BOOT_FILES, &w, NULL, 0);
 }
 
 static const struct named_fd *find_fd(const char *name)
@@ -301,6 +324,31 @@ static int on_reload(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
+static int on_file(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct str none = get_line(&g, 0), path = get_line(&g, BOOT_PATH_MAX);
+	uint32_t error = get_u32(&g);
+	int fd = ipc_take_fd(m, 0);
+
+	(void)c;
+	(void)none;
+	if (get_end(&g) == -1 || program->file == NULL)
+		return -1;
+	program->file(path, &fd, fd == -1 && error == 0 ? EBADF : (int)error);
+	return 0;
+}
+
+static int on_files_end(struct chan *c, struct ipc_msg *m)
+{
+	(void)c;
+	(void)m;
+	if (program->files_end == NULL)
+		return -1;
+	program->files_end();
+	return 0;
+}
+
 static int on_drain(struct chan *c, struct ipc_msg *m)
 {
 	(void)c;
@@ -310,6 +358,12 @@ static int on_drain(struct chan *c, struct ipc_msg *m)
 		proc_exit(0);
 	program->drain();
 	return 0;
+}
+
+static int on_stop(struct chan *c, struct ipc_msg *m)
+{
+	suite_ends = true;
+	return on_drain(c, m);
 }
 
 static int on_status(struct chan *c, struct ipc_msg *m)
@@ -347,7 +401,10 @@ static const struct chan_row control_rows[] = {
 	{ BOOT_PEER, 1, on_peer },
 	{ BOOT_RELOAD, 1, on_reload },
 	{ BOOT_DRAIN, 0, on_drain },
+	{ BOOT_STOP, 0, on_stop },
 	{ BOOT_STATUS, 0, on_status },
+	{ BOOT_FD, 1, on_file },
+	{ BOOT_FILES_END, 0, on_files_end },
 	{ 0 },
 };
 

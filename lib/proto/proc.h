@@ -44,6 +44,10 @@ struct program {
 	/* A new configuration has been checked and is now proc_conf(). May be NULL: then the process is
 	 * restarted when a setting that it may see changes. */
 	void (*reload)(void);
+	/* The answers to proc_ask_files(): takes *fd, -1 with an errno when the file could not be opened;
+	 * and the end of them. Both NULL for most. */
+	void (*file)(struct str path, int *fd, int error);
+	void (*files_end)(void);
 	/* Take no new work; call proc_exit() once nothing is left. NULL: exit at once. Master gives
 	 * up after shutdown_timeout. */
 	void (*drain)(void);
@@ -62,6 +66,8 @@ bool proc_is_root(void); /* the suite was started by root: uids are separate */
 /* The channel to (instance n of) that role, or NULL while there is none. */
 struct chan *proc_peer(enum role r);
 struct chan *proc_peer_nth(enum role r, unsigned instance);
+/* Calls fn for each instance of that role that there is. */
+void proc_each_peer(enum role r, void (*fn)(struct chan *c));
 
 /*
  * A descriptor that master's table gives to this role, by name: "spool", "mail", "tables",
@@ -71,6 +77,12 @@ struct chan *proc_peer_nth(enum role r, unsigned instance);
 int proc_fd(const char *name);
 /* Path of that directory as the process sees it before confinement; for libraries that want one. */
 const char *proc_path(const char *name);
+
+/* Draining: the whole suite ends, and not only this process. */
+bool proc_suite_ends(void);
+
+/* Has master open the files that the settings of this role name; `file` is called for each. */
+void proc_ask_files(void);
 
 /* The listeners (section "listener" of the configuration) that this role serves. */
 struct listener {

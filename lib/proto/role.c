@@ -8,6 +8,7 @@ static const char *const names[ROLE_MAX] = {
 	[ROLE_SPAWN] = "spawn",
 	[ROLE_LOG] = "log",
 	[ROLE_LOOKUP] = "lookup",
+	[ROLE_KEYS] = "keys",
 	[ROLE_AUTH] = "auth",
 	[ROLE_SASL] = "sasl",
 	[ROLE_NOTIFY] = "notify",

@@ -863,11 +863,35 @@ static const struct setting table[] = {
 	    .max = INT64_C(1) << 40,
 	    .roles = R(RESOLVER),
 	    .help = "Memory for answers that are remembered." },
+	{ .topic = "TLS",
+	    .name = "tls_minimum_version",
+	    .type = SET_ENUM,
+	    .choices = "1.2|1.3",
+	    .def = "1.2",
+	    .roles = ROLES_SMTP | R(LOGIN),
+	    .help = "The oldest version of TLS that listeners speak. Keys are exchanged by X25519, P-256 or "
+		    "P-384, and with 1.2 by ephemeral ones only; what is encrypted is authenticated (AES-GCM, "
+		    "ChaCha20-Poly1305). There is no compression and no renegotiation." },
+	{ .name = "tls_expiry_warning",
+	    .type = SET_TIME,
+	    .def = "14d",
+	    .max = INT64_C(1000) * 86400 * 1000,
+	    .roles = R(KEYS),
+	    .help = "From that long before a certificate expires, the log says so every day." },
+	{ .name = "keys_rate",
+	    .type = SET_INT,
+	    .def = "5000",
+	    .min = 1,
+	    .max = 1000000,
+	    .roles = R(KEYS),
+	    .help = "Signatures per second that one process which talks to the network can have. More "
+		    "handshakes than that fail." },
 
 	USER_ROWS("System users", "log", "thurn-log", "the log writer"),
 	USER_ROWS(NULL, "lookup", "thurn-lookup", "the table and routing service"),
 	USER_ROWS(NULL, "auth", "thurn-auth", "the account service"),
 	USER_ROWS(NULL, "sasl", "thurn-sasl", "the login protocol service"),
+	USER_ROWS(NULL, "keys", "thurn-keys", "the keeper of the private keys"),
 	USER_ROWS(NULL, "notify", "thurn-notify", "the mailbox change service"),
 	USER_ROWS(NULL, "queue", "thurn-queue", "the queue manager"),
 	USER_ROWS(NULL, "deliver_maildir", "thurn-maildir", "delivery into mailboxes"),
@@ -882,10 +906,11 @@ static const struct setting table[] = {
 	    .section = "listener",
 	    .name = "service",
 	    .type = SET_ENUM,
-	    .choices = "smtp|submission|lmtp|imap|local",
+	    .choices = "smtp|submission|submissions|lmtp|imap|imaps|local",
 	    .def = "smtp",
-	    .roles = ROLES_SMTP | R(LOGIN) | R(LOOKUP) | R(REMOTE),
-	    .help = "What is spoken there. `submission` is SMTP for users who have logged in, and for "
+	    .roles = ROLES_SMTP | R(LOGIN) | R(LOOKUP) | R(REMOTE) | R(KEYS),
+	    .help = "What is spoken there. `imaps` and `submissions` are under TLS from the first byte. "
+		    "`submission` is SMTP for users who have logged in, and for "
 		    "nobody else. `local` is submission by the users of this host, known by their "
 		    "uid, at a `path`; there is one at `submit` unless another is set." },
 	{ .section = "listener",
@@ -903,8 +928,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 65535,
 	    .roles = R(SMTPD) | R(SUBMIT) | R(LOGIN) | R(REMOTE),
-	    .help = "The port; 0 is the service's own: 25 for `smtp`, 587 for `submission`, 24 "
-		    "for `lmtp`, 143 for `imap`." },
+	    .help = "The port; 0 is the service's own: 25 for `smtp`, 587 for `submission`, 465 "
+		    "for `submissions`, 24 for `lmtp`, 143 for `imap`, 993 for `imaps`." },
 	{ .section = "listener",
 	    .name = "path",
 	    .type = SET_STR,
@@ -913,12 +938,47 @@ static const struct setting table[] = {
 	    .help = "A Unix socket to listen at instead of addresses and a port; relative to "
 		    "`run_directory`." },
 	{ .section = "listener",
+	    .name = "tls",
+	    .type = SET_ENUM,
+	    .choices = "off|optional|required|implicit",
+	    .def = "optional",
+	    .roles = ROLES_SMTP | R(LOGIN),
+	    .help = "`optional` offers STARTTLS when there is a certificate; with `required` nothing else is "
+		    "done before it; `implicit` speaks TLS from the first byte." },
+	{ .section = "listener",
+	    .name = "certificates",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = ROLES_SMTP | R(LOGIN) | R(KEYS),
+	    .help = "Titles of the `certificate` sections for this listener, all when empty. The name that a "
+		    "client asks for chooses among them, and the kinds of key that it knows; without a name, "
+		    "the first of each kind of key serves." },
+	{ .section = "listener",
 	    .name = "access_rules",
 	    .type = SET_BOOL,
 	    .def = "yes",
 	    .roles = R(LOOKUP),
 	    .help = "Whether access(5) rules count for what comes in there. `no` is for mail that a "
 		    "content filter (FILTER) gives back: the rules have had their say." },
+
+	{ .topic = "Certificates",
+	    .section = "certificate",
+	    .name = "certificate",
+	    .type = SET_STR,
+	    .form = FORM_PATH,
+	    .def = "",
+	    .roles = R(KEYS),
+	    .help = "PEM file with the certificate of the host and behind it those of the authorities up to "
+		    "the root. It is looked at every minute and at `thurn tls reload`; a new one is taken when "
+		    "it and its key belong together, else the one before stays in use." },
+	{ .section = "certificate",
+	    .name = "key",
+	    .type = SET_STR,
+	    .form = FORM_PATH,
+	    .def = "",
+	    .roles = R(KEYS),
+	    .help = "PEM file with its private key, not encrypted: RSA of 2048 bits or more, EC on P-256 or "
+		    "P-384, or Ed25519. Only root needs to be able to read it." },
 };
 
 enum { ROWS = sizeof table / sizeof table[0] };

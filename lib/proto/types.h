@@ -1,33 +1,13 @@
 /*
- * Every type of packet between processes. A type is used on one kind of channel only; what it
+ * Every type of packet between processes; those that master knows are in root_types.h. A type is used on one kind of channel only; what it
  * carries stands in the header of that channel (queue.h, lookup.h, ...).
  */
 #ifndef PROTO_TYPES_H
 #define PROTO_TYPES_H
 
+#include "proto/root_types.h"
+
 enum ipc_type {
-	IPC_NONE,
-
-	/* master <-> everyone, spawn <-> imapd-session: boot.h */
-	BOOT_BEGIN = 0x0100,
-	BOOT_FD,
-	BOOT_LISTENER,
-	BOOT_PEER,
-	BOOT_GO,
-	BOOT_READY,
-	BOOT_RELOAD,
-	BOOT_RELOADED,
-	BOOT_DRAIN,
-	BOOT_STATUS,
-	BOOT_FATAL,
-
-	/* master, tools <-> config: plan.h */
-	CONFIG_READ = 0x0180,
-	CONFIG_SAYS,
-	CONFIG_SETTINGS,
-	CONFIG_LISTENER,
-	CONFIG_PLAN,
-
 	/* smtpd <-> lookup: lookup.h */
 	LOOKUP_CLIENT = 0x0300,
 	LOOKUP_RCPT,
@@ -65,13 +45,15 @@ enum ipc_type {
 	RESOLVE_ASK = 0x0a00,
 	RESOLVE_MAIL,
 
+	/* keys <-> those who use keys: keys.h */
+	KEYS_BEGIN = 0x0b00,
+	KEYS_CERTIFICATE,
+	KEYS_TICKETS,
+	KEYS_COMPLETE,
+	KEYS_SIGN,
+
 	/* tools <-> control sockets: control.h */
-	CONTROL_STATUS = 0x0800,
-	CONTROL_STOP,
-	CONTROL_RELOAD,
-	CONTROL_RECORD, /* one of many answers */
-	CONTROL_END,    /* the last one: status and text */
-	QUEUE_CTL_LIST,
+	QUEUE_CTL_LIST = 0x0820,
 	QUEUE_CTL_SUMMARY,
 	QUEUE_CTL_SHOW,
 	QUEUE_CTL_ACT,
@@ -80,6 +62,8 @@ enum ipc_type {
 	AUTH_CTL_PASSWD,
 	AUTH_CTL_DELETE,
 	AUTH_CTL_LIST,
+	KEYS_CTL_STATUS,
+	KEYS_CTL_RELOAD,
 
 	/* login, smtpd <-> sasl: sasl.h */
 	SASL_MECHANISMS = 0x0900,

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/keys.h"
 #include "proto/plan.h"
 #include "proto/sasl.h"
+#include "proto/service.h"
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -135,6 +137,58 @@ static void check_listeners(const struct conf *c, struct faults *f)
 		    f, STR_NONE, "no listener: mail comes in by the local submission socket only");
 }
 
+/* --- certificates ---------------------------------------------------------------------------- */
+
+static const struct conf_section *find_certificate(const struct conf *c, struct str title)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "certificate", i)) != NULL; i++)
+		if (str_eq(section_title(s), title))
+			return s;
+	return NULL;
+}
+
+static void check_named_certificates(
+    const struct conf *c, const struct conf_section *listener, struct faults *f)
+{
+	struct str tls = section_str(listener, "tls");
+	bool needed = str_eq(tls, STR("required")) || str_eq(tls, STR("implicit")) ||
+		      service_find(section_str(listener, "service"))->implicit;
+
+	for (size_t i = 0; i < section_count(listener, "certificates"); i++) {
+		struct str title = section_item(listener, "certificates", i);
+
+		if (find_certificate(c, title) == NULL)
+			faults_at(f, section_where(listener, "certificates"),
+			    "listener %.*s: there is no certificate section \"%.*s\"",
+			    STR_ARG(section_title(listener)), STR_ARG(title));
+	}
+	if (needed && conf_section(c, "certificate", 0) == NULL)
+		faults_warn(f, section_place(listener),
+		    "listener %.*s needs TLS, but there is no certificate section",
+		    STR_ARG(section_title(listener)));
+}
+
+static void check_certificates(const struct conf *c, struct faults *f)
+{
+	const struct conf_section *s;
+	size_t n = 0;
+
+	for (; (s = conf_section(c, "certificate", n)) != NULL; n++) {
+		if (section_title(s).n > KEYS_NAME_MAX)
+			faults_at(f, section_place(s), "the title of a certificate is longer than %d bytes",
+			    KEYS_NAME_MAX);
+		if (section_str(s, "certificate").n == 0 || section_str(s, "key").n == 0)
+			faults_at(f, section_place(s), "certificate %.*s: both files have to be named",
+			    STR_ARG(section_title(s)));
+	}
+	if (n > KEYS_CERTIFICATES)
+		faults_add(f, NULL, 0, "there are more than %d certificates", KEYS_CERTIFICATES);
+	for (size_t i = 0; (s = conf_section(c, "listener", i)) != NULL; i++)
+		check_named_certificates(c, s, f);
+}
+
 /* --- users ----------------------------------------------------------------------------------- */
 
 static void check_users(const struct conf *c, struct faults *f)
@@ -186,6 +240,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_directories,
 		check_socket_paths,
 		check_listeners,
+		check_certificates,
 		check_users,
 		check_ranges,
 		check_mechanisms,

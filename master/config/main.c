@@ -18,7 +18,7 @@
 #include "plan.h"
 #include "proto/boot.h"
 #include "proto/confload.h"
-#include "proto/types.h"
+#include "proto/root_types.h"
 #include "resolve.h"
 #include "scan.h"
 
@@ -104,6 +104,11 @@ static void answer_suite(const struct conf *c, struct plan *p)
 		w = put_start();
 		put_plan_listener(&w, &p->listeners[i]);
 		send_answer(CONFIG_LISTENER, &w, -1);
+	}
+	for (uint32_t i = 0; i < p->nfiles; i++) {
+		w = put_start();
+		put_plan_file(&w, &p->files[i]);
+		send_answer(CONFIG_FILE, &w, -1);
 	}
 	w = put_start();
 	put_plan(&w, p);

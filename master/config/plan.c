@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/siphash.h"
-#include "service.h"
+#include "proto/service.h"
 
 static const char *const dir_settings[DIRS] = {
 	[DIR_SPOOL] = "spool_directory",
@@ -107,6 +107,31 @@ static void make_listeners(const struct conf *c, struct plan *p)
 	}
 }
 
+/* --- files ----------------------------------------------------------------------------------- */
+
+static void add_file(struct plan *p, enum role role, struct str path)
+{
+	struct plan_file *f = &p->files[p->nfiles];
+
+	for (uint32_t i = 0; i < p->nfiles; i++)
+		if (p->files[i].role == role && str_eq(path, str_of(p->files[i].path)))
+			return;
+	if (p->nfiles == PLAN_FILES_MAX || str_copy(path, f->path, sizeof f->path) == -1)
+		return; /* more than cross_check() lets through */
+	f->role = (uint8_t)role;
+	p->nfiles++;
+}
+
+static void make_files(const struct conf *c, struct plan *p)
+{
+	const struct conf_section *s;
+
+	for (uint32_t n = 0; (s = conf_section(c, "certificate", n)) != NULL; n++) {
+		add_file(p, ROLE_KEYS, section_str(s, "certificate"));
+		add_file(p, ROLE_KEYS, section_str(s, "key"));
+	}
+}
+
 /* --- the whole ------------------------------------------------------------------------------- */
 
 void plan_make(const struct conf *c, struct plan *p)
@@ -127,6 +152,7 @@ void plan_make(const struct conf *c, struct plan *p)
 		if (runs(r))
 			make_role(c, r, &p->roles[r]);
 	make_listeners(c, p);
+	make_files(c, p);
 }
 
 bool plan_settings(const struct conf *c, enum role role, struct buf *b)

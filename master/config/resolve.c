@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "service.h"
+#include "proto/service.h"
 
 static void set_default(struct conf *c, const char *name, struct str value)
 {

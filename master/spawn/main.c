@@ -190,7 +190,7 @@ static const struct {
 	{ BOOT_PEER, true, true, on_peer },
 	{ BOOT_GO, true, false, on_go },
 	{ BOOT_RELOAD, false, true, on_reload },
-	{ BOOT_DRAIN, false, true, on_drain },
+	{ BOOT_STOP, false, true, on_drain },
 	{ BOOT_STATUS, false, true, on_status },
 };
 

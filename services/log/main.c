@@ -124,6 +124,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_LOOKUP, .rows = rows },
 	{ ROLE_AUTH, .rows = rows },
 	{ ROLE_SASL, .rows = rows },
+	{ ROLE_KEYS, .rows = rows },
 	{ ROLE_NOTIFY, .rows = rows },
 	{ ROLE_QUEUE, .rows = rows },
 	{ ROLE_MAILDIR, .rows = rows },

@@ -30,8 +30,6 @@ static struct fixture {
 } f;
 
 static struct tls_context *context;
-static const char *const alpn[] = { "imap", NULL };
-
 static void on_input(struct conn *c)
 {
 	if (f.got.n + c->in.n <= f.got.max)
@@ -67,7 +65,7 @@ static void start(const struct tls_policy *policy, struct tls_certificate *certi
 	assert_non_null(context);
 }
 
-static const struct tls_policy imap = { .protocol = "imap", .alpn = alpn, .tickets = true };
+static const struct tls_policy imap = { .alpn = "imap", .tickets = true };
 
 static int set_up(void **state)
 {
@@ -138,7 +136,7 @@ static void turn(int n)
 static void handshake(void)
 {
 	new_client();
-	assert_int_equal(conn_tls_accept(&f.c, context), 0);
+	assert_int_equal(conn_tls_accept(&f.c, context, false), 0);
 	turn(20);
 	assert_int_equal(f.secured, 1);
 }
@@ -243,7 +241,7 @@ static void test_names_and_kinds(void **state)
 			new_client();
 			if (rows[i].asked != NULL)
 				SSL_set_tlsext_host_name(f.client, rows[i].asked);
-			assert_int_equal(conn_tls_accept(&f.c, context), 0);
+			assert_int_equal(conn_tls_accept(&f.c, context, false), 0);
 			f.secured = 0;
 			turn(20);
 			assert_int_equal(f.secured, want != 9);
@@ -269,12 +267,12 @@ static void test_plain_input_before_the_handshake(void **state)
 	(void)state;
 	start(&imap, &c, 1);
 	buf_put(&f.c.in, "RSET\r\n", 6);
-	assert_int_equal(conn_tls_accept(&f.c, context), -1);
+	assert_int_equal(conn_tls_accept(&f.c, context, false), -1);
 	assert_int_equal(errno, EPROTO);
 	buf_drop(&f.c.in, 6);
 	/* what is in the socket already is taken for a handshake, and is none */
 	assert_int_equal(write(f.peer, "MAIL FROM:<a@b>\r\n", 17), 17);
-	assert_int_equal(conn_tls_accept(&f.c, context), 0);
+	assert_int_equal(conn_tls_accept(&f.c, context, false), 0);
 	turn(5);
 	assert_int_equal(f.got.n, 0);
 	close(f.peer);
@@ -293,7 +291,7 @@ static void test_the_last_plain_line_leaves_first(void **state)
 	(void)state;
 	start(&imap, &c, 1);
 	conn_write(&f.c, STR("220 go\r\n"));
-	assert_int_equal(conn_tls_accept(&f.c, context), 0);
+	assert_int_equal(conn_tls_accept(&f.c, context, false), 0);
 	turn(2);
 	assert_int_equal(read(f.peer, line, sizeof line), 8);
 	conn_write(&f.c, STR("under TLS")); /* must not leave before it is protected */
@@ -305,6 +303,23 @@ static void test_the_last_plain_line_leaves_first(void **state)
 	assert_true(str_eq(buf_view(&f.heard), STR("under TLS")));
 }
 
+static void test_handshake_read_ahead(void **state)
+{
+	struct tls_certificate c = rig_certificate(ec_key(), "DNS:a");
+
+	(void)state;
+	start(&imap, &c, 1);
+	new_client();
+	SSL_do_handshake(f.client);
+	loop_poll(); /* the hello is in our input now */
+	assert_true(f.got.n > 0 && f.c.in.n == 0);
+	buf_str(&f.c.in, buf_view(&f.got));
+	assert_int_equal(conn_tls_accept(&f.c, context, true), 0);
+	assert_int_equal(f.c.in.n, 0);
+	turn(20);
+	assert_int_equal(f.secured, 1);
+}
+
 static void test_no_signature(void **state)
 {
 	struct tls_certificate c = rig_certificate(ec_key(), "DNS:a");
@@ -313,7 +328,7 @@ static void test_no_signature(void **state)
 	start(&imap, &c, 1);
 	tls_rig.refuse = true;
 	new_client();
-	conn_tls_accept(&f.c, context);
+	conn_tls_accept(&f.c, context, false);
 	turn(20);
 	assert_true(f.handshake_failed);
 	assert_int_equal(f.secured, 0);
@@ -331,7 +346,7 @@ static void test_client_leaves_while_it_is_signed(void **state)
 	start(&imap, &c, 1);
 	tls_rig.hold = true;
 	new_client();
-	conn_tls_accept(&f.c, context);
+	conn_tls_accept(&f.c, context, false);
 	turn(10);
 	assert_non_null(tls_rig.held);
 	conn_close(&f.c);
@@ -361,7 +376,7 @@ static void test_many_rest_at_once(void **state)
 		clients[i] = SSL_new(f.client_context);
 		SSL_set_fd(clients[i], peers[i]);
 		SSL_set_connect_state(clients[i]);
-		assert_int_equal(conn_tls_accept(&conns[i], context), 0);
+		assert_int_equal(conn_tls_accept(&conns[i], context, false), 0);
 		SSL_do_handshake(clients[i]);
 		turn(2);
 		if (tls_rig.held != NULL)
@@ -405,7 +420,7 @@ static void test_alpn(void **state)
 	start(&imap, &c, 1);
 	SSL_CTX_set_alpn_protos(f.client_context, (const uint8_t *)"\2h2", 3);
 	new_client();
-	conn_tls_accept(&f.c, context);
+	conn_tls_accept(&f.c, context, false);
 	turn(10);
 	assert_true(f.handshake_failed && f.secured == 0);
 }
@@ -420,7 +435,7 @@ static void test_old_versions(void **state)
 	SSL_CTX_set_min_proto_version(f.client_context, TLS1_VERSION);
 	SSL_CTX_set_max_proto_version(f.client_context, TLS1_1_VERSION);
 	new_client();
-	conn_tls_accept(&f.c, context);
+	conn_tls_accept(&f.c, context, false);
 	turn(10);
 	assert_true(f.handshake_failed && f.secured == 0);
 	close(f.peer);
@@ -456,7 +471,7 @@ static bool resumes(const struct tls_policy *first, const struct tls_policy *sec
 		new_client();
 		if (i == 1 && kept != NULL)
 			SSL_set_session(f.client, kept);
-		conn_tls_accept(&f.c, context);
+		conn_tls_accept(&f.c, context, false);
 		turn(20);
 		assert_int_equal(f.secured, 1);
 		r = conn_tls(&f.c)->resumed;
@@ -485,7 +500,7 @@ static void test_tickets(void **state)
 	for (size_t i = 0; i < 4; i++)
 		memset(&keys[i], (int)i + 1, sizeof keys[i]);
 	off.tickets = false;
-	other.protocol = "smtp";
+	other.alpn = "smtp";
 	for (size_t i = 0; i < 2; i++) {
 		int v = versions[i];
 
@@ -585,7 +600,7 @@ static void test_context_outlived_by_its_connections(void **state)
 	start(&imap, &c, 1);
 	new_client();
 	SSL_set_tlsext_host_name(f.client, "a");
-	conn_tls_accept(&f.c, context);
+	conn_tls_accept(&f.c, context, false);
 	tls_context_free(context);
 	context = NULL;
 	turn(20);
@@ -620,6 +635,7 @@ int main(void)
 		TEST(test_names_and_kinds),
 		TEST(test_plain_input_before_the_handshake),
 		TEST(test_the_last_plain_line_leaves_first),
+		TEST(test_handshake_read_ahead),
 		TEST(test_no_signature),
 		TEST(test_client_leaves_while_it_is_signed),
 		TEST(test_many_rest_at_once),

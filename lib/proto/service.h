@@ -1,7 +1,8 @@
 /* What a listener can speak. One row makes a service known to the whole suite. */
-#ifndef CONFIG_SERVICE_H
-#define CONFIG_SERVICE_H
+#ifndef PROTO_SERVICE_H
+#define PROTO_SERVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -12,6 +13,9 @@ struct service {
 	enum role role; /* who serves it */
 	const char *workers; /* setting that says how many of them; NULL = one */
 	uint16_t port; /* unless another is set; 0 = none */
+	const char
+	    *alpn; /* what clients call the protocol under TLS (RFC 7301); NULL = never TLS */
+	bool implicit; /* TLS from the first byte (RFC 8314) */
 };
 
 /* The service of that name, or NULL. */

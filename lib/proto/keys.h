@@ -1,0 +1,42 @@
+/*
+ * services/keys and those who need signatures: smtpd, imapd-login. keys publishes certificates and
+ * the keys of session tickets, and signs handshakes; private keys stay where they are.
+ *
+ * KEYS_BEGIN, KEYS_CERTIFICATE..., KEYS_COMPLETE (notices, keys -> peer): all certificates, again
+ * whenever one changes. KEYS_TICKETS (notice): what seals the session tickets of this service from
+ * now on. KEYS_SIGN (request, peer -> keys): struct keys_question -> {str signature}, empty =
+ * refused.
+ */
+#ifndef PROTO_KEYS_H
+#define PROTO_KEYS_H
+
+#include "base/ipc.h"
+#include "net/tls.h"
+
+enum {
+	KEYS_NAME_MAX = 64, /* title of a "certificate" section */
+	KEYS_CERTIFICATES = 64, /* sections */
+	KEYS_CHAIN_BYTES = 48 * 1024,
+};
+
+/* The id of a key is a hash of its public half: the same after a restart, and for a new
+ * certificate. */
+struct keys_certificate {
+	struct str name; /* title of its section */
+	struct tls_certificate certificate;
+};
+void put_keys_certificate(struct put *w, const struct keys_certificate *c);
+int get_keys_certificate(struct get *g, struct keys_certificate *c); /* borrows from the packet */
+
+void put_keys_tickets(struct put *w, const struct tls_ticket_key *keys, size_t n);
+int get_keys_tickets(struct get *g, struct tls_ticket_key keys[TLS_TICKET_KEYS], size_t *n);
+
+struct keys_question {
+	uint64_t key;
+	uint16_t scheme; /* enum tls_scheme */
+	struct str text; /* the text that a handshake signs, whole */
+};
+void put_keys_question(struct put *w, const struct keys_question *q);
+int get_keys_question(struct get *g, struct keys_question *q);
+
+#endif

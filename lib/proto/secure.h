@@ -1,0 +1,45 @@
+/*
+ * TLS of a program that has listeners: keeps what services/keys publishes, makes contexts of it,
+ *and brings signatures from there. The peer_spec for ROLE_KEYS is { ROLE_KEYS, .rows = secure_rows,
+ *.up = secure_up } What was published stays in use while keys is away: the ids of keys are the same
+ *in the next process.
+ */
+#ifndef PROTO_SECURE_H
+#define PROTO_SECURE_H
+
+#include "base/log.h"
+#include "net/conn.h"
+#include "proto/conf.h"
+
+enum secure_mode {
+	SECURE_OFF, /* never */
+	SECURE_OPTIONAL, /* offered */
+	SECURE_REQUIRED, /* nothing else is done before */
+	SECURE_IMPLICIT, /* from the first byte */
+};
+
+/* Before confinement. */
+void secure_open(void);
+
+extern const struct chan_row secure_rows[];
+void secure_up(struct chan *c);
+
+/*
+ * The TLS of a listener, by its settings `tls` and `certificates`; lives as long as the process.
+ * What it speaks decides about the rest: names for ALPN, and whether sessions can be resumed.
+ */
+struct secure;
+struct secure *secure_new(const struct conf *c, const struct conf_section *listener);
+enum secure_mode secure_mode(const struct secure *s);
+/* NULL while there is no certificate for it (yet), or TLS is off. Borrowed until the loop goes on.
+ */
+struct tls_context *secure_context(const struct secure *s);
+/* Calls fn whenever what is published has changed; e.g. to begin to accept. */
+void secure_on_change(void (*fn)(void));
+
+/* The facts, for a log line's field: "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519"; "" when plain. */
+struct str secure_text(const struct conn *c);
+/* One event for a handshake that failed. */
+void secure_log_failure(const struct tag *tag, const char *client, const struct conn *c);
+
+#endif

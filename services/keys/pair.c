@@ -1,0 +1,302 @@
+/* A certificate chain and its private key. See pair.h. */
+#include "pair.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+
+enum {
+	SECURE_HEAP = 4 * 1024 * 1024, /* bytes; a power of two */
+	SECURE_LEAST = 16,
+	RSA_BITS_MIN = 2048,
+	RSA_BITS_MAX = 8192,
+	CHAIN_BYTES_MAX = 48 * 1024, /* what a packet takes */
+};
+
+int pair_open(void)
+{
+	struct rlimit all;
+	uint8_t byte;
+
+	OPENSSL_init_crypto(
+	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+	    NULL);
+	if (getrlimit(RLIMIT_MEMLOCK, &all) == 0) {
+		all.rlim_cur = all.rlim_max;
+		setrlimit(RLIMIT_MEMLOCK, &all);
+	}
+	if (RAND_bytes(&byte, 1) != 1 || RAND_priv_bytes(&byte, 1) != 1)
+		abort();
+	/* everything where the limit allows it; the keys' own heap in any case */
+	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST) != 1)
+		return -1;
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) == -1)
+		errno = 0;
+	return 0;
+}
+
+/* --- files -------------------------------------------------------------------------------------
+ */
+
+struct secret {
+	char *p;
+	size_t n;
+};
+
+/* Whole, or not at all; a process without files cannot ask for the size. */
+static int read_file(int fd, struct secret *s, const char *what, char *why)
+{
+	s->p = OPENSSL_secure_malloc(PAIR_FILE_MAX + 1);
+	if (s->p == NULL)
+		abort();
+	for (s->n = 0; s->n <= PAIR_FILE_MAX;) {
+		ssize_t n = pread(fd, s->p + s->n, PAIR_FILE_MAX + 1 - s->n, (off_t)s->n);
+
+		if (n == 0)
+			return 0;
+		if (n == -1 && errno != EINTR) {
+			snprintf(why, PAIR_WHY, "reading the %s file: %s", what, strerror(errno));
+			return -1;
+		}
+		s->n += n > 0 ? (size_t)n : 0;
+	}
+	snprintf(why, PAIR_WHY, "the %s file has more than %d bytes", what, PAIR_FILE_MAX);
+	return -1;
+}
+
+static void wipe(struct secret *s)
+{
+	OPENSSL_secure_clear_free(s->p, PAIR_FILE_MAX + 1);
+	*s = (struct secret){ NULL, 0 };
+}
+
+/* --- certificates ------------------------------------------------------------------------------
+ */
+
+static int add_certificate(struct pair *p, X509 *x, char *why)
+{
+	struct tls_certificate *c = &p->certificate;
+	unsigned char *der = NULL;
+	int n = i2d_X509(x, &der);
+	size_t sum = (size_t)(n > 0 ? n : 0);
+
+	for (unsigned i = 0; i < c->n; i++)
+		sum += c->chain[i].n;
+	if (n <= 0 || c->n == TLS_CHAIN || sum > CHAIN_BYTES_MAX) {
+		OPENSSL_free(der);
+		snprintf(why, PAIR_WHY, "the chain is too long");
+		return -1;
+	}
+	c->chain[c->n].p = str_dup(str_bytes(der, (size_t)n));
+	c->chain[c->n++].n = (size_t)n;
+	OPENSSL_free(der);
+	return 0;
+}
+
+static void note_names(struct pair *p, X509 *x)
+{
+	GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	struct buf b;
+
+	buf_init(&b, sizeof p->names - 1);
+	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
+
+		if (g->type == GEN_DNS &&
+		    buf_printf(&b, "%s%.*s", b.n > 0 ? " " : "", ASN1_STRING_length(g->d.dNSName),
+			(const char *)ASN1_STRING_get0_data(g->d.dNSName)) == -1)
+			break;
+	}
+	str_copy(buf_view(&b), p->names, sizeof p->names);
+	buf_clear(&b);
+	GENERAL_NAMES_free(all);
+}
+
+static int64_t seconds(const ASN1_TIME *t)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, rest = 0;
+
+	if (ASN1_TIME_diff(&days, &rest, epoch, t) != 1)
+		days = rest = 0;
+	ASN1_TIME_free(epoch);
+	return (int64_t)days * PAIR_SECONDS_PER_DAY + rest;
+}
+
+static void note_id(struct pair *p, X509 *x)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+
+	if (n <= 0 || EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL) != 1)
+		abort();
+	memcpy(&p->id, digest, sizeof p->id);
+	p->certificate.key = p->id;
+	OPENSSL_free(der);
+}
+
+/* The leaf, which the caller frees. */
+static X509 *parse_chain(struct pair *p, struct str pem, char *why)
+{
+	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *leaf = NULL, *x;
+
+	while ((x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
+		int r = add_certificate(p, x, why);
+
+		if (leaf == NULL)
+			leaf = x;
+		else
+			X509_free(x);
+		if (r == -1)
+			goto fail;
+	}
+	/* at the end there is nothing to begin with; all else is damage */
+	if (leaf != NULL && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+		BIO_free(b);
+		return leaf;
+	}
+	snprintf(why, PAIR_WHY, "the certificate file %s",
+	    leaf == NULL ? "holds no certificate in PEM form" : "is damaged");
+fail:
+	X509_free(leaf);
+	BIO_free(b);
+	return NULL;
+}
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+static int no_passphrase(char *to, int size, int writing, void *asked)
+{
+	(void)to;
+	(void)size;
+	(void)writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static EVP_PKEY *parse_key(struct str pem, char *why)
+{
+	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
+	bool asked = false;
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, no_passphrase, &asked);
+
+	BIO_free(b);
+	if (key == NULL)
+		snprintf(why, PAIR_WHY, "the key file %s",
+		    asked ? "is encrypted: nobody is there to say its passphrase"
+			  : "holds no private key in PEM form");
+	return key;
+}
+
+static bool usable(struct pair *p)
+{
+	static const char *const kinds[] = { "RSA", "EC", "ED25519" };
+	char group[32] = "";
+	size_t n;
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (EVP_PKEY_is_a(p->key, kinds[i]))
+			p->kind = kinds[i];
+	p->bits = (unsigned)EVP_PKEY_get_bits(p->key);
+	if (p->kind == NULL)
+		return false;
+	if (strcmp(p->kind, "RSA") == 0)
+		return p->bits >= RSA_BITS_MIN && p->bits <= RSA_BITS_MAX;
+	if (strcmp(p->kind, "EC") != 0)
+		return true;
+	return EVP_PKEY_get_group_name(p->key, group, sizeof group, &n) == 1 &&
+	       (strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0);
+}
+
+/* --- the pair ----------------------------------------------------------------------------------
+ */
+
+struct pair *pair_parse(struct str certificate, struct str key, char *why)
+{
+	struct pair *p = xcalloc(1, sizeof *p);
+	X509 *leaf = NULL;
+
+	why[0] = '\0';
+	ERR_clear_error();
+	leaf = parse_chain(p, certificate, why);
+	ERR_clear_error();
+	p->key = leaf == NULL ? NULL : parse_key(key, why);
+	if (p->key == NULL)
+		goto fail;
+	if (X509_check_private_key(leaf, p->key) != 1) {
+		snprintf(why, PAIR_WHY, "the key is not that of the certificate");
+		goto fail;
+	}
+	if (!usable(p)) {
+		snprintf(why, PAIR_WHY,
+		    "keys can be RSA of %d to %d bits, EC on P-256 or P-384, or Ed25519",
+		    RSA_BITS_MIN, RSA_BITS_MAX);
+		goto fail;
+	}
+	note_id(p, leaf);
+	note_names(p, leaf);
+	p->not_before = seconds(X509_get0_notBefore(leaf));
+	p->not_after = seconds(X509_get0_notAfter(leaf));
+	X509_free(leaf);
+	ERR_clear_error();
+	return p;
+fail:
+	X509_free(leaf);
+	pair_free(p);
+	ERR_clear_error();
+	return NULL;
+}
+
+struct pair *pair_load(int certificate_fd, int key_fd, char *why)
+{
+	struct secret certificate = { NULL, 0 }, key = { NULL, 0 };
+	struct pair *p = NULL;
+
+	if (read_file(certificate_fd, &certificate, "certificate", why) == 0 &&
+	    read_file(key_fd, &key, "key", why) == 0)
+		p = pair_parse(
+		    str_bytes(certificate.p, certificate.n), str_bytes(key.p, key.n), why);
+	wipe(&certificate);
+	wipe(&key);
+	return p;
+}
+
+void pair_free(struct pair *p)
+{
+	if (p == NULL)
+		return;
+	for (unsigned i = 0; i < p->certificate.n; i++)
+		free((void *)(uintptr_t)p->certificate.chain[i].p);
+	EVP_PKEY_free(p->key);
+	free(p);
+}
+
+const char *pair_date_fault(const struct pair *p, int64_t now)
+{
+	if (now < p->not_before)
+		return "the certificate is not valid yet";
+	return now >= p->not_after ? "the certificate has expired" : NULL;
+}
+
+int pair_days(const struct pair *p, int64_t now)
+{
+	int64_t left = p->not_after - now;
+
+	if (left < 0)
+		left -= PAIR_SECONDS_PER_DAY - 1;
+	return (int)(left / PAIR_SECONDS_PER_DAY);
+}

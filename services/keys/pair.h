@@ -1,0 +1,41 @@
+/*
+ * A certificate chain and its private key, out of two PEM files. Bytes of the key are in memory of
+ * OpenSSL's secure heap, locked and not in dumps.
+ */
+#ifndef KEYS_PAIR_H
+#define KEYS_PAIR_H
+
+#include <openssl/evp.h>
+
+#include "net/tls.h"
+
+enum { PAIR_FILE_MAX = 256 * 1024 - 1, PAIR_WHY = 160, PAIR_SECONDS_PER_DAY = 86400 };
+
+struct pair {
+	uint64_t id; /* of the public key: the same for a renewed certificate */
+	EVP_PKEY *key;
+	struct tls_certificate certificate; /* its chain is the pair's */
+	const char *kind; /* "RSA", "EC", "ED25519" */
+	unsigned bits;
+	int64_t not_before, not_after; /* seconds since 1970 */
+	char names[256]; /* in it, for the log; cut */
+};
+
+/* Before confinement: the secure heap, and everything that OpenSSL sets up at first use. -1 = not
+ * locked. */
+int pair_open(void);
+/*
+ * Reads both files (from their start; the descriptors stay the caller's). NULL with a sentence in
+ * why (PAIR_WHY bytes) when either is malformed, too large, encrypted, of an unusable kind, or they
+ * do not belong together. Dates are not judged here.
+ */
+struct pair *pair_load(int certificate_fd, int key_fd, char *why);
+/* The same from memory. */
+struct pair *pair_parse(struct str certificate, struct str key, char *why);
+void pair_free(struct pair *p); /* NULL is fine */
+
+/* Why it cannot be used at that time; NULL = it can. */
+const char *pair_date_fault(const struct pair *p, int64_t now);
+int pair_days(const struct pair *p, int64_t now); /* left; negative when it has expired */
+
+#endif
