@@ -29,6 +29,7 @@ struct gate {
 	int fd;
 	enum service service;
 	const char *title;
+	struct secure *secure;
 };
 
 static struct gate *gates;
@@ -49,6 +50,8 @@ void accept_open(void)
 		gates[i].fd = l[i].fd;
 		gates[i].service = service_of(l[i].conf);
 		gates[i].title = str_dup(section_title(l[i].conf));
+		if (gates[i].service != SERVICE_LOCAL)
+			gates[i].secure = secure_new(proc_conf(), l[i].conf);
 		/* accepted sockets inherit it; replies are whole, and must not wait for an ACK */
 		if (gates[i].service != SERVICE_LOCAL)
 			setsockopt(l[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -118,7 +121,15 @@ static void ready(void *arg, unsigned what)
 	if (session_count() >= most)
 		turn_away(fd);
 	else
-		session_new(&fd, g->service, g->title, &from.sa);
+		session_new(&fd, g->service, g->title, g->secure, &from.sa);
+}
+
+bool accept_needs_keys(void)
+{
+	for (size_t i = 0; i < ngates; i++)
+		if (gates[i].secure != NULL && secure_mode(gates[i].secure) != SECURE_OFF)
+			return true;
+	return false;
 }
 
 void accept_start(void)

@@ -67,7 +67,7 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 	s->tag.queue = b->id;
 	buf_init(&field, 4096);
 	received_field(&field, &t->envelope, set->hostname, b->id,
-	    session_is_submission(s) && set->hide_client);
+	    conn_tls(&s->conn), session_is_submission(s) && set->hide_client);
 	content_trace(t, buf_view(&field));
 	buf_clear(&field);
 }

@@ -126,15 +126,17 @@ static int size_possible(const struct transaction *t, uint64_t limit, struct sta
 /* RFC 3848, RFC 6531 4.3 */
 static const char *protocol(const struct session *s, bool utf8)
 {
-	/* [internationalised][authenticated] */
-	static const char *const lmtp[2][2] = { { "LMTP", "LMTPA" }, { "UTF8LMTP", "UTF8LMTPA" } };
-	static const char *const smtp[2][2] = { { "ESMTP", "ESMTPA" },
-		{ "UTF8SMTP", "UTF8SMTPA" } };
-	bool authenticated = session_authenticated(s);
+	/* [LMTP][internationalised][encrypted][authenticated] */
+	static const char *const names[2][2][2][2] = {
+		{ { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+		    { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } } },
+		{ { { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } },
+		    { { "UTF8LMTP", "UTF8LMTPA" }, { "UTF8LMTPS", "UTF8LMTPSA" } } },
+	};
 
-	if (session_is_lmtp(s))
-		return lmtp[utf8][authenticated];
-	return s->esmtp ? smtp[utf8][authenticated] : "SMTP";
+	if (!s->esmtp && !session_is_lmtp(s))
+		return "SMTP";
+	return names[session_is_lmtp(s)][utf8][session_secure(s)][session_authenticated(s)];
 }
 
 static void fill_envelope(const struct session *s, struct transaction *t, struct str sender)

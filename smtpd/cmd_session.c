@@ -63,6 +63,8 @@ void cmd_ehlo(struct session *s, struct str arg)
 	login_offer(s, &own);
 	offer_release(s, &own);
 	conn_printf(&s->conn, "250-%s\r\n", set->hostname);
+	if (session_offers_tls(s))
+		session_say(s, STR("250-STARTTLS\r\n"));
 	if (networks_match(&set->xclient, &s->peer))
 		session_say(s, STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n"));
 	session_say(s, buf_view(&own));
@@ -150,4 +152,29 @@ void cmd_xclient(struct session *s, struct str arg)
 	}
 	become(s, &x);
 	session_admit(s);
+}
+
+/*
+ * RFC 3207. The client knows nothing of us afterwards, and we nothing of it. What it has sent behind the
+ * command was refused together with it; nothing of that is ever read as if it had come encrypted.
+ */
+void cmd_starttls(struct session *s, struct str arg)
+{
+	if (arg.n > 0) {
+		session_refuse(s, 501, "5.5.4", "STARTTLS takes no argument");
+	} else if (session_secure(s)) {
+		session_refuse(s, 503, "5.5.1", "TLS is active already");
+	} else if (s->secure == NULL || secure_mode(s->secure) == SECURE_OFF) {
+		session_refuse(s, 502, "5.5.1", "TLS is not offered here");
+	} else if (!session_offers_tls(s)) {
+		session_refuse(s, 454, "4.7.0", "TLS is not available now, try again later");
+	} else {
+		session_say(s, STR("220 2.0.0 Ready to start TLS\r\n"));
+		session_clear_transaction(s);
+		free(s->helo);
+		free(s->login);
+		s->helo = s->login = NULL;
+		s->esmtp = false;
+		session_to(s, S_TLS);
+	}
 }

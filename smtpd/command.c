@@ -11,6 +11,7 @@ enum command_flags {
 	ONLY_LMTP = 8,
 	ONLY_SUBMISSION = 32,
 	FREE = 16, /* what stands behind it is content, or does not matter any more */
+	PLAIN = 64, /* may be said before STARTTLS where that is required (RFC 3207 4) */
 };
 
 enum {
@@ -30,16 +31,18 @@ static const struct command commands[] = {
 	{ STR("RCPT"), S_MAIL | S_RCPT, cmd_rcpt, 0, "send MAIL first" },
 	{ STR("MAIL"), S_READY, cmd_mail, 0, "a transaction is under way already" },
 	{ STR("DATA"), S_RCPT, cmd_data, LAST, "no recipient was accepted" },
-	{ STR("BDAT"), ANY, cmd_bdat, FREE, "" }, /* its bytes have to be skipped in any state */
-	{ STR("RSET"), ANY, cmd_rset, IDLE, "" },
-	{ STR("QUIT"), ANY, cmd_quit, FREE, "" },
-	{ STR("EHLO"), ANY, cmd_ehlo, LAST | IDLE | ONLY_SMTP, "" },
-	{ STR("HELO"), ANY, cmd_helo, LAST | IDLE | ONLY_SMTP, "" },
-	{ STR("LHLO"), ANY, cmd_ehlo, LAST | IDLE | ONLY_LMTP, "" },
-	{ STR("NOOP"), ANY, cmd_noop, IDLE, "" },
+	{ STR("BDAT"), ANY, cmd_bdat, FREE | PLAIN, "" }, /* its bytes have to be skipped in any state */
+	{ STR("RSET"), ANY, cmd_rset, IDLE | PLAIN, "" },
+	{ STR("QUIT"), ANY, cmd_quit, FREE | PLAIN, "" },
+	{ STR("EHLO"), ANY, cmd_ehlo, LAST | IDLE | ONLY_SMTP | PLAIN, "" },
+	{ STR("HELO"), ANY, cmd_helo, LAST | IDLE | ONLY_SMTP | PLAIN, "" },
+	{ STR("LHLO"), ANY, cmd_ehlo, LAST | IDLE | ONLY_LMTP | PLAIN, "" },
+	{ STR("STARTTLS"), S_START | S_READY, cmd_starttls, LAST | PLAIN,
+	    "not during a transaction" },
+	{ STR("NOOP"), ANY, cmd_noop, IDLE | PLAIN, "" },
 	{ STR("VRFY"), ANY, cmd_vrfy, IDLE | LAST, "" },
 	{ STR("EXPN"), ANY, cmd_expn, IDLE | LAST, "" },
-	{ STR("HELP"), ANY, cmd_help, IDLE, "" },
+	{ STR("HELP"), ANY, cmd_help, IDLE | PLAIN, "" },
 	{ STR("AUTH"), S_START | S_READY, cmd_auth, LAST | ONLY_SUBMISSION,
 	    "not during a transaction" },
 	{ STR("XCLIENT"), S_START | S_READY, cmd_xclient, LAST, "not during a transaction" },
@@ -91,6 +94,10 @@ static bool refused(struct session *s, const struct command *c, struct str behin
 	}
 	if ((flags & ONLY_SUBMISSION) != 0 && !session_is_submission(s)) {
 		session_refuse(s, 502, "5.5.1", "nobody logs in here");
+		return true;
+	}
+	if ((flags & PLAIN) == 0 && session_needs_tls(s)) {
+		session_refuse(s, 530, "5.7.0", "say STARTTLS first");
 		return true;
 	}
 	if ((s->state & c->states) == 0) {

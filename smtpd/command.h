@@ -14,6 +14,7 @@ void cmd_expn(struct session *s, struct str arg);
 void cmd_help(struct session *s, struct str arg);
 void cmd_quit(struct session *s, struct str arg);
 void cmd_xclient(struct session *s, struct str arg);
+void cmd_starttls(struct session *s, struct str arg);
 /* login.c */
 void cmd_auth(struct session *s, struct str arg);
 /* cmd_mail.c */

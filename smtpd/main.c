@@ -12,9 +12,12 @@
 #include "login.h"
 #include "peers.h"
 #include "proto/proc.h"
+#include "proto/secure.h"
 #include "proto/types.h"
 #include "session.h"
 #include "settings.h"
+
+static bool draining;
 
 static void queue_down(struct chan *c)
 {
@@ -39,6 +42,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_LOOKUP, .rows = no_rows, .up = peer_up, .down = peer_down },
 	{ ROLE_QUEUE, .rows = queue_rows, .up = peer_up, .down = queue_down },
 	{ ROLE_SASL, .rows = sasl_rows, .up = peer_up, .down = peer_down },
+	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up },
 	{ .role = ROLE_NONE },
 };
 
@@ -47,13 +51,25 @@ static int open_all(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	settings_read(proc_conf());
+	secure_open();
 	accept_open();
 	return 0;
 }
 
+/* The first client hears of STARTTLS, too. */
+static void keys_known(void)
+{
+	if (!draining)
+		accept_start();
+	secure_on_change(NULL);
+}
+
 static int start(void)
 {
-	accept_start();
+	if (accept_needs_keys())
+		secure_on_change(keys_known);
+	else
+		accept_start();
 	return 0;
 }
 
@@ -64,6 +80,7 @@ static void last_gone(void)
 
 static void drain(void)
 {
+	draining = true;
 	accept_stop();
 	session_on_last(last_gone);
 	session_drain();

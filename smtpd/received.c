@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "mail/date.h"
+#include "net/tls.h"
 
 /* What the client calls itself, without what could end the field or open a comment. */
 static void put_helo(struct buf *b, struct str helo)
@@ -35,8 +36,8 @@ static void put_from(struct buf *b, const struct envelope *e)
 	buf_z(b, "\r\n\t");
 }
 
-void received_field(
-    struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id, bool hidden)
+void received_field(struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id,
+    const struct tls_facts *tls, bool hidden)
 {
 	char id[ID_TEXT + 1], trace[ID_TEXT + 1], date[DATE_TEXT];
 
@@ -50,5 +51,7 @@ void received_field(
 	    STR_ARG(e->protocol), id);
 	if (e->nrcpts == 1)
 		buf_printf(b, "\r\n\tfor <%.*s>", STR_ARG(e->rcpts[0].addr));
+	if (tls != NULL)
+		buf_printf(b, "\r\n\ttls %s (%s, %s)", tls->cipher, tls->version, tls->group);
 	buf_printf(b, ";\r\n\t%s\r\n", date);
 }

@@ -7,9 +7,10 @@
 
 /*
  * Appends the field with its CRLF. host is our name; with one recipient, it is named. hidden: nothing
- * of where the client is.
+ * of where the client is. tls: how the message came (RFC 8314 4.3), NULL = in plain text.
  */
-void received_field(
-    struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id, bool hidden);
+struct tls_facts;
+void received_field(struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id,
+    const struct tls_facts *tls, bool hidden);
 
 #endif

@@ -47,6 +47,21 @@ bool session_is_lmtp(const struct session *s)
 	return s->service == SERVICE_LMTP;
 }
 
+bool session_secure(const struct session *s)
+{
+	return conn_tls(&s->conn) != NULL;
+}
+
+bool session_offers_tls(const struct session *s)
+{
+	return s->secure != NULL && !session_secure(s) && secure_context(s->secure) != NULL;
+}
+
+bool session_needs_tls(const struct session *s)
+{
+	return s->secure != NULL && secure_mode(s->secure) == SECURE_REQUIRED && !session_secure(s);
+}
+
 bool session_is_submission(const struct session *s)
 {
 	return s->service == SERVICE_SUBMISSION;
@@ -74,10 +89,11 @@ static const struct {
 	enum session_state from;
 	unsigned to;
 } edges[] = {
-	{ S_PROXY, S_CONNECT },
-	{ S_CONNECT, S_START },
-	{ S_START, S_CONNECT | S_READY | S_CHUNK },
-	{ S_READY, S_CONNECT | S_READY | S_AUTH | S_MAIL | S_CHUNK },
+	{ S_PROXY, S_CONNECT | S_TLS },
+	{ S_TLS, S_CONNECT | S_START },
+	{ S_CONNECT, S_START | S_TLS },
+	{ S_START, S_CONNECT | S_READY | S_CHUNK | S_TLS },
+	{ S_READY, S_CONNECT | S_READY | S_AUTH | S_MAIL | S_CHUNK | S_TLS },
 	{ S_AUTH, S_READY },
 	{ S_MAIL, S_READY | S_RCPT | S_CHUNK },
 	{ S_RCPT, S_READY | S_RCPT | S_DATA | S_CHUNK },
@@ -115,8 +131,8 @@ static struct str stage(const struct session *s)
 	static const struct {
 		unsigned states;
 		const char *name;
-	} stages[] = { { S_PROXY | S_CONNECT | S_START, "CONNECT" }, { S_READY, "EHLO" },
-		{ S_AUTH, "AUTH" },
+	} stages[] = { { S_PROXY | S_CONNECT | S_START, "CONNECT" }, { S_TLS, "STARTTLS" },
+		{ S_READY, "EHLO" }, { S_AUTH, "AUTH" },
 		{ S_MAIL, "MAIL" }, { S_RCPT, "RCPT" }, { S_DATA, "DATA" },
 		{ S_CHUNK | S_CHUNKED, "BDAT" }, { S_COMMIT, "END-OF-MESSAGE" } };
 
@@ -434,6 +450,44 @@ void session_hello(struct session *s, struct str name, bool esmtp)
 	session_to(s, S_READY);
 }
 
+/* Who it is, is known. Where TLS is spoken from the first byte, the handshake comes before all else. */
+static void begin(struct session *s)
+{
+	if (s->secure != NULL && secure_mode(s->secure) == SECURE_IMPLICIT) {
+		ip_format(&s->ip, s->client);
+		session_to(s, S_TLS);
+	} else {
+		session_admit(s);
+	}
+}
+
+/*
+ * The handshake, once the line before it has been taken out of the input. What stands behind the header of
+ * a proxy is the beginning of it; what stands behind STARTTLS ended the session (command.c).
+ */
+static void begin_tls(struct session *s, bool ahead)
+{
+	struct tls_context *context = secure_context(s->secure);
+
+	if (context == NULL || conn_tls_accept(&s->conn, context, ahead) == -1)
+		session_cut(s, EV("no-certificate"));
+}
+
+static void on_secured(struct conn *c)
+{
+	struct session *s = c->owner;
+	const char *name = conn_tls(c)->name;
+
+	log_info(&s->tag, EV("tls"), KZ("client", s->client), KS("tls", secure_text(c)),
+	    KZ("name", name));
+	if (secure_mode(s->secure) == SECURE_IMPLICIT) {
+		session_admit(s);
+		return;
+	}
+	session_to(s, S_START);
+	session_go_on(s);
+}
+
 void proxy_input(struct session *s, struct str *in)
 {
 	struct ip client;
@@ -454,7 +508,7 @@ void proxy_input(struct session *s, struct str *in)
 		break;
 	}
 	*in = str_skip(*in, used);
-	session_admit(s);
+	begin(s);
 }
 
 /* --- events of the connection ------------------------------------------------------------------
@@ -482,12 +536,14 @@ static void on_input(struct conn *c)
 	do {
 		left = in.n;
 		input_of(s)(s, &in);
-	} while (in.n > 0 && in.n < left && !s->waiting && s->state != S_CLOSE);
+	} while (in.n > 0 && in.n < left && !s->waiting && (s->state & (S_CLOSE | S_TLS)) == 0);
 	/* a content state has a period, which bytes alone do not begin anew */
 	timed = s->state != before || (s->state & (S_DATA | S_CHUNK)) == 0;
-	if (in.n < total && timed && !s->waiting && s->state != S_PROXY)
+	if (in.n < total && timed && !s->waiting && (s->state & (S_PROXY | S_TLS)) == 0)
 		set_deadline(s);
 	buf_drop(&c->in, total - in.n);
+	if (s->state == S_TLS)
+		begin_tls(s, before == S_PROXY);
 	if (s->flooded && s->state != S_CLOSE)
 		session_cut(s, EV("flooded"));
 }
@@ -523,6 +579,8 @@ static void on_end(struct conn *c, enum conn_end why)
 		timed_out(s);
 		return;
 	}
+	if (why == CONN_TLS)
+		secure_log_failure(&s->tag, s->client, c);
 	if (s->state == S_COMMIT) {
 		log_info(&s->tag, EV("client-left-early"), KZ("client", s->client));
 		conn_close(c); /* commit.c frees the session when the queue has answered */
@@ -539,7 +597,9 @@ void session_outlived(struct session *s)
 	session_free(s);
 }
 
-static const struct conn_events events = { .input = on_input, .end = on_end };
+static const struct conn_events events = {
+	.input = on_input, .end = on_end, .secured = on_secured
+};
 
 /* The user at the other end of the local socket; no name, because names are in files. */
 static void identify_local(struct session *s)
@@ -554,12 +614,14 @@ static void identify_local(struct session *s)
 	s->login = xstrdup(text);
 }
 
-void session_new(int *fd, enum service service, const char *listener, const struct sockaddr *from)
+void session_new(int *fd, enum service service, const char *listener, struct secure *secure,
+    const struct sockaddr *from)
 {
 	struct session *s = xcalloc(1, sizeof *s);
 
 	s->service = (uint8_t)service;
 	s->listener = listener;
+	s->secure = secure;
 	s->tag.trace = id_random();
 	ip_from_sockaddr(from, &s->peer);
 	s->ip = s->peer;
@@ -574,5 +636,7 @@ void session_new(int *fd, enum service service, const char *listener, const stru
 		conn_deadline(&s->conn, TIME_PROXY_HEADER);
 		return;
 	}
-	session_admit(s);
+	begin(s);
+	if (s->state == S_TLS)
+		begin_tls(s, false);
 }

@@ -16,6 +16,7 @@
 #include "clients.h"
 #include "net/conn.h"
 #include "net/ip.h"
+#include "proto/secure.h"
 #include "settings.h"
 #include "transaction.h"
 
@@ -32,6 +33,7 @@ enum session_state {
 	S_COMMIT = 1 << 9,  /* the queue has it and has not answered */
 	S_CLOSE = 1 << 10,  /* the last reply is on its way */
 	S_AUTH = 1 << 11,   /* what comes are messages of a login */
+	S_TLS = 1 << 12,    /* the handshake of TLS */
 };
 
 struct access_answer;
@@ -45,6 +47,7 @@ struct session {
 	struct tag tag;
 	struct client *counts;       /* NULL: this client is not limited */
 	struct transaction *transaction;
+	struct secure *secure;       /* the listener's TLS; NULL = never */
 	const char *listener;        /* title; lives as long as the process */
 	char *helo, *login;          /* heap; NULL = not known */
 	struct ip peer, ip;          /* who connected; for whom (PROXY, XCLIENT) */
@@ -68,9 +71,10 @@ struct session {
 	char client[IP_TEXT];        /* ip as text, or "local" */
 };
 
-/* A new connection; takes *fd. listener is the section's title. */
+/* A new connection; takes *fd. listener is the section's title, secure its TLS (NULL = never). */
 struct sockaddr;
-void session_new(int *fd, enum service service, const char *listener, const struct sockaddr *from);
+void session_new(int *fd, enum service service, const char *listener, struct secure *secure,
+    const struct sockaddr *from);
 unsigned session_count(void);
 /* No new transactions; sessions without one end now. */
 void session_drain(void);
@@ -111,6 +115,11 @@ void session_admit(struct session *s);
 /* HELO and its sisters: everything behind them is forgotten. */
 void session_hello(struct session *s, struct str name, bool esmtp);
 bool session_is_lmtp(const struct session *s);
+/* Is the connection encrypted? */
+bool session_secure(const struct session *s);
+/* Can STARTTLS be said now? Does it have to be? */
+bool session_offers_tls(const struct session *s);
+bool session_needs_tls(const struct session *s);
 /* Mail begins its way here, and only for users who have logged in: RFC 6409. */
 bool session_is_submission(const struct session *s);
 /* Who it is was proved, by AUTH or by the word of a proxy. */

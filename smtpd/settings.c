@@ -122,16 +122,20 @@ void settings_read(const struct conf *c)
 
 enum service service_of(const struct conf_section *listener)
 {
-	static const struct str names[] = {
-		[SERVICE_SMTP] = STR("smtp"),
-		[SERVICE_LMTP] = STR("lmtp"),
-		[SERVICE_LOCAL] = STR("local"),
-		[SERVICE_SUBMISSION] = STR("submission"),
+	static const struct {
+		struct str name;
+		enum service service;
+	} names[] = {
+		{ STR("smtp"), SERVICE_SMTP },
+		{ STR("lmtp"), SERVICE_LMTP },
+		{ STR("local"), SERVICE_LOCAL },
+		{ STR("submission"), SERVICE_SUBMISSION },
+		{ STR("submissions"), SERVICE_SUBMISSION },
 	};
 	struct str s = section_str(listener, "service");
 	unsigned i = 0;
 
-	while (!str_eq(s, names[i]))
+	while (!str_eq(s, names[i].name))
 		i++;
-	return i;
+	return names[i].service;
 }

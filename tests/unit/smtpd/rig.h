@@ -420,7 +420,7 @@ static void rig_connect_silently(enum service service, const char *address)
 		in.sin_family = AF_UNIX;
 	else
 		assert(inet_pton(AF_INET, address, &in.sin_addr) == 1);
-	session_new(&fds[0], service, "mx", (struct sockaddr *)&in);
+	session_new(&fds[0], service, "mx", NULL, (struct sockaddr *)&in);
 }
 
 static void rig_connect(enum service service, const char *address)

@@ -274,7 +274,7 @@ static void test_order(void **state)
 	check("EXPN x\r\n", "502");
 	check("HELP\r\n", "214");
 	check("RSET x\r\n", "501");
-	check("STARTTLS\r\n", "500");
+	check("STARTTLS\r\n", "502");
 	check_ready();
 }
 
