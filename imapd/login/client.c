@@ -7,6 +7,9 @@
  *	               |  +-> FAILING -> COMMAND
  *	               +-> COMMAND
  *
+ * Under TLS it is RELAYED instead of LEAVING: the session gets one end of a socket pair, and both talk
+ * through here (relay.c).
+ *
  * While sasl or spawn is asked nothing is read, so everything behind the login command stays in
  *`in` and in the socket, and goes to the session. ENDING is entered from any state and left by
  *closing.
@@ -15,6 +18,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -51,13 +55,26 @@ void clients_offer(const struct sasl_names *s)
 const char *client_capabilities(const struct client *c)
 {
 	static struct buf text = { .max = CAPABILITIES_MAX };
+	uint8_t exporter[SASL_EXPORTER_BYTES];
+	unsigned has = 0;
 
 	buf_reset(&text);
 	buf_z(&text, "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS");
+	if (client_offers_tls(c))
+		buf_z(&text, " STARTTLS");
 	if (!c->private)
 		buf_z(&text, " LOGINDISABLED");
-	sasl_names_print(&names, c->private ? SASL_NEEDS_SECURE : 0, "AUTH=", &text);
+	if (c->private)
+		has |= SASL_NEEDS_SECURE;
+	if (conn_tls_exporter(&c->conn, exporter) == 0)
+		has |= SASL_NEEDS_EXPORTER;
+	sasl_names_print(&names, has, "AUTH=", &text);
 	return buf_cstr(&text);
+}
+
+bool client_offers_tls(const struct client *c)
+{
+	return conn_tls(&c->conn) == NULL && secure_context(c->secure) != NULL;
 }
 
 /* The exchange that is under way is over for sasl, too. */
@@ -71,11 +88,24 @@ static void cancel_exchange(struct client *c)
 	chan_send(proc_peer(ROLE_SASL), SASL_CANCEL, &w, NULL, 0);
 }
 
+static void close_session_end(struct client *c)
+{
+	if (c->session_end != -1)
+		close(c->session_end);
+	c->session_end = -1;
+}
+
 static void client_free(struct client *c)
 {
 	cancel_exchange(c);
 	ask_cancel(&c->ask);
 	timer_clear(&c->delay);
+	if (c->relay != NULL)
+		relay_close(c->relay);
+	free(c->relay);
+	close_session_end(c);
+	if (c->inner != -1)
+		close(c->inner);
 	conn_close(&c->conn);
 	LIST_REMOVE(c, next);
 	nclients--;
@@ -157,6 +187,15 @@ static void leave_to_session(struct client *c)
 	timer_set(&c->delay, 0, forget, c);
 }
 
+/* The client's bytes go through here; `inner` is our end of the pair. */
+static void relay_to_session(struct client *c)
+{
+	c->state = CLIENT_RELAYED;
+	buf_clear(&c->conn.in); /* went with the grant */
+	c->relay = xcalloc(1, sizeof *c->relay);
+	relay_begin(c->relay, &c->conn, &c->inner, forget, c);
+}
+
 static void on_handed(struct ask *a, struct ipc_msg *m)
 {
 	struct client *c = a->arg;
@@ -169,31 +208,56 @@ static void on_handed(struct ask *a, struct ipc_msg *m)
 		if (get_end(&g) == -1)
 			st.code = 0;
 	}
+	close_session_end(c);
 	if (status_good(&st)) {
-		leave_to_session(c);
+		if (conn_tls(&c->conn) == NULL)
+			leave_to_session(c);
+		else
+			relay_to_session(c);
 		return;
 	}
+	if (c->inner != -1)
+		close(c->inner);
+	c->inner = -1;
 	log_warning(
 	    &c->trace, EV("imap-session-refused"), KZ("why", m == NULL ? "no answer" : st.text));
 	resume(c, st.code == 452 ? "NO [LIMIT] Too many sessions"
 				 : "NO [UNAVAILABLE] The mailbox cannot be opened now");
 }
 
+/* What the session is to have: the connection, or one end of a pair. -1 with errno. */
+static int for_session(struct client *c)
+{
+	int pair[2];
+
+	if (conn_tls(&c->conn) == NULL)
+		return c->conn.fd;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1)
+		return -1;
+	c->inner = pair[0];
+	c->session_end = pair[1];
+	return pair[1];
+}
+
 /* Everything that was written is with the client: the session writes next. */
 static void hand_over(struct client *c)
 {
+	int fd = for_session(c);
 	struct put w = put_start();
-	char text[IP_TEXT];
 	struct handover h = { .trace = c->trace.trace,
 		.tag = str_of(c->tag),
 		.input = buf_view(&c->conn.in),
 		.secure = c->private };
 
-	ip_format(&c->ip, text);
-	h.client = str_of(text);
+	if (fd == -1) {
+		log_warning(&c->trace, EV("imap-session-refused"), KERRNO);
+		resume(c, "NO [UNAVAILABLE] The mailbox cannot be opened now");
+		return;
+	}
+	h.client = str_of(c->address);
 	memcpy(h.nonce, c->nonce, sizeof h.nonce);
 	put_handover(&w, &h);
-	chan_ask(proc_peer(ROLE_SPAWN), &c->ask, SPAWN_HANDOVER, &w, &c->conn.fd, 1,
+	chan_ask(proc_peer(ROLE_SPAWN), &c->ask, SPAWN_HANDOVER, &w, &fd, 1,
 	    HANDOVER_DEADLINE, on_handed, c);
 }
 
@@ -266,7 +330,7 @@ static void begin(struct client *c, struct str tag)
 void client_authenticate(
     struct client *c, struct str tag, struct str mechanism, const struct str *initial)
 {
-	char text[IP_TEXT];
+	uint8_t exporter[SASL_EXPORTER_BYTES];
 	struct put w = put_start();
 	struct sasl_start s = { .trace = c->trace.trace,
 		.id = c->trace.trace,
@@ -276,8 +340,9 @@ void client_authenticate(
 		.initial = initial != NULL ? *initial : STR_NONE,
 		.secure = c->private };
 
-	ip_format(&c->ip, text);
-	s.client = str_of(text);
+	s.client = str_of(c->address);
+	if (conn_tls_exporter(&c->conn, exporter) == 0)
+		s.exporter = str_bytes(exporter, sizeof exporter);
 	begin(c, tag);
 	put_sasl_start(&w, &s);
 	ask_sasl(c, SASL_START, &w);
@@ -299,10 +364,7 @@ void client_sasl(struct client *c, const struct str *message)
 
 void client_login_fails(struct client *c, struct str tag)
 {
-	char text[IP_TEXT];
-
-	ip_format(&c->ip, text);
-	log_notice(&c->trace, EV("imap-login-malformed"), KZ("client", text));
+	log_notice(&c->trace, EV("imap-login-malformed"), KZ("client", c->address));
 	begin(c, tag);
 	conn_pause(&c->conn);
 	fail(c);
@@ -416,40 +478,69 @@ static void on_drained(struct conn *conn)
 static void on_end(struct conn *conn, enum conn_end why)
 {
 	struct client *c = conn->owner;
+	bool given = (c->state == CLIENT_HANDING || c->state == CLIENT_LEAVING) && conn_tls(conn) == NULL;
 
-	if (why == CONN_TIMEOUT && c->state != CLIENT_ENDING) {
-		int fd;
-
-		log_info(&c->trace, EV("imap-closed"), KZ("why", "no login in time"));
-		if (c->state != CLIENT_HANDING &&
-		    c->state != CLIENT_LEAVING) /* the session may write */
-			conn_write(conn, STR("* BYE No login in time\r\n"));
-		fd = conn_detach(conn);
-		buf_clear(&conn->in);
-		close(fd);
+	if (why == CONN_TLS)
+		secure_log_failure(&c->trace, c->address, conn);
+	/* where the session may write already, a BYE would come between its words */
+	if (why == CONN_TIMEOUT && c->state != CLIENT_ENDING && !given) {
+		client_bye(c, "No login in time");
+		return;
 	}
 	client_free(c);
 }
 
-static const struct conn_events events = {
-	.input = on_input, .drained = on_drained, .end = on_end
-};
-
-void client_new(int *fd, const struct ip *ip)
+static void greet(struct client *c)
 {
-	struct client *c = xcalloc(1, sizeof *c);
-
-	c->trace.trace = id_random();
-	c->ip = *ip;
-	c->private = login_settings.plaintext || ip_loopback(ip);
-	LIST_INSERT_HEAD(&clients, c, next);
-	nclients++;
-	conn_init(&c->conn, fd, INPUT_MAX, OUTPUT_MAX, &events, c);
 	conn_deadline(&c->conn, login_settings.timeout);
 	conn_printf(&c->conn, "* OK [CAPABILITY %s] Thurn ready\r\n", client_capabilities(c));
 }
 
-void clients_drain(void (*idle)(void))
+static void on_secured(struct conn *conn)
+{
+	struct client *c = conn->owner;
+
+	log_info(&c->trace, EV("tls"), KZ("client", c->address), KS("tls", secure_text(conn)),
+	    KZ("name", conn_tls(conn)->name));
+	c->private = true;
+	if (secure_mode(c->secure) == SECURE_IMPLICIT)
+		greet(c);
+	else
+		conn_deadline(&c->conn, login_settings.timeout);
+}
+
+static const struct conn_events events = {
+	.input = on_input, .drained = on_drained, .end = on_end, .secured = on_secured
+};
+
+void client_start_tls(struct client *c)
+{
+	struct tls_context *context = secure_context(c->secure);
+
+	if (context == NULL || conn_tls_accept(&c->conn, context, false) == -1)
+		client_bye(c, "TLS is not available");
+}
+
+void client_new(int *fd, const struct ip *ip, struct secure *secure)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	c->trace.trace = id_random();
+	ip_format(ip, c->address);
+	c->secure = secure;
+	c->inner = c->session_end = -1;
+	c->private = secure_mode(secure) != SECURE_REQUIRED &&
+		     (login_settings.plaintext || ip_loopback(ip));
+	LIST_INSERT_HEAD(&clients, c, next);
+	nclients++;
+	conn_init(&c->conn, fd, INPUT_MAX, OUTPUT_MAX, &events, c);
+	if (secure_mode(secure) == SECURE_IMPLICIT)
+		client_start_tls(c);
+	else
+		greet(c);
+}
+
+void clients_drain(void (*idle)(void), bool suite_ends)
 {
 	struct client *c;
 
@@ -457,6 +548,8 @@ void clients_drain(void (*idle)(void))
 	LIST_FOREACH (c, &clients, next)
 		if (c->state == CLIENT_COMMAND || c->state == CLIENT_SASL)
 			client_bye(c, "The server is being restarted");
+		else if (c->state == CLIENT_RELAYED && suite_ends)
+			relay_end(c->relay);
 	if (nclients == 0)
 		idle();
 }

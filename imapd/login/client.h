@@ -11,6 +11,8 @@
 #include "net/conn.h"
 #include "net/ip.h"
 #include "parse.h"
+#include "proto/secure.h"
+#include "relay.h"
 #include "proto/sasl.h"
 
 enum {
@@ -35,6 +37,7 @@ enum client_state {
 	CLIENT_FAILING, /* holds the answer back */
 	CLIENT_HANDING, /* spawn is asked */
 	CLIENT_LEAVING, /* the session has it */
+	CLIENT_RELAYED, /* the session has the other end of relay */
 	CLIENT_ENDING, /* the last output is on its way */
 };
 
@@ -42,7 +45,7 @@ struct client {
 	struct conn conn; /* first */
 	LIST_ENTRY(client) next;
 	struct tag trace; /* names its SASL exchange as well */
-	struct ip ip;
+	char address[IP_TEXT]; /* the client's */
 	uint8_t state; /* enum client_state */
 	uint8_t bad;
 	bool private; /* a password may be said: encrypted, from this host, or the setting allows it
@@ -51,17 +54,23 @@ struct client {
 	struct ask ask;
 	struct timer delay;
 	uint64_t asked; /* when the login command came */
+	struct secure *secure; /* of its listener */
+	struct relay *relay; /* under TLS, after login */
+	int inner, session_end; /* of a socket pair, while it is offered to spawn; else -1 */
 	uint8_t nonce[NONCE_BYTES];
 	char tag[IMAP_TAG_MAX + 1]; /* of the login command */
 };
 
 /* The mechanisms to offer from now on. */
 void clients_offer(const struct sasl_names *s);
-/* Takes *fd, greets. */
-void client_new(int *fd, const struct ip *ip);
+/* Takes *fd, greets; under TLS from the first byte where secure, the listener's, says so. */
+void client_new(int *fd, const struct ip *ip, struct secure *secure);
 unsigned clients_count(void);
-/* Says BYE to all that are not about to get their session; *idle is called when none is left. */
-void clients_drain(void (*idle)(void));
+/*
+ * Says BYE to all that are not about to get their session; *idle is called when none is left. Those that
+ * have one keep it, unless the suite ends.
+ */
+void clients_drain(void (*idle)(void), bool suite_ends);
 
 /* --- for commands.c -------------------------------------------------------------------------- */
 
@@ -80,6 +89,9 @@ void client_authenticate(
 void client_sasl(struct client *c, const struct str *message);
 /* A login that cannot be right: fails like any other. */
 void client_login_fails(struct client *c, struct str tag);
+/* Whether STARTTLS can be said now; begins it, behind the answer that has been written. */
+bool client_offers_tls(const struct client *c);
+void client_start_tls(struct client *c);
 /* What is offered now, as the text of CAPABILITY; until the next call. */
 const char *client_capabilities(const struct client *c);
 

@@ -48,15 +48,21 @@ static void cmd_id(struct client *c, struct command *cmd)
 	client_answer(c, cmd->tag, "OK ID completed");
 }
 
-/* RFC 3501 6.2.1. Not offered; what follows in the clear must not be taken for what is protected.
- */
+/* RFC 3501 6.2.1. What follows in the clear must not be taken for what is protected. */
 static void cmd_starttls(struct client *c, struct command *cmd)
 {
 	if (c->conn.in.n > 0) {
 		client_bye(c, "Nothing may follow STARTTLS");
-		return;
+	} else if (parse_end(cmd) == -1) {
+		bad_syntax(c, cmd);
+	} else if (!client_offers_tls(c)) {
+		client_refuse(c, cmd->tag,
+		    conn_tls(&c->conn) != NULL ? "BAD TLS is active already"
+					       : "BAD STARTTLS is not available");
+	} else {
+		client_answer(c, cmd->tag, "OK Begin TLS negotiation now");
+		client_start_tls(c);
 	}
-	client_refuse(c, cmd->tag, "BAD STARTTLS is not available");
 }
 
 static bool password_allowed(struct client *c, const struct command *cmd)

@@ -21,9 +21,12 @@ enum {
 };
 
 static struct watch watches[LISTENERS_MAX];
+static struct secure *secures[LISTENERS_MAX];
 static struct timer pause_timer;
 static unsigned connections_max;
 static bool draining;
+static const struct listener *listeners;
+static bool mechanisms_known, keys_known; /* what there is to offer */
 
 static void load_settings(void)
 {
@@ -74,7 +77,7 @@ static void on_connection(void *arg, unsigned what)
 		/* a session's news must not wait until the client has confirmed the line before */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		if (clients_count() < connections_max) {
-			client_new(&fd, &ip);
+			client_new(&fd, &ip, secures[l - listeners]);
 			continue;
 		}
 		if (send(fd, full, sizeof full - 1, MSG_NOSIGNAL) == -1)
@@ -94,16 +97,42 @@ static void listen_to_all(void *unused)
 		    (struct listener *)(uintptr_t)&l[i]);
 }
 
-static int login_start(void)
+static int login_open(void)
 {
-	load_settings();
+	size_t n = proc_listeners(&listeners);
+
+	secure_open();
+	for (size_t i = 0; i < n && i < LISTENERS_MAX; i++)
+		secures[i] = secure_new(proc_conf(), listeners[i].conf);
 	return 0;
 }
 
 /* The first client is greeted when it is known what to offer. */
-static int on_mechanisms(struct chan *from, struct ipc_msg *m)
+static void start_listening(void)
 {
 	static bool listening;
+
+	if (!listening && !draining && mechanisms_known && keys_known) {
+		listening = true;
+		listen_to_all(NULL);
+	}
+}
+
+static void on_keys(void)
+{
+	keys_known = true;
+	start_listening();
+}
+
+static int login_start(void)
+{
+	load_settings();
+	secure_on_change(on_keys);
+	return 0;
+}
+
+static int on_mechanisms(struct chan *from, struct ipc_msg *m)
+{
 	struct get g = get_start(m->body);
 	struct sasl_names names;
 
@@ -111,9 +140,8 @@ static int on_mechanisms(struct chan *from, struct ipc_msg *m)
 	if (get_sasl_names(&g, &names) == -1)
 		return -1;
 	clients_offer(&names);
-	if (!listening && !draining)
-		listen_to_all(NULL);
-	listening = true;
+	mechanisms_known = true;
+	start_listening();
 	return 0;
 }
 
@@ -128,7 +156,7 @@ static void login_drain(void)
 	timer_clear(&pause_timer);
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		watch_clear(&watches[i]);
-	clients_drain(idle);
+	clients_drain(idle, proc_suite_ends());
 }
 
 static void login_status(struct buf *out)
@@ -141,6 +169,7 @@ static const struct chan_row sasl_rows[] = { { SASL_MECHANISMS, 0, on_mechanisms
 
 static const struct peer_spec peers[] = {
 	{ ROLE_SASL, .rows = sasl_rows },
+	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up },
 	{ ROLE_SPAWN, .rows = no_rows },
 	{ ROLE_NONE },
 };
@@ -149,6 +178,7 @@ int main(void)
 {
 	static const struct program program = { .role = ROLE_LOGIN,
 		.peers = peers,
+		.open = login_open,
 		.start = login_start,
 		.drain = login_drain,
 		.status = login_status };

@@ -152,11 +152,6 @@ def test_51_starttls_with_more_behind_it(client):
     assert out.startswith(b'* BYE') and b'b OK' not in out
 
 
-def test_starttls_is_not_offered(client):
-    assert b'STARTTLS' not in client.greeting
-    assert client.ask(b'a STARTTLS\r\n').startswith(b'a BAD')
-
-
 def test_ten_errors_end_it(client):
     client.send(b'a SELECT INBOX\r\n' * 50)
     out = client.rest()

@@ -1,0 +1,326 @@
+"""TLS with the real programs: what is offered, who gets in, what a stranger may send, and where the keys are."""
+import imaplib, os, pathlib, re, smtplib, socket, ssl, subprocess, sys, time
+import pytest
+from conftest import TESTS, running, wait_for
+
+sys.path.insert(0, str(TESTS))
+from certificates import Authority
+
+NAMES = ['mx.example.test', 'localhost']
+
+
+@pytest.fixture(scope='module')
+def suite():
+    extra = '''imap_workers = 1
+smtpd_workers = 1
+certificate second { certificate = "%(top)s/tls/second.pem" key = "%(top)s/tls/second.key" }
+certificate rsa { certificate = "%(top)s/tls/rsa.pem" key = "%(top)s/tls/rsa.key" }
+listener must { service = smtp address = {"127.0.0.1"} port = %(must)d tls = required }
+listener never { service = smtp address = {"127.0.0.1"} port = %(never)d tls = off }
+listener only13 { service = imaps address = {"127.0.0.1"} port = %(second)d certificates = {"second"} }
+'''
+    with tls_suite(extra) as s:
+        yield s
+
+
+def tls_suite(extra):
+    """An instance with more certificates: `extra` is filled in with top, and ports must, never, second."""
+    import contextlib
+    from conftest import Suite
+
+    @contextlib.contextmanager
+    def make():
+        s = Suite()
+        ports = free_ports(3)
+        s.ports = dict(zip(('must', 'never', 'second'), ports))
+        s.authority = Authority(s.top / 'tls')
+        s.authority.issue('second', ['second.example.test', '*.wild.example.test'])
+        s.authority.issue('rsa', NAMES, kind='rsa')
+        s.extra.write_text(extra % {'top': s.top, **s.ports})
+        try:
+            yield s.start()
+        finally:
+            s.close()
+    return make()
+
+
+def free_ports(n):
+    held = [socket.create_server(('127.0.0.1', 0)) for _ in range(n)]
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+def context(suite, **kw):
+    c = ssl.create_default_context(cafile=suite.ca)
+    for k, v in kw.items():
+        setattr(c, k, v)
+    return c
+
+
+def connect(suite, port, **kw):
+    s = socket.create_connection((suite.host, port), timeout=20)
+    return context(suite, **kw).wrap_socket(s, server_hostname='localhost')
+
+
+def s_client(suite, port, *args, send='', check=True):
+    r = subprocess.run(['openssl', 's_client', '-connect', f'{suite.host}:{port}', '-CAfile', suite.ca, *args],
+                       input=send, capture_output=True, text=True, timeout=30)
+    assert not check or r.returncode == 0, r.stdout + r.stderr
+    return r.stdout + r.stderr
+
+
+# --- what is offered ------------------------------------------------------------------------------------------------------
+
+def test_mail_comes_in_under_tls(suite):
+    with smtplib.SMTP('localhost', suite.smtp_port, timeout=20) as s:
+        s.ehlo('before.test')
+        assert s.has_extn('starttls')
+        s.starttls(context=context(suite))
+        # nothing is known of the client any more
+        assert s.docmd('MAIL', 'FROM:<a@client.test>')[0] == 503
+        s.ehlo('after.test')
+        assert not s.has_extn('starttls')
+        assert s.docmd('STARTTLS')[0] == 503
+        s.sendmail('a@client.test', [suite.accounts[0]['address']], 'Subject: under tls\r\n\r\nbody\r\n')
+    wait_for(lambda: suite.messages())
+    text = suite.messages()[0].read_text()
+    assert re.search(r'^Received: from after\.test .*\swith ESMTPS id .*\stls TLS_AES_256_GCM_SHA384 \(TLSv1\.3, X25519\);', text, re.M | re.S)
+    accepted = suite.wait_for(lambda: suite.events('mail-accepted'))[0]['fields']
+    assert accepted['protocol'] == 'ESMTPS' and accepted['tls'].startswith('TLSv1.3 ')
+
+
+def test_a_sender_cannot_leave_something_before_the_handshake(suite):
+    with smtplib.SMTP('localhost', suite.smtp_port, timeout=20) as s:
+        s.ehlo()
+        assert s.docmd('MAIL', 'FROM:<evil@client.test>')[0] == 250
+        assert s.docmd('STARTTLS')[0] == 503  # not during a transaction
+        assert s.docmd('RSET')[0] == 250
+        s.starttls(context=context(suite))
+        s.ehlo()
+        assert s.docmd('RCPT', f'TO:<{suite.accounts[0]["address"]}>')[0] == 503
+
+
+def test_required_and_off(suite):
+    with smtplib.SMTP('localhost', suite.ports['must'], timeout=20) as s:
+        s.ehlo()
+        for command in (('MAIL', 'FROM:<a@client.test>'), ('VRFY', 'x'), ('RCPT', 'TO:<a@b>'), ('XCLIENT', 'ADDR=1.2.3.4')):
+            code, text = s.docmd(*command)
+            assert code == 530 and b'5.7.0' in text, (command, code, text)
+        assert s.noop()[0] == 250
+        s.starttls(context=context(suite))
+        s.ehlo()
+        assert s.docmd('MAIL', 'FROM:<a@client.test>')[0] == 250
+    with smtplib.SMTP('localhost', suite.ports['never'], timeout=20) as s:
+        s.ehlo()
+        assert not s.has_extn('starttls')
+        assert s.docmd('STARTTLS')[0] == 502
+
+
+@pytest.mark.parametrize('how', ['implicit', 'starttls'])
+def test_imap(suite, how):
+    a = suite.accounts[1]
+    if how == 'implicit':
+        m = imaplib.IMAP4_SSL('localhost', suite.imaps, ssl_context=context(suite), timeout=20)
+    else:
+        m = imaplib.IMAP4('localhost', suite.imap_port, timeout=20)
+        assert 'STARTTLS' in m.capabilities
+        m.starttls(context(suite))
+    assert 'STARTTLS' not in m.capabilities and 'LOGINDISABLED' not in m.capabilities
+    m.login(a['address'], a['password'])
+    m.select()
+    big = b'Subject: big\r\n\r\n' + b''.join(b'%09d\r\n' % i for i in range(300000))  # more than any buffer on the way
+    assert m.append('INBOX', None, None, big)[0] == 'OK'
+    got = m.fetch('*', '(RFC822)')[1][0][1]
+    assert got == big
+    assert m.logout()[0] == 'BYE'
+
+
+def test_many_sessions_at_once(suite):
+    a = suite.accounts[0]
+    all_ = []
+    for _ in range(12):
+        m = imaplib.IMAP4_SSL('localhost', suite.imaps, ssl_context=context(suite), timeout=20)
+        m.login(a['address'], a['password'])
+        m.select()
+        all_.append(m)
+    for m in all_:
+        assert m.noop()[0] == 'OK'
+    for m in all_[:6]:
+        m.shutdown()  # the client is gone: so is its session
+    for m in all_[6:]:
+        assert m.noop()[0] == 'OK'
+        m.logout()
+
+
+def test_certificates_by_name_and_kind(suite):
+    def subject(name, **kw):
+        s = socket.create_connection((suite.host, suite.imaps), timeout=20)
+        c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        c.load_verify_locations(suite.ca)
+        c.check_hostname = False
+        if kw.get('rsa'):
+            c.maximum_version = ssl.TLSVersion.TLSv1_2
+            c.set_ciphers('ECDHE+aRSA')
+        with c.wrap_socket(s, server_hostname=name) as t:
+            return dict(x[0] for x in t.getpeercert()['subject'])['commonName'], t.cipher()[0]
+    assert subject('mx.example.test')[0] == 'mx.example.test'
+    assert subject('second.example.test')[0] == 'second.example.test'
+    assert subject('a.wild.example.test')[0] == 'second.example.test'
+    assert subject('unknown.test')[0] == 'mx.example.test'
+    assert subject('localhost', rsa=True) == ('mx.example.test', 'ECDHE-RSA-AES256-GCM-SHA384')
+    # a listener with one certificate has no other
+    assert 'CN = second.example.test' in s_client(suite, suite.ports['second'], '-servername', 'mx.example.test')
+
+
+def test_versions_and_resumption(suite, tmp_path):
+    for version in ('-tls1_2', '-tls1_3'):
+        state = tmp_path / version
+        first = s_client(suite, suite.imaps, version, '-sess_out', state, '-ign_eof', send='a LOGOUT\n')
+        assert 'Verify return code: 0' in first and re.search(r'^New, TLSv1', first, re.M)
+        again = s_client(suite, suite.imaps, version, '-sess_in', state, '-ign_eof', send='a LOGOUT\n')
+        assert re.search(r'^Reused, TLSv1', again, re.M), again
+        # port 25 has no tickets
+        out = s_client(suite, suite.smtp_port, version, '-starttls', 'smtp', '-sess_out', state, '-ign_eof', send='QUIT\n')
+        assert 'TLS session ticket' not in out
+    for version in ('-tls1', '-tls1_1'):
+        out = s_client(suite, suite.imaps, version, '-cipher', 'ALL:@SECLEVEL=0', check=False)
+        assert 'alert protocol version' in out
+
+
+def test_alpn(suite):
+    assert 'ALPN protocol: imap' in s_client(suite, suite.imaps, '-alpn', 'imap,h2')
+    assert 'alert no application protocol' in s_client(suite, suite.imaps, '-alpn', 'h2,http/1.1', check=False)
+    assert 'alert no application protocol' in s_client(suite, suite.smtp_port, '-starttls', 'smtp', '-alpn', 'h2', check=False)
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------------
+
+def failures(suite):
+    """Of imapd-login, which writes its events in their order."""
+    return sum(e['program'] == 'imapd-login' for e in suite.events('tls-failed'))
+
+
+def all_logged(suite):
+    """What has failed until now is in the log."""
+    def browsers():
+        return sum(e['fields']['why'] == 'http request' for e in suite.events('tls-failed'))
+    before = browsers()
+    send_raw(suite.imaps, b'GET / HTTP/1.0\r\n\r\n')
+    suite.wait_for(lambda: browsers() == before + 1)
+
+
+def hello(suite, name=None):
+    """The bytes of a real ClientHello."""
+    out = ssl.MemoryBIO()
+    c = ssl.create_default_context(cafile=suite.ca).wrap_bio(ssl.MemoryBIO(), out, server_hostname=name or 'localhost')
+    with pytest.raises(ssl.SSLWantReadError):
+        c.do_handshake()
+    return out.read()
+
+
+def send_raw(port, *pieces, wait=True):
+    """What comes back, to the end."""
+    s = socket.create_connection(('127.0.0.1', port), timeout=20)
+    out = b''
+    try:
+        for p in pieces:
+            s.sendall(p)
+        if not wait:
+            s.shutdown(socket.SHUT_WR)
+        while part := s.recv(65536):
+            out += part
+    except (ConnectionResetError, BrokenPipeError):
+        pass
+    s.close()
+    return out
+
+
+FATAL = b'\x15\x03'
+
+
+def test_bad_handshakes_are_answered_and_logged_once(suite):
+    good = hello(suite)
+    all_logged(suite)
+    # a record of 16 KiB + 2048 and more; a hello that claims 16 MB; SNI with NUL; SNI of 64 KiB (as far as lengths allow)
+    nul = good.replace(b'localhost', b'local\0ost')
+    huge = bytearray(good)
+    huge[6:9] = b'\xff\xff\xff'
+    cases = [b'GET / HTTP/1.0\r\n\r\n', b'EHLO plain\r\n', b'\x16\x03\x01\xff\xff' + b'A' * 70000, bytes(huge), nul,
+             b'\x16\x03\x01\x00\x00' * 100, b'\x80' * 300, b'\x16\x02\x00\x00\x04\x01\x00\x00\x00', b'\xff' * 500]
+    for n, case in enumerate(cases):
+        before = failures(suite)
+        out = send_raw(suite.imaps, case)
+        assert out == b'' or out.startswith(FATAL) or b'HTTP' in out, (n, out[:80])
+        suite.wait_for(lambda: failures(suite) == before + 1)
+    assert imaplib.IMAP4_SSL('localhost', suite.imaps, ssl_context=context(suite), timeout=20).logout()[0] == 'BYE'
+
+
+def test_handshakes_cut_at_every_byte(suite):
+    good = hello(suite)
+    all_logged(suite)
+    before = failures(suite)
+    for n in range(1, len(good), 7):
+        send_raw(suite.imaps, good[:n], wait=False)
+    expected = before + len(range(1, len(good), 7))
+    suite.wait_for(lambda: failures(suite) == expected)
+
+
+def test_two_names_in_one_hello(suite):
+    """An SNI extension as large as the record allows, and one with a name of 64 KiB that is cut off."""
+    good = hello(suite)
+    assert b'localhost' in good
+    ext = good.index(b'\x00\x00\x00\x0e\x00\x0c\x00\x00\x09localhost')
+    big = good[:ext] + b'\x00\x00\xff\xff\xff\xfd\x00\xff\xfa' + b'x' * 60000
+    body = big[9:]
+    records = b''
+    message = b'\x01' + len(body).to_bytes(3, 'big') + body
+    for i in range(0, len(message), 16384):
+        part = message[i:i + 16384]
+        records += b'\x16\x03\x01' + len(part).to_bytes(2, 'big') + part
+    assert send_raw(suite.imaps, records).startswith(FATAL)
+
+
+@pytest.mark.parametrize('behind', [b'NOOP\r\n', b'EHLO x\r\nMAIL FROM:<a@b>\r\n', b'\x16\x03\x01\x00\x05'])
+def test_nothing_behind_starttls_is_obeyed(suite, behind):
+    s = socket.create_connection((suite.host, suite.smtp_port), timeout=20)
+    f = s.makefile('rb')
+    assert f.readline().startswith(b'220')
+    s.sendall(b'EHLO x\r\n')
+    while f.readline()[3:4] == b'-':
+        pass
+    s.sendall(b'STARTTLS\r\n' + behind)
+    assert f.readline().startswith(b'554 5.5.0')
+    assert f.read() == b''
+
+
+def test_plain_text_after_the_220_is_no_command(suite):
+    s = socket.create_connection((suite.host, suite.smtp_port), timeout=20)
+    f = s.makefile('rb')
+    f.readline()
+    s.sendall(b'EHLO x\r\n')
+    while f.readline()[3:4] == b'-':
+        pass
+    s.sendall(b'STARTTLS\r\n')
+    assert f.readline().startswith(b'220')
+    s.sendall(b'MAIL FROM:<a@b>\r\nRCPT TO:<user1@example.test>\r\n')
+    out = f.read()
+    assert out == b'' or out.startswith(FATAL)
+
+
+def test_renegotiation_ends_it(suite):
+    # "R" makes s_client ask for it
+    out = s_client(suite, suite.imaps, '-tls1_2', '-crlf', send='R\n', check=False)
+    assert 'no renegotiation' in out or 'unexpected' in out or 'RENEGOTIATING' in out
+    suite.wait_for(lambda: any('renegotiation' in e['fields']['why'] for e in suite.events('tls-failed')))
+
+
+def test_silent_clients_cost_no_login_time(suite):
+    """A connection that never begins its handshake holds nobody up."""
+    idle = [socket.create_connection((suite.host, suite.imaps), timeout=20) for _ in range(50)]
+    t = time.monotonic()
+    m = imaplib.IMAP4_SSL('localhost', suite.imaps, ssl_context=context(suite), timeout=20)
+    assert m.logout()[0] == 'BYE' and time.monotonic() - t < 5
+    for s in idle:
+        s.close()
