@@ -9,6 +9,7 @@
 #include "action.h"
 #include "base/crash.h"
 #include "base/id.h"
+#include "charge.h"
 #include "file.h"
 #include "load.h"
 #include "proto/proc.h"
@@ -147,6 +148,7 @@ static void sealed(struct message *m, int error)
 	if (error != 0) {
 		space_status(&st, error);
 		log_error(&m->tag, EV("commit-failed"), KZ("error", strerror(error)));
+		charge_refund(m);
 		answer_message(m, &st);
 		refuse(m);
 		return;
@@ -388,6 +390,11 @@ static void commit(struct message *m)
 	}
 	if (action_of(m, ACTION_DISCARD) != NULL) {
 		discard(m);
+		return;
+	}
+	if (charge_message(m, &st) == -1) {
+		answer_message(m, &st);
+		drop(m);
 		return;
 	}
 	if (small) {

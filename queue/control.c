@@ -240,14 +240,23 @@ static void records_done(struct task *t, int error)
 	walk_step(w);
 }
 
-static void list_one(struct walk *w, const struct entry *e, struct buf *one)
+/* One in memory that matches. */
+static void listed(struct walk *w, struct entry *e, struct buf *one)
+{
+	if (w->silent)
+		w->done += w->action->fn(e);
+	else
+		keep_record(&w->records, one);
+}
+
+static void list_one(struct walk *w, struct entry *e, struct buf *one)
 {
 	struct record_head h = head_of(e);
 
 	if (e->m == NULL)
 		w->heads[w->nheads++] = h;
-	else if (!w->silent && record_message(one, &h, e->m, &w->match) == 1)
-		keep_record(&w->records, one);
+	else if (record_message(one, &h, e->m, &w->match) == 1)
+		listed(w, e, one);
 	buf_reset(one);
 }
 
@@ -386,6 +395,22 @@ static void log_action(const struct queue_action *a, struct str id, struct str n
 /* --- requests -----------------------------------------------------------------------------------
  */
 
+/* What a walk is about: "login=NAME", "@DOMAIN" (a site, of actions), or part of an address. */
+static void match(struct walk *w, struct str where)
+{
+	static const struct str login = STR("login=");
+
+	if (str_starts(where, login)) {
+		w->match.by = MATCH_LOGIN;
+		where = str_skip(where, login.n);
+	} else if (w->action != NULL) {
+		w->match.by = MATCH_SITE;
+		where = str_skip(where, 1);
+	}
+	if (str_copy(where, w->match.text, sizeof w->match.text) == -1)
+		w->n = 0; /* nobody has a name that long */
+}
+
 static int on_list(struct chan *chan, struct ipc_msg *m)
 {
 	struct connection *c = (struct connection *)chan;
@@ -404,8 +429,7 @@ static int on_list(struct chan *chan, struct ipc_msg *m)
 		w->ids[w->n++] = id;
 	} else {
 		w = walk_new(c, m);
-		if (str_copy(where, w->match.text, sizeof w->match.text) == -1)
-			w->n = 0; /* no address is that long */
+		match(w, where);
 	}
 	walk_step(w);
 	return 0;
@@ -424,6 +448,42 @@ static int on_summary(struct chan *chan, struct ipc_msg *m)
 	send_record(c, ref, buf_view(&b), -1);
 	end(c, ref, EX_OK, "");
 	buf_clear(&b);
+	return 0;
+}
+
+struct logins_walk {
+	struct connection *c;
+	struct chan_ref ref;
+};
+
+static void send_login(const struct login *l, void *arg)
+{
+	struct logins_walk *w = arg;
+	struct buf b;
+
+	buf_init(&b, IPC_BODY_MAX);
+	record_login(&b, l);
+	send_record(w->c, w->ref, buf_view(&b), -1);
+	buf_clear(&b);
+}
+
+/* "" = all */
+static int on_logins(struct chan *chan, struct ipc_msg *m)
+{
+	struct logins_walk w = { (struct connection *)chan, { m->id, m->gen } };
+	struct get g = get_start(m->body);
+	struct str name = get_line(&g, CONTROL_TEXT_MAX);
+	const struct login *l = name.n > 0 ? logins_find(name) : NULL;
+
+	if (get_end(&g) == -1)
+		return -1;
+	if (refused(w.c, m))
+		return 0;
+	if (l != NULL)
+		send_login(l, &w);
+	else if (name.n == 0)
+		logins_each(wall_seconds(), send_login, &w);
+	end(w.c, w.ref, EX_OK, "");
 	return 0;
 }
 
@@ -499,7 +559,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	struct str name = get_line(&g, CONTROL_TEXT_MAX), id = get_line(&g, CONTROL_TEXT_MAX);
 	struct str note = get_line(&g, NOTE_MAX);
 	const struct queue_action *a = find_action(name);
-	bool site;
+	bool some;
 
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
@@ -510,17 +570,17 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 		return 0;
 	}
 	log_action(a, id, note);
-	site = a->fn == act_flush && str_starts(id, STR("@")) && id.n < sizeof c->walk->match.text;
-	if (!site && !str_eq(id, STR("ALL"))) {
+	some = str_starts(id, STR("login=")) || (a->fn == act_flush && str_starts(id, STR("@")));
+	if (!some && !str_eq(id, STR("ALL"))) {
 		act_on_one(c, ref, a, id);
 		return 0;
 	}
 	if (a->fn == act_flush)
 		sched_revive(run_sched());
 	walk_new(c, m)->action = a;
-	if (site) {
-		c->walk->silent = c->walk->match.site = true;
-		str_copy(str_skip(id, 1), c->walk->match.text, sizeof c->walk->match.text);
+	if (some) {
+		c->walk->silent = true;
+		match(c->walk, id);
 	}
 	walk_step(c->walk);
 	return 0;
@@ -534,6 +594,7 @@ static int on_ask(struct chan *chan, struct ipc_msg *m)
 static const struct chan_row rows[] = {
 	{ QUEUE_CTL_ASK, 0, on_ask },
 	{ QUEUE_CTL_LIST, 0, on_list },
+	{ QUEUE_CTL_LOGINS, 0, on_logins },
 	{ QUEUE_CTL_SUMMARY, 0, on_summary },
 	{ QUEUE_CTL_SHOW, 0, on_show },
 	{ QUEUE_CTL_ACT, 0, on_act },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accept.h"
+#include "charge.h"
 #include "base/crash.h"
 #include "base/id.h"
 #include "base/loop.h"
@@ -104,6 +105,7 @@ static void tick(void *arg)
 	probe_volume();
 	load_tick();
 	stock_tick();
+	charge_tick();
 }
 
 static void volume_failed(int error)
@@ -122,6 +124,7 @@ static int queue_open(void)
 	settings_load(run_sched());
 	if (spool_open(proc_fd("spool"), why) == -1)
 		proc_fatal("spool-refused", str_of(why));
+	charge_open();
 	return 0;
 }
 
@@ -157,6 +160,7 @@ static void queue_drain(void)
 {
 	run_stop();
 	load_stop();
+	charge_save();
 	drain_check(NULL);
 }
 

@@ -179,14 +179,22 @@ static bool at_site(struct str addr, struct str site)
 	return at != -1 && str_caseeq(str_skip(addr, (size_t)at + 1), site);
 }
 
-static bool matches(const struct record_match *match, struct str addr, bool rcpt)
+/* Does the envelope match, whoever its recipients are? */
+static bool matches(const struct record_match *match, const struct envelope *e)
 {
-	struct str text;
-
 	if (match == NULL || match->text[0] == '\0')
 		return true;
-	text = str_of(match->text);
-	return match->site ? rcpt && at_site(addr, text) : contains(addr, text);
+	if (match->by == MATCH_LOGIN)
+		return str_caseeq(e->login, str_of(match->text));
+	return match->by == MATCH_ADDRESS && contains(e->sender, str_of(match->text));
+}
+
+static bool rcpt_matches(const struct record_match *match, struct str addr)
+{
+	if (match == NULL || match->by == MATCH_LOGIN)
+		return false;
+	return match->by == MATCH_SITE ? at_site(addr, str_of(match->text))
+				       : contains(addr, str_of(match->text));
 }
 
 /* As in Postfix, who has got it is not listed any more. */
@@ -203,7 +211,7 @@ int record_message(struct buf *b, const struct record_head *h, const struct mess
 
 	if (m->state == M_COLLECTING || m->state == M_LOADING || m->content.envelope.rcpts == NULL)
 		return -1;
-	found = matches(match, m->content.envelope.sender, false);
+	found = matches(match, &m->content.envelope);
 	put_head(b, h, &m->content.envelope, &m->layout);
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		const struct target *t = &m->targets[i];
@@ -218,7 +226,7 @@ int record_message(struct buf *b, const struct record_head *h, const struct mess
 
 		if (t->expanded || !listed(t->state))
 			continue;
-		found |= matches(match, target_rcpt(m, t)->addr, true);
+		found |= rcpt_matches(match, target_rcpt(m, t)->addr);
 		if (b->n + RCPT_ROOM > RECORD_JSON_MAX)
 			left_out++;
 		else
@@ -253,7 +261,7 @@ static void put_part(struct buf *b, const struct spool_layout *l, const struct e
 
 		if ((!member && expanded[i]) || !listed(slots[i].state))
 			continue;
-		out->found |= matches(out->match, r.rcpt->addr, true);
+		out->found |= rcpt_matches(out->match, r.rcpt->addr);
 		if (b->n + RCPT_ROOM > RECORD_JSON_MAX)
 			out->left_out++;
 		else
@@ -300,7 +308,7 @@ static int put_parts(struct buf *b, const struct record_head *h, const struct pa
     unsigned n, struct arena *a, const struct record_match *match)
 {
 	const struct envelope *e = &parts[0].content.envelope;
-	struct listed out = { .match = match, .found = matches(match, e->sender, false) };
+	struct listed out = { .match = match, .found = matches(match, e) };
 	bool *expanded = arena_array(a, parts[0].layout.slots, sizeof *expanded);
 
 	if (find_expanded(parts, n, expanded) == -1)
@@ -325,6 +333,22 @@ int record_file(struct buf *b, const struct record_head *h, const struct record_
 	r = n > 0 ? put_parts(b, h, parts, n, &a, match) : -1;
 	arena_clear(&a);
 	return r;
+}
+
+void record_login(struct buf *b, const struct login *l)
+{
+	static const char *const names[LOGIN_PERIODS] = { "hour", "day" };
+	int64_t now = wall_seconds();
+
+	buf_z(b, "{\"login\": ");
+	json_string(b, l->name);
+	for (int i = 0; i < LOGIN_PERIODS; i++) {
+		const struct login_count *c = &l->counts[i];
+
+		buf_printf(b, ", \"%s\": %u, \"%s_until\": %lld", names[i],
+		    c->until > now ? c->n : 0, names[i], c->until > now ? (long long)c->until : 0);
+	}
+	buf_z(b, "}");
 }
 
 void record_summary(struct buf *b, bool complete, bool failed)

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "format.h"
+#include "logins.h"
 #include "message.h"
 
 /* What is known without the file. */
@@ -14,11 +15,14 @@ struct record_head {
 	bool wanted; /* the caller's */
 };
 
-/* Which messages are wanted: by text in the sender or a recipient, or by the domain of a recipient
- * that is still to be delivered. */
+/* Which messages are wanted. */
 struct record_match {
 	char text[512]; /* "" = all */
-	bool site;
+	enum {
+		MATCH_ADDRESS, /* text is in the sender or a recipient */
+		MATCH_SITE, /* it is the domain of a recipient that is still to be delivered */
+		MATCH_LOGIN, /* it is who submitted it */
+	} by;
 };
 
 /* Longer lists of recipients are cut: a record has to fit into a packet. */
@@ -32,6 +36,8 @@ int record_message(struct buf *b, const struct record_head *h, const struct mess
     const struct record_match *match);
 /* The same of one that is only on disk: reads its file; for helper threads. -1 if it cannot. */
 int record_file(struct buf *b, const struct record_head *h, const struct record_match *match);
+/* The counters of a login. */
+void record_login(struct buf *b, const struct login *l);
 /* The counters. */
 void record_summary(struct buf *b, bool complete, bool failed);
 

@@ -65,6 +65,9 @@ void settings_load(struct sched *s)
 	settings.message_size_limit = conf_size(c, "message_size_limit");
 	settings.minimal_free = conf_size(c, "queue_minimal_free");
 	settings.minimal_inodes = (uint64_t)conf_int(c, "queue_minimal_inodes");
+	settings.login_hour = (uint32_t)conf_int(c, "login_hourly_limit");
+	settings.login_day = (uint32_t)conf_int(c, "login_daily_limit");
+	settings.login_notice = (uint32_t)conf_int(c, "login_limit_notice");
 	settings.threads = (unsigned)conf_int(c, "queue_threads");
 	load_names(c);
 	load_limits(c, s);

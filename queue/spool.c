@@ -15,6 +15,7 @@
 #define MARKER  "thurn-spool"
 #define CORRUPT "corrupt"
 #define PROBE   "probe"
+#define LOGINS  "logins"
 
 static int root = -1, corrupt = -1, dirs[SPOOL_DIRS];
 
@@ -276,4 +277,60 @@ int spool_probe(void)
 	if (unlinkat(root, PROBE, 0) == -1)
 		r = -1;
 	return r;
+}
+
+/* --- counters of the logins ------------------------------------------------------------------- */
+
+static int read_all(int fd, struct buf *b)
+{
+	enum { STEP = 64 * 1024 };
+	char *room;
+	ssize_t n;
+
+	while ((room = buf_room(b, STEP)) != NULL) {
+		n = read(fd, room, STEP);
+		if (n <= 0)
+			return n == 0 ? 0 : -1;
+		b->n += (size_t)n;
+	}
+	errno = EFBIG;
+	return -1;
+}
+
+int spool_read_logins(struct buf *b)
+{
+	int fd = openat(root, LOGINS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), r, saved;
+
+	if (fd == -1)
+		return -1;
+	r = read_all(fd, b);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+int spool_write_logins(struct str s)
+{
+	const char *fresh = LOGINS ".new";
+	int fd, r;
+
+	if (unlinkat(root, fresh, 0) == -1 && errno != ENOENT)
+		return -1;
+	fd = openat(root, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	for (r = 0; r == 0 && s.n > 0;) {
+		ssize_t n = write(fd, s.p, s.n);
+
+		if (n <= 0)
+			r = -1;
+		else
+			s = str_skip(s, (size_t)n);
+	}
+	if (r == 0)
+		r = fsync(fd);
+	if (close(fd) == -1)
+		r = -1;
+	return r == 0 ? renameat(root, fresh, root, LOGINS) : -1;
 }

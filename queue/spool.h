@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/str.h"
+#include "base/buf.h"
 
 enum {
 	SPOOL_DIRS = 256,
@@ -67,6 +67,13 @@ int spool_stat(unsigned dir, const char *name, struct spool_times *out);
  * it back past the cache (where the file system can), removes it. 0, or -1 with errno.
  */
 int spool_probe(void);
+
+/*
+ * The counters of the logins, as one small file beside the hash directories: -1 with errno. It is
+ * replaced whole, and synced.
+ */
+int spool_read_logins(struct buf *b);
+int spool_write_logins(struct str s);
 
 /* Bytes and inodes that are free for us; -1 with errno. */
 int spool_space(uint64_t *bytes, uint64_t *inodes);

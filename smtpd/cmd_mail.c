@@ -261,6 +261,7 @@ static void rcpt_answered(struct session *s, const struct access_answer *a)
 	}
 	if (status_good(st)) {
 		transaction_add(t);
+		t->outgoing += a->outgoing;
 		session_to(s, S_RCPT);
 		session_say(s, STR("250 2.1.5 Ok\r\n"));
 		return;

@@ -88,6 +88,7 @@ void commit(struct session *s)
 		.envelope = t->envelope,
 		.edits = t->edits,
 		.nedits = t->nedits,
+		.outgoing = t->outgoing,
 	};
 	struct chan *c = t->body->lost ? NULL : peer(ROLE_QUEUE);
 	struct put w = put_start();

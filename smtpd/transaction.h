@@ -51,6 +51,7 @@ struct transaction {
 	struct envelope envelope;
 	struct edit *edits; /* what rules prepend */
 	uint32_t nedits;
+	uint32_t outgoing; /* recipients at other hosts */
 	size_t edit_bytes;
 	uint32_t rcpt_room; /* size of envelope.rcpts */
 	uint64_t *rcpt_hashes; /* of each recipient, to find a repeated one */

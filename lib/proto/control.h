@@ -8,11 +8,13 @@
  * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields: queue_name
  *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
  *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: "" = all, a
- *	queue id, or what is in a sender or recipient address
+ *	queue id, "login=" and who submitted it, or what is in a sender or recipient address
  * QUEUE_CTL_SUMMARY {}               one record of counters
  * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
  *	file as a descriptor with it
- * QUEUE_CTL_ACT {str action, str id or "ALL", str note}       hold release requeue delete flush expire:
+ * QUEUE_CTL_LOGINS {str login, "" = all}: a record {login, hour, hour_until, day, day_until} for each that
+ *	has sent to other hosts in a period that is not over
+ * QUEUE_CTL_ACT {str action, str id or "ALL" or "login=NAME", str note}       hold release requeue delete flush expire:
  *	a record {"count": messages that it was done to}; for a single id that is not there, the end
  *	has status EX_DATAERR and a text
  * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP or RESOLVE_ASK with that

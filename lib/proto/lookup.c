@@ -35,6 +35,7 @@ void put_access_answer(struct put *w, const struct access_answer *a)
 	put_status(w, &a->status);
 	put_str(w, str_take(a->rule, RULE_MAX));
 	put_u8(w, a->relay);
+	put_u8(w, a->outgoing);
 	put_actions(w, a->actions, a->nactions);
 }
 
@@ -43,6 +44,7 @@ int get_access_answer(struct get *g, struct access_answer *a)
 	get_status(g, &a->status);
 	a->rule = get_line(g, RULE_MAX);
 	a->relay = get_bool(g);
+	a->outgoing = get_bool(g);
 	a->nactions = get_u32(g);
 	if (a->nactions > ACCESS_ACTIONS) {
 		a->nactions = 0;

@@ -41,6 +41,7 @@ struct access_answer {
 	bool relay; /* LOOKUP_CLIENT: in trusted_networks */
 	struct action actions[ACCESS_ACTIONS]; /* LOOKUP_RCPT: what rules want of the message */
 	uint32_t nactions;
+	bool outgoing; /* LOOKUP_RCPT: it is at another host */
 };
 void put_access_question(struct put *w, const struct access_question *q);
 int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */

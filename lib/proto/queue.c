@@ -133,6 +133,9 @@ void put_commit(struct put *w, const struct queue_commit *c, uint32_t *from)
 	put_u8(w, 0);
 	if (*from == 0) {
 		head.nrcpts = 0;
+		put_u32(w, c->outgoing);
+		put_u32(w, c->per_hour);
+		put_u32(w, c->per_day);
 		put_edits(w, c->edits, c->nedits);
 		put_envelope(w, &head);
 	}
@@ -170,7 +173,10 @@ static void get_commit_rcpt(struct get *g, struct arena *a, struct envelope_rcpt
 /* The part that opens a commit. */
 static int get_commit_head(struct get *g, struct arena *a, struct queue_commit *c, uint32_t total)
 {
-	if (get_edits(g, a, &c->edits, &c->nedits) == -1 ||
+	c->outgoing = get_u32(g);
+	c->per_hour = get_u32(g);
+	c->per_day = get_u32(g);
+	if (c->outgoing > total || get_edits(g, a, &c->edits, &c->nedits) == -1 ||
 	    get_envelope(g, a, &c->envelope) == -1 || c->envelope.nrcpts != 0)
 		return -1;
 	c->envelope.rcpts = arena_array(a, total, sizeof *c->envelope.rcpts);

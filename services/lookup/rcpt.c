@@ -118,6 +118,7 @@ static enum found exists(struct check *c, struct str address)
 	c->parts = run_parts(c->r, address);
 	if (run_class(c->r, c->parts.domain, &class, &c->rule) == FOUND_FAILED)
 		return FOUND_FAILED;
+	c->a->outgoing = class == CLASS_OTHER || class == CLASS_RELAY;
 	f = resolve_virtual(c->r, &c->parts, class == CLASS_LOCAL, &out, &ext_left);
 	if (f == FOUND)
 		accept(c->a, out.rule);

@@ -5,6 +5,8 @@
 #include "command.h"
 #include "queue_ask.h"
 
+enum { LOGIN_TEXT_MAX = 512 };
+
 static int do_summary(int argc, char **argv)
 {
 	bool json = tool_flag(&argc, argv, "json", 'j');
@@ -27,6 +29,15 @@ static int do_list(int argc, char **argv)
 	return queue_list(argc == 2 ? argv[1] : "", json);
 }
 
+static int do_logins(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return tool_fail(EX_USAGE, "usage: thurn queue logins [--json] [LOGIN]");
+	return queue_logins(argc == 2 ? argv[1] : "", json);
+}
+
 static int do_show(int argc, char **argv)
 {
 	unsigned parts = 0;
@@ -45,7 +56,9 @@ static int do_show(int argc, char **argv)
 static int do_act(int argc, char **argv)
 {
 	const char *note = "", *action = argv[0];
-	char *const all[] = { (char *)(uintptr_t)"ALL", NULL };
+	char login[LOGIN_TEXT_MAX];
+	char *const of_login[] = { login, NULL };
+	char *const all[] = { (char *)(uintptr_t) "ALL", NULL };
 	char *const *ids = argv + 1;
 	uint64_t count = 0;
 	int r;
@@ -54,11 +67,17 @@ static int do_act(int argc, char **argv)
 		note = ids[1];
 		ids += 2;
 	}
+	if (ids[0] != NULL && ids[1] != NULL && strcmp(ids[0], "--login") == 0) {
+		if (ids[2] != NULL ||
+		    snprintf(login, sizeof login, "login=%s", ids[1]) >= (int)sizeof login)
+			return tool_fail(EX_USAGE, "--login takes one login, and no ids");
+		ids = of_login;
+	}
 	if (ids[0] == NULL && strcmp(action, "flush") == 0)
 		ids = all;
 	if (ids[0] == NULL)
-		return tool_fail(
-		    EX_USAGE, "usage: thurn queue %s [--note TEXT] ID ... | ALL | -", action);
+		return tool_fail(EX_USAGE,
+		    "usage: thurn queue %s [--note TEXT] ID ... | ALL | - | --login LOGIN", action);
 	r = queue_act_each(action, ids, note, &count);
 	printf("%s: %llu message%s\n", action, (unsigned long long)count, count == 1 ? "" : "s");
 	return r;
@@ -71,6 +90,7 @@ static const struct {
 } actions[] = {
 	{ "list", do_list, "[--json] [WHERE]    messages, as mailq shows them" },
 	{ "summary", do_summary, "[--json]         counters" },
+	{ "logins", do_logins, "[--json] [LOGIN]  what they have sent to other hosts" },
 	{ "show", do_show, "[-e] [-h] [-b] ID   envelope, header, body of a message" },
 	{ "hold", do_act, "ID ... | ALL | -    do not try it until it is released" },
 	{ "release", do_act, "ID ... | ALL | -" },

@@ -71,6 +71,45 @@ int queue_summary(bool json)
 	    "queue", QUEUE_CTL_SUMMARY, &w, json ? tool_print_record : on_summary, NULL);
 }
 
+/* --- logins ---------------------------------------------------------------------------------- */
+
+static void print_count(json_t *o, const char *name, const char *until)
+{
+	time_t at = (time_t)json_integer_value(json_object_get(o, until));
+	char when[32] = "-";
+	struct tm tm;
+
+	if (at != 0 && localtime_r(&at, &tm) != NULL)
+		strftime(when, sizeof when, "%H:%M:%S", &tm);
+	printf(" %8lld %9s", (long long)json_integer_value(json_object_get(o, name)), when);
+}
+
+static void on_login(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	const char *login = json_string_value(json_object_get(o, "login"));
+	bool *begun = arg;
+
+	(void)m;
+	if (!*begun)
+		printf("%-40s %8s %9s %8s %9s\n", "LOGIN", "HOUR", "UNTIL", "DAY", "UNTIL");
+	*begun = true;
+	printf("%-40s", login != NULL ? login : "");
+	print_count(o, "hour", "hour_until");
+	print_count(o, "day", "day_until");
+	putchar('\n');
+	json_decref(o);
+}
+
+int queue_logins(const char *login, bool json)
+{
+	struct put w = put_start();
+	bool begun = false;
+
+	put_z(&w, login);
+	return tool_ask("queue", QUEUE_CTL_LOGINS, &w, json ? tool_print_record : on_login, &begun);
+}
+
 /* --- actions --------------------------------------------------------------------------------- */
 
 static void on_count(void *arg, struct str json, struct ipc_msg *m)

@@ -26,6 +26,8 @@ struct queue_ids {
 int queue_find(struct queue_ids *ids, const char *id, const char *const *queues);
 void queue_ids_clear(struct queue_ids *ids);
 
+/* Prints what logins ("" = all) have sent to other hosts. The exit status. */
+int queue_logins(const char *login, bool json);
 /* Tries now what has a recipient in that domain. The exit status. */
 int queue_flush_site(const char *domain, uint64_t *count);
 /* Prints the counters, as JSON or as a table. */

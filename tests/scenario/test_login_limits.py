@@ -1,0 +1,124 @@
+"""What one login may send to other hosts, whichever way the mail comes."""
+import json, os, signal, subprocess
+import pytest
+import conftest
+from test_submission import session
+
+CONF = '''smtp_xclient_networks = {"127.0.0.1"}
+login_hourly_limit = 10
+login_daily_limit = 12
+login_limit_notice = 50
+minimal_backoff = 300s
+maximal_backoff = 300s
+'''
+
+
+@pytest.fixture
+def suite():
+    with conftest.running(users=3, conf=CONF) as s:
+        yield s
+
+
+def submit(suite, login, n=1, local=False):
+    """The answer to one message to n recipients."""
+    domain = 'example.test' if local else 'nowhere.test'
+    with session(suite, login) as s:
+        assert s.mail(login)[0] == 250
+        for i in range(n):
+            assert s.rcpt(f'{"user" if local else "them"}{i + 1}@{domain}')[0] == 250
+        return s.data(f'From: {login}\nSubject: {n} for {domain}\n\nbody\n')
+
+
+def counts(suite, *login):
+    return {r['login']: r for r in map(json.loads, suite.tool('queue', 'logins', '--json', *login).stdout.splitlines())}
+
+
+def notices(suite, n):
+    return [t for t in (p.read_text() for p in suite.messages(n)) if 'Subject: Your mail account is near its limit' in t]
+
+
+def test_limits(suite):
+    me, other = suite.accounts[0]['address'], suite.accounts[1]['address']
+    # local copies do not count
+    for _ in range(3):
+        assert submit(suite, me, 3, local=True)[0] == 250
+    assert counts(suite) == {}
+    code, text = submit(suite, me, 11)
+    assert code == 550 and text.startswith(b'5.7.1')
+    assert submit(suite, me, 4)[0] == 250 and not notices(suite, 0)
+    assert submit(suite, me, 1)[0] == 250
+    notice = suite.wait_for(lambda: notices(suite, 0))[0]
+    assert 'to 5 recipients within one hour' in notice and 'Auto-Submitted: auto-generated' in notice and f'To: <{me}>' in notice
+    # what does not fit is refused whole, and counts for nothing
+    code, text = submit(suite, me, 6)
+    assert code == 450 and text.startswith(b'4.7.1') and b'it goes on at 20' in text
+    assert submit(suite, me, 5)[0] == 250
+    assert submit(suite, me, 1)[0] == 450
+    assert submit(suite, other, 1)[0] == 250
+    assert submit(suite, me, 3, local=True)[0] == 250
+    c = counts(suite)
+    assert (c[me]['hour'], c[me]['day'], c[other]['hour']) == (10, 10, 1) and c[me]['day_until'] - c[me]['hour_until'] == 23 * 3600
+    assert me in suite.tool('queue', 'logins').stdout
+    assert list(counts(suite, other)) == [other] and counts(suite, 'nobody') == {}
+    reached = suite.wait_for(lambda: suite.events('login-limit-reached'))
+    assert reached[0]['fields']['login'] == me
+    near = [e['fields'] for e in suite.events('login-limit-near')]
+    assert near == [{'login': me, 'period': 'hour', 'limit': 10}, {'login': me, 'period': 'day', 'limit': 12}]
+    assert len(suite.wait_for(lambda: len(notices(suite, 0)) == 2 and notices(suite, 0))) == 2
+
+
+def test_counters_survive(suite):
+    me = suite.accounts[0]['address']
+    assert submit(suite, me, 10)[0] == 250
+    assert submit(suite, me, 1)[0] == 450
+    saved = suite.top / 'spool/logins'
+    suite.wait_for(saved.exists)  # within ten seconds
+    queue = next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue')
+    os.kill(queue, signal.SIGKILL)
+    suite.wait_for(lambda: [e for e in suite.events('queue-loaded') if e['pid'] != queue])
+    suite.wait_for(lambda: submit(suite, me, 1)[0] == 450)
+    suite.tool('stop')
+    suite.tool('start')
+    assert submit(suite, me, 1)[0] == 450
+    # a damaged file is said, and stops nobody
+    suite.tool('stop')
+    saved.write_bytes(b'THURNLGN garbage')
+    suite.tool('start')
+    assert submit(suite, me, 1)[0] == 250
+    suite.wait_for(lambda: suite.events('login-counts-lost'))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs users')
+def test_local_users_are_limited(suite):
+    sendmail = [suite.build / 'bin/sendmail', '-C', suite.conf, '-f', suite.accounts[0]['address'], '-i']
+    to = [f'them{i}@nowhere.test' for i in range(6)]
+    env = dict(os.environ, THURN_CONF=suite.conf)
+
+    def send(as_user):
+        return subprocess.run([*as_user, *map(str, sendmail), '--', *to], input='Subject: x\n\nbody\n', capture_output=True, text=True, env=env)
+
+    somebody = ['setpriv', '--reuid=65533', '--regid=65533', '--clear-groups']
+    assert send(somebody).returncode == 0
+    r = send(somebody)
+    assert r.returncode != 0, r
+    assert send([]).returncode == 0 and send([]).returncode == 0  # root
+    assert counts(suite)['uid:65533']['hour'] == 6
+
+
+def test_the_queue_of_a_login_can_be_held(suite):
+    """One command when a password has been stolen, wherever the messages are."""
+    me, other = suite.accounts[0]['address'], suite.accounts[1]['address']
+    for n in (1, 2, 3):
+        assert submit(suite, me, n)[0] == 250
+    assert submit(suite, other, 1)[0] == 250
+    out = suite.tool('queue', 'hold', '--note', 'stolen', '--login', me).stdout
+    assert out == 'hold: 3 messages\n', out
+    def states(login):
+        rows = [json.loads(l) for l in suite.tool('queue', 'list', '--json', f'login={login}').stdout.splitlines()]
+        assert {r['login'] for r in rows} <= {login}
+        return [r['queue_name'] for r in rows]
+    suite.wait_for(lambda: states(me) == ['hold'] * 3)
+    assert len(states(other)) == 1 and states(other) != ['hold']
+    assert suite.tool('queue', 'delete', '--login', me).stdout == 'delete: 3 messages\n'
+    suite.wait_for(lambda: states(me) == [])
+    assert len(states(other)) == 1
