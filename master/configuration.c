@@ -75,6 +75,7 @@ struct plan *configuration_read(const struct suite *s, char *why, size_t size)
 	if (config_ask(program, s->conf_path, true, take, &r, why, size) == 0 && r.complete) {
 		if (why[0] != '\0')
 			log_warning(NULL, EV("configuration-doubtful"), KZ("text", why));
+		why[0] = '\0'; /* it is good all the same */
 		return r.plan;
 	}
 	if (why[0] == '\0')

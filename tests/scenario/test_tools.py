@@ -313,6 +313,13 @@ def test_start_and_stop_twice(suite):
     assert r.returncode == 69 and 'not running' in r.stderr
 
 
+def test_start_with_a_warning(new_suite):
+    """What is only doubtful is logged, and the suite runs."""
+    suite = new_suite(conf='mailbox_uid = 1879048192\n')
+    assert any('share one uid' in e['text'] for e in suite.events('configuration-doubtful'))
+    suite.send('runs')
+
+
 def test_foreground(new_suite, tmp_path):
     """As in a container: standard output is the log, readiness is told, SIGTERM ends it."""
     suite = new_suite(conf='log_target = stdout\n')
