@@ -129,7 +129,7 @@ fuzzers: $(FUZZ_BIN)
 
 BUILD_DEPS := gcc make python3 libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
 	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev libunbound-dev
-TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest curl swaks msmtp \
+TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest curl swaks libnet-ssleay-perl msmtp \
 	isync neomutt strace ldnsutils xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14
 APT        := apt-get -o DPkg::Lock::Timeout=300
 ROOT_DO    := $(if $(filter 0,$(shell id -u)),,sudo )
