@@ -25,14 +25,54 @@ static ssize_t read_block(const struct deliver_job *job, int fd, uint64_t at)
 	return n > 0 ? n : -1;
 }
 
-static int put_wire(void *arg, struct str s)
+static int put_encoded(struct body *b, struct str s)
 {
-	struct body *b = arg;
-
 	if (b->form == BODY_DATA)
 		return dots_out_feed(&b->dots, s, b->out);
 	dots_in_feed(&b->lines, &s, b->out);
 	return b->out->full ? -1 : 0;
+}
+
+/* How much of text goes onto a line that has room for so much: no UTF-8 character is cut in two. */
+static size_t fitting(struct str text, size_t room)
+{
+	size_t n = room;
+
+	while (n > 0 && room - n < 3 && (text.p[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+/*
+ * A line that is longer than the protocol allows is folded: other servers would cut it, or refuse
+ * the message. In a header that is what it looks like; in a body the line has a blank more.
+ */
+static int put_wire(void *arg, struct str s)
+{
+	struct body *b = arg;
+	struct str line = s;
+	int r = 0;
+
+	while (line.n > 0 && r == 0) {
+		ssize_t lf = str_find(line, '\n');
+		struct str text = str_take(line, lf == -1 ? line.n : (size_t)lf);
+		size_t end = str_ends(text, STR("\r")) ? text.n - 1 : text.n;
+		size_t room = b->column < LINE_LENGTH ? LINE_LENGTH - b->column : 0;
+
+		if (end > room) {
+			line = str_skip(line, fitting(text, room));
+			r = put_encoded(b, str_take(s, s.n - line.n));
+			if (r == 0)
+				r = put_encoded(b, STR("\r\n "));
+			s = line;
+			b->column = 1;
+			b->folds++;
+			continue;
+		}
+		b->column = lf == -1 ? b->column + text.n : 0;
+		line = str_skip(line, text.n + (lf != -1));
+	}
+	return r == 0 ? put_encoded(b, s) : r;
 }
 
 void body_start(struct body *b, const struct deliver_job *job, int fd, enum body_form form)
@@ -42,6 +82,8 @@ void body_start(struct body *b, const struct deliver_job *job, int fd, enum body
 	b->form = form;
 	b->done = 0;
 	b->ended = false;
+	b->column = 0;
+	b->folds = 0;
 	edit_start(&b->edit, job->edits, job->nedits, put_wire, b);
 	dots_out_start(&b->dots);
 	dots_in_start(&b->lines, false, true);

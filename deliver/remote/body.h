@@ -1,6 +1,6 @@
 /*
  * The message on its way out: read from the queue's descriptor, edited, every line end made CRLF,
- * and dots stuffed where DATA needs it.
+ * lines that are too long folded, and dots stuffed where DATA needs it.
  */
 #ifndef REMOTE_BODY_H
 #define REMOTE_BODY_H
@@ -21,6 +21,8 @@ struct body {
 	struct dots_out dots;
 	struct dots_in lines; /* for BDAT: only mends line ends */
 	struct buf *out;
+	size_t column; /* bytes of the line at hand that have gone out */
+	unsigned folds; /* lines that were too long, each time one was broken */
 	bool ended;
 };
 

@@ -13,6 +13,7 @@ enum {
 
 	/* a group of pipelined commands: MAIL and JOB_RCPTS times RCPT with all parameters */
 	OUT_MAX = 512 * 1024,
+	LINE_LENGTH = 998, /* bytes without CRLF: RFC 5321 4.5.3.1.6 */
 	BLOCK = 64 * 1024, /* of the message, read and sent at a time */
 };
 

@@ -212,6 +212,13 @@ static bool send_rcpt(struct session *s)
 	return true;
 }
 
+static void tell_folds(const struct body *b)
+{
+	const struct tag tag = { .trace = b->job->trace, .queue = b->job->id };
+
+	log_info(&tag, EV("remote-lines-folded"), KI("lines", b->folds));
+}
+
 /* Appends a block of content to the connection. */
 static void send_block(struct session *s)
 {
@@ -224,6 +231,8 @@ static void send_block(struct session *s)
 		session_fail(s, &st);
 		return;
 	}
+	if (r == 0 && s->t.body.folds > 0)
+		tell_folds(&s->t.body);
 	if (s->t.form == BODY_BDAT) {
 		conn_printf(&s->conn, "BDAT %zu%s\r\n", content.n, r == 0 ? " LAST" : "");
 		if (r == 1)

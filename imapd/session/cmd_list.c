@@ -80,10 +80,10 @@ static bool take_pattern(struct session *s, struct parse *p, struct list *l)
 		return false;
 	if (l->n == PATTERNS || pattern.n + l->reference.n > PATTERN_BYTES)
 		return parse_fail(p, "pattern is too long");
-	/* An empty one asks for the separator and has no match. */
-	l->patterns[l->n++] = pattern.n == 0 ? STR_NONE
-					     : pattern_make(&s->arena, l->reference,
-						   mutf7_decode(&s->arena, pattern));
+	/* An empty one asks for the separator and has no match; one that is no name has none either. */
+	if (pattern.n > 0 && mutf7_decode(&s->arena, pattern, &pattern))
+		pattern = pattern_make(&s->arena, l->reference, pattern);
+	l->patterns[l->n++] = pattern;
 	return true;
 }
 

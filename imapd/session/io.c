@@ -193,8 +193,10 @@ int io_line(struct session *s)
 			return r;
 		}
 		seen = s->in.n;
-		if (seen == s->in.max)
+		if (seen == s->in.max) {
+			buf_str(&s->cmd, str_take(buf_view(&s->in), LIMIT_TAG + 1));
 			return skip_line(s) ? 0 : -1;
+		}
 		if (!more(s))
 			return -1;
 	}

@@ -66,16 +66,18 @@ static char *decode_run(char *to, struct str run)
 	return high != 0 || n >= 6 || bits != 0 ? NULL : to;
 }
 
-struct str mutf7_decode(struct arena *a, struct str s)
+bool mutf7_decode(struct arena *a, struct str s, struct str *out)
 {
-	char *out = arena_alloc(a, s.n * 2 + 1), *to = out;
+	char *space = arena_alloc(a, s.n * 2 + 1), *to = space;
 
 	for (size_t i = 0; i < s.n; i++) {
 		struct str run;
 		ssize_t dash;
 
-		if ((unsigned char)s.p[i] >= 0x80)
-			return arena_str(a, s);
+		if ((unsigned char)s.p[i] >= 0x80) {
+			*out = arena_str(a, s);
+			return true;
+		}
 		if (s.p[i] != '&') {
 			*to++ = s.p[i];
 			continue;
@@ -83,15 +85,16 @@ struct str mutf7_decode(struct arena *a, struct str s)
 		run = str_skip(s, i + 1);
 		dash = str_find(run, '-');
 		if (dash == -1)
-			return arena_str(a, s);
+			return false;
 		run.n = (size_t)dash;
 		if (run.n == 0)
 			*to++ = '&';
 		else if ((to = decode_run(to, run)) == NULL)
-			return arena_str(a, s);
+			return false;
 		i += run.n + 1;
 	}
-	return (struct str){ out, (size_t)(to - out) };
+	*out = (struct str){ space, (size_t)(to - space) };
+	return true;
 }
 
 /* --- from UTF-8 ------------------------------------------------------------------------------ */

@@ -7,10 +7,10 @@
 #include "base/str.h"
 
 /*
- * To UTF-8, in the arena. What is no modified UTF-7 comes back as it is: clients do send plain
- * UTF-8, or a lone '&', and the store refuses names that are not valid.
+ * To UTF-8, in the arena. Plain UTF-8 comes back as it is: clients do send it, and the store refuses
+ * names that are not valid. A '&' that begins nothing is no name at all: false.
  */
-struct str mutf7_decode(struct arena *a, struct str s);
+bool mutf7_decode(struct arena *a, struct str s, struct str *out);
 /* From UTF-8; bytes that are not UTF-8 become U+FFFD. */
 void mutf7_encode(struct buf *b, struct str s);
 

@@ -202,7 +202,9 @@ bool parse_mailbox(struct parse *p, struct str *out)
 
 	if (!parse_astring(p, &name))
 		return false;
-	*out = mutf7_decode(p->arena, name);
+	/* an empty name is one that no mailbox has */
+	if (!mutf7_decode(p->arena, name, out))
+		*out = STR_NONE;
 	return true;
 }
 

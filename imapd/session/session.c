@@ -133,6 +133,18 @@ static void run_command(struct session *s)
 		io_skip_command(s);
 }
 
+/* Of a line that is too long only the beginning was kept: who sent it waits for its tag. */
+static void refuse_overlong(struct session *s)
+{
+	struct parse p = { .p = s->cmd.p, .end = s->cmd.p + s->cmd.n };
+
+	if (parse_tag(&p, &s->tag) && s->tag.n <= LIMIT_TAG && parse_at(&p, ' '))
+		s->tag = arena_str(&s->arena, s->tag);
+	else
+		s->tag = STR("*");
+	reply_bad(s, "[TOOBIG] command line is too long");
+}
+
 /* --- the loop -------------------------------------------------------------------------------- */
 
 /* Flags go to the file names, old things away. */
@@ -237,7 +249,7 @@ void session_run(struct session *s, struct str login_tag)
 		if (r == 1)
 			run_command(s);
 		else if (r == 0)
-			reply_bad((s->tag = STR("*"), s), "[TOOBIG] command line is too long");
+			refuse_overlong(s);
 		io_commit(s);
 		/* a client that never rests must not put it off for ever */
 		if (io_now() - s->lazy_at > 2 * WAIT_LAZY_MS)

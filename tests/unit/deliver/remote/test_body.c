@@ -132,6 +132,54 @@ static void test_large(void **state)
 	free(big);
 }
 
+/* However the message comes in pieces, no line is longer than 998 bytes, and nothing else changes.
+ */
+static void test_long_lines(void **state)
+{
+	static const size_t lengths[] = { 997, 998, 999, 1995, 1996, 5000, BLOCK - 2, BLOCK - 1,
+		BLOCK, BLOCK + 1, 3 * BLOCK };
+	char *in = malloc(4 * BLOCK);
+
+	(void)state;
+	for (size_t k = 0; k < 2 * sizeof lengths / sizeof lengths[0]; k++) {
+		size_t n = lengths[k / 2];
+		struct deliver_job j = { .body_size = n + 7 };
+		struct buf b, back;
+		struct str s, line;
+		unsigned folds = 0;
+		int fd;
+
+		/* every second time of two-byte characters, with one byte before them */
+		for (size_t i = 0; i < n; i++)
+			in[i] = k % 2 == 0 ? '.' : i == 0 ? 'x' : i % 2 == 1 ? '\xc3' : '\xa4';
+		memcpy(in + n, "\r\nend\r\n", 7);
+		fd = body_of(in, n + 7);
+		buf_init(&b, 1 << 22);
+		buf_init(&back, 1 << 22);
+		assert_int_equal(run(&j, fd, BODY_BDAT, &b), 0);
+		s = buf_view(&b);
+		while (str_cut(&s, '\n', &line)) {
+			assert_true(line.n <= 999);
+			if (line.n > 0 && line.p[0] == ' ') {
+				folds++;
+				back.n -= 2;
+				line = str_skip(line, 1);
+				assert_true((line.p[0] & 0xc0) != 0x80);
+			}
+			buf_str(&back, line);
+			if (s.n > 0)
+				buf_char(&back, '\n');
+		}
+		assert_true(n <= 998 ? folds == 0 : folds >= 1);
+		assert_int_equal(back.n, n + 6);
+		assert_memory_equal(back.p, in, n);
+		buf_clear(&b);
+		buf_clear(&back);
+		close(fd);
+	}
+	free(in);
+}
+
 static void test_look(void **state)
 {
 	static const struct {
@@ -165,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_no_smuggling),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_look),
 	};
 

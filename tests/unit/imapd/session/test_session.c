@@ -241,12 +241,14 @@ static void bad_input(void **state)
 	    "C c STATUS {4294967296} x", "S c BAD *", "C d STATUS {1000000}", "S d BAD *",
 	    "C e CREATE \"open", "S e BAD *", "C f X {5+}\r\nc NOOP {3+}\r\nabc", "S f BAD *",
 	    "C g NOOP", "S g OK *");
-	/* a line that is too long */
+	/* a line that is too long: its sender waits for the tag, if it has one */
 	memset(text, 'a', sizeof text);
-	memcpy(text, "a NOOP ", 7);
 	memcpy(text + sizeof text - 2, "\r\n", 2);
 	assert_true(
 	    str_starts(dialogue_raw(0, (struct str){ text, sizeof text }, "* BAD"), STR("* BAD")));
+	memcpy(text, "a NOOP ", 7);
+	assert_true(str_starts(
+	    dialogue_raw(0, (struct str){ text, sizeof text }, "a BAD"), STR("a BAD [TOOBIG]")));
 	/* a thousand literals */
 	DIALOGUE("C b NOOP", "S b OK *");
 	{
