@@ -127,10 +127,10 @@ fuzzers: $(FUZZ_BIN)
 # Libraries, compilers and clients only. Servers that tests run against are unpacked into a private
 # folder by tests/peers.py and never installed.
 
-BUILD_DEPS := gcc make python3 libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
+BUILD_DEPS := gcc make python3 openssl libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
 	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev libunbound-dev
 TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest curl swaks libnet-ssleay-perl msmtp \
-	isync neomutt strace ldnsutils xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14
+	isync neomutt sslscan strace ldnsutils xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14
 APT        := apt-get -o DPkg::Lock::Timeout=300
 ROOT_DO    := $(if $(filter 0,$(shell id -u)),,sudo )
 

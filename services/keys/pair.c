@@ -6,7 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
+#include "net/certificate.h"
 
 enum {
 	SECURE_HEAP = 4 * 1024 * 1024, /* bytes; a power of two */
@@ -103,36 +103,6 @@ static int add_certificate(struct pair *p, X509 *x, char *why)
 	c->chain[c->n++].n = (size_t)n;
 	OPENSSL_free(der);
 	return 0;
-}
-
-static void note_names(struct pair *p, X509 *x)
-{
-	GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-	struct buf b;
-
-	buf_init(&b, sizeof p->names - 1);
-	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
-		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
-
-		if (g->type == GEN_DNS &&
-		    buf_printf(&b, "%s%.*s", b.n > 0 ? " " : "", ASN1_STRING_length(g->d.dNSName),
-			(const char *)ASN1_STRING_get0_data(g->d.dNSName)) == -1)
-			break;
-	}
-	str_copy(buf_view(&b), p->names, sizeof p->names);
-	buf_clear(&b);
-	GENERAL_NAMES_free(all);
-}
-
-static int64_t seconds(const ASN1_TIME *t)
-{
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days = 0, rest = 0;
-
-	if (ASN1_TIME_diff(&days, &rest, epoch, t) != 1)
-		days = rest = 0;
-	ASN1_TIME_free(epoch);
-	return (int64_t)days * PAIR_SECONDS_PER_DAY + rest;
 }
 
 static void note_id(struct pair *p, X509 *x)
@@ -248,9 +218,9 @@ struct pair *pair_parse(struct str certificate, struct str key, char *why)
 		goto fail;
 	}
 	note_id(p, leaf);
-	note_names(p, leaf);
-	p->not_before = seconds(X509_get0_notBefore(leaf));
-	p->not_after = seconds(X509_get0_notAfter(leaf));
+	certificate_names(leaf, p->names, sizeof p->names);
+	p->not_before = certificate_time(X509_get0_notBefore(leaf));
+	p->not_after = certificate_time(X509_get0_notAfter(leaf));
 	X509_free(leaf);
 	ERR_clear_error();
 	return p;

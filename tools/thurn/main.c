@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
 	{ "user", cmd_user, "add, list, passwd or delete accounts" },
 	{ "map", cmd_map, "make lookup tables and ask them (options of postmap)" },
+	{ "tls", cmd_tls, "check [HOST[:PORT]], reload, status: certificates and what clients see of them" },
 	{ "explain", cmd_explain, "dns NAME [TYPE ...], route FROM TO: what is decided, and why [--json]" },
 	{ "log", cmd_log, "follow, rotate, find ID" },
 	{ "config", cmd_config, "show [-d|-n] [NAME], get NAME, check" },

@@ -1,0 +1,358 @@
+/*
+ * thurn tls: the certificates of the running suite (status, reload), and what a server looks like
+ * to a client (check): its own listeners, or another host.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "proto/service.h"
+#include "proto/types.h"
+#include "tls_probe.h"
+
+enum { DAY = 86400, EXPIRES_SOON = 14 * DAY, RSA_BITS = 2048 };
+
+/* --- status and reload ------------------------------------------------------------------------ */
+
+static void print_certificate(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	const char *fault;
+
+	if (*(bool *)arg || o == NULL) {
+		tool_print_record(NULL, json, m);
+		json_decref(o);
+		return;
+	}
+	fault = json_string_value(json_object_get(o, "fault"));
+	printf("%-16s ", json_string_value(json_object_get(o, "certificate")));
+	if (json_is_true(json_object_get(o, "in_use")))
+		printf("%s %lld bits, %lld days left, %s",
+		    json_string_value(json_object_get(o, "kind")),
+		    (long long)json_integer_value(json_object_get(o, "bits")),
+		    (long long)json_integer_value(json_object_get(o, "days")),
+		    json_string_value(json_object_get(o, "hosts")));
+	else
+		printf("not in use");
+	printf("%s%s\n", fault[0] == '\0' ? "" : "\n    ", fault);
+	json_decref(o);
+}
+
+static int status(bool json, int argc, char **argv)
+{
+	struct put w = put_start();
+
+	(void)argv;
+	if (argc != 0)
+		return tool_fail(EX_USAGE, "status takes no argument");
+	return tool_ask("keys", KEYS_CTL_STATUS, &w, print_certificate, &json);
+}
+
+static int reload(bool json, int argc, char **argv)
+{
+	struct put w = put_start();
+
+	(void)argv;
+	if (argc != 0)
+		return tool_fail(EX_USAGE, "reload takes no argument");
+	return tool_ask("keys", KEYS_CTL_RELOAD, &w, print_certificate, &json);
+}
+
+/* --- check: the grade ------------------------------------------------------------------------- */
+
+struct report {
+	const struct probe *p;
+	int64_t now;
+	char grade; /* 'A' best; 'F' = no protection */
+	json_t *reasons;
+};
+
+static void cap(struct report *r, char grade, const char *what, const char *detail)
+{
+	char reason[PROBE_TEXT + 64];
+
+	snprintf(reason, sizeof reason, "%s%s", what, detail);
+	json_array_append_new(
+	    r->reasons, json_pack("{s:s%, s:s}", "grade", &grade, (size_t)1, "reason", reason));
+	if (grade > r->grade)
+		r->grade = grade;
+}
+
+/* Each looks for one thing, and says what grade is the best that is left with it. */
+static void rate_versions(struct report *r)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (r->p->versions[i])
+			cap(r, 'C', "against RFC 8996 the server speaks ", probe_versions[i]);
+	if (!r->p->versions[2] && !r->p->versions[3])
+		cap(r, 'F', "neither TLSv1.2 nor TLSv1.3 is spoken", "");
+	else if (!r->p->versions[3])
+		cap(r, 'B', "TLSv1.3 is not spoken", "");
+}
+
+static void rate_ciphers(struct report *r)
+{
+	if (r->p->static_rsa)
+		cap(r, 'B', "key exchange without forward secrecy is taken", "");
+	if (r->p->no_aead)
+		cap(r, 'B', "ciphers that do not authenticate what they encrypt are taken (CBC)",
+		    "");
+}
+
+static void rate_certificate(struct report *r)
+{
+	const struct probe *p = r->p;
+
+	if (r->now < p->not_before)
+		cap(r, 'F', "the certificate is not valid yet", "");
+	else if (r->now >= p->not_after)
+		cap(r, 'F', "the certificate has expired", "");
+	else if (p->not_after - r->now < EXPIRES_SOON)
+		cap(r, 'B', "the certificate expires within 14 days", "");
+	if (!p->trusted)
+		cap(r, 'C', "the chain is not trusted: ", p->chain);
+	if (!p->matches)
+		cap(r, 'C', "the name is not in the certificate, which has ",
+		    p->names[0] != '\0' ? p->names : "none");
+	if (strcmp(p->kind, "RSA") == 0 && p->bits < RSA_BITS)
+		cap(r, 'C', "the RSA key has less than 2048 bits", "");
+}
+
+static void rate(struct report *r)
+{
+	r->grade = 'A';
+	if (!r->p->tls) {
+		cap(r, 'F', r->p->error, "");
+		return;
+	}
+	rate_versions(r);
+	rate_ciphers(r);
+	rate_certificate(r);
+}
+
+/* --- check: words ----------------------------------------------------------------------------- */
+
+static void print_text(const struct probe_target *t, const char *title, const struct report *r)
+{
+	const struct probe *p = r->p;
+	json_t *one;
+	size_t i;
+
+	printf("%c  %s%s%s, port %s (%s)\n", r->grade, title, title[0] != '\0' ? ": " : "", t->host,
+	    t->port, t->protocol);
+	if (p->tls) {
+		printf("   %s, %s, %s; versions", p->version, p->cipher, p->group);
+		for (i = 0; i < PROBE_VERSIONS; i++)
+			if (p->versions[i])
+				printf(" %s", probe_versions[i]);
+		printf("\n   %s key of %u bits, %lld days left, chain %s, names %s\n", p->kind,
+		    p->bits, (long long)(p->not_after - r->now) / DAY,
+		    p->trusted ? "trusted" : "not trusted", p->names);
+	}
+	json_array_foreach(r->reasons, i, one)
+	    printf("   %s: %s\n", json_string_value(json_object_get(one, "grade")),
+		json_string_value(json_object_get(one, "reason")));
+}
+
+static void print_json(const struct probe_target *t, const char *title, const struct report *r)
+{
+	const struct probe *p = r->p;
+	json_t *versions = json_array();
+	json_t *o;
+
+	for (size_t i = 0; i < PROBE_VERSIONS; i++)
+		if (p->versions[i])
+			json_array_append_new(versions, json_string(probe_versions[i]));
+	o = json_pack("{s:s, s:s, s:s, s:s, s:s%, s:O, s:b, s:o}", "listener", title, "host",
+	    t->host, "port", t->port, "protocol", t->protocol, "grade", &r->grade, (size_t)1,
+	    "reasons", r->reasons, "tls", p->tls, "versions", versions);
+	if (p->tls)
+		json_object_update_new(
+		    o, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:I, s:I}", "version",
+			   p->version, "cipher", p->cipher, "group", p->group, "key", p->kind,
+			   "bits", (int)p->bits, "names", p->names, "trusted", p->trusted,
+			   "name_matches", p->matches, "not_after", (json_int_t)p->not_after,
+			   "days", (json_int_t)(p->not_after - r->now) / DAY));
+	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(o);
+}
+
+struct options {
+	bool json;
+	const char *ca, *protocol, *name;
+};
+
+/* An exit status: good is A or B. */
+static int check_one(const struct options *o, const struct probe_target *t, const char *title)
+{
+	struct probe p;
+	struct report r = { .p = &p, .now = (int64_t)time(NULL), .reasons = json_array() };
+	int status;
+
+	probe_server(t, o->ca, &p);
+	rate(&r);
+	if (o->json)
+		print_json(t, title, &r);
+	else
+		print_text(t, title, &r);
+	status = !p.connected ? EX_UNAVAILABLE : r.grade <= 'B' ? EX_OK : EX_DATAERR;
+	json_decref(r.reasons);
+	return status;
+}
+
+/* --- check: what -------------------------------------------------------------------------------
+ */
+
+/* HOST, HOST:PORT, [ADDRESS]:PORT */
+static int parse_host(struct str text, struct probe_target *t)
+{
+	ssize_t colon = str_rfind(text, ':');
+	struct str host = text, port = STR("25");
+
+	if (text.n > 0 && text.p[0] == '[') {
+		ssize_t close = str_find(text, ']');
+
+		if (close == -1)
+			return -1;
+		host = str_take(str_skip(text, 1), (size_t)close - 1);
+		if ((size_t)close + 1 < text.n)
+			port = str_skip(text, (size_t)close + 2);
+	} else if (colon != -1 && str_find(text, ':') == colon) {
+		host = str_take(text, (size_t)colon);
+		port = str_skip(text, (size_t)colon + 1);
+	}
+	return host.n == 0 || str_copy(host, t->host, sizeof t->host) == -1 ||
+		       str_copy(port, t->port, sizeof t->port) == -1
+		   ? -1
+		   : 0;
+}
+
+static int check_host(const struct options *o, const char *text)
+{
+	struct probe_target t = { .protocol = NULL };
+
+	if (parse_host(str_of(text), &t) == -1)
+		return tool_fail(EX_USAGE, "%s is no host, and no host:port", text);
+	t.protocol = o->protocol != NULL ? o->protocol : probe_protocol_of(t.port);
+	if (t.protocol == NULL)
+		return tool_fail(EX_USAGE, "say --protocol: nothing is known of port %s", t.port);
+	snprintf(t.name, sizeof t.name, "%s", o->name != NULL ? o->name : t.host);
+	return check_one(o, &t, "");
+}
+
+/* A listener's sockets as they are reached from here. */
+static int check_listener(const struct options *o, const struct conf_section *s)
+{
+	char title[PROBE_TEXT], protocol[32];
+	const struct conf *c = tool_conf();
+	int worst = EX_OK;
+
+	str_copy(section_title(s), title, sizeof title);
+	str_copy(section_str(s, "service"), protocol, sizeof protocol);
+	for (size_t i = 0; i < section_count(s, "address"); i++) {
+		struct probe_target t = { .protocol = probe_protocol(protocol) };
+		struct str address = section_item(s, "address", i);
+		int status;
+
+		if (str_eq(address, STR("0.0.0.0")))
+			address = STR("127.0.0.1");
+		else if (str_eq(address, STR("::")))
+			address = STR("::1");
+		str_copy(address, t.host, sizeof t.host);
+		snprintf(t.port, sizeof t.port, "%lld", (long long)section_int(s, "port"));
+		snprintf(t.name, sizeof t.name, "%.*s", STR_ARG(conf_str(c, "hostname")));
+		if (o->name != NULL)
+			snprintf(t.name, sizeof t.name, "%s", o->name);
+		status = check_one(o, &t, title);
+		worst = status != EX_OK ? status : worst;
+	}
+	return worst;
+}
+
+static int check_own(const struct options *o)
+{
+	const struct conf_section *s;
+	int worst = EX_OK, n = 0;
+
+	for (size_t i = 0; (s = conf_section(tool_conf(), "listener", i)) != NULL; i++) {
+		const struct service *service = service_find(section_str(s, "service"));
+		int status;
+
+		if (service->alpn == NULL || section_str(s, "path").n > 0 ||
+		    str_eq(section_str(s, "tls"), STR("off")))
+			continue;
+		n++;
+		status = check_listener(o, s);
+		worst = status != EX_OK ? status : worst;
+	}
+	return n == 0 ? tool_fail(EX_CONFIG, "no listener has TLS") : worst;
+}
+
+/* Takes `--name VALUE` out of argv; NULL if it is not there. */
+static const char *option(int *argc, char **argv, const char *name)
+{
+	for (int i = 0; i + 1 < *argc; i++)
+		if (strcmp(argv[i], name) == 0) {
+			const char *value = argv[i + 1];
+
+			memmove(&argv[i], &argv[i + 2], (size_t)(*argc - i - 2) * sizeof *argv);
+			*argc -= 2;
+			return value;
+		}
+	return NULL;
+}
+
+static int check(bool json, int argc, char **argv)
+{
+	struct options o = { .json = json };
+	int worst = EX_OK;
+
+	o.ca = option(&argc, argv, "--ca");
+	o.name = option(&argc, argv, "--name");
+	o.protocol = option(&argc, argv, "--protocol");
+	if (o.protocol != NULL && probe_protocol(o.protocol) == NULL)
+		return tool_fail(EX_USAGE, "there is no protocol \"%s\"", o.protocol);
+	for (int i = 0; i < argc; i++)
+		if (argv[i][0] == '-')
+			return tool_fail(EX_USAGE, "there is no option %s", argv[i]);
+	if (argc == 0)
+		return check_own(&o);
+	for (int i = 0; i < argc; i++) {
+		int status = check_host(&o, argv[i]);
+
+		worst = status != EX_OK ? status : worst;
+	}
+	return worst;
+}
+
+/* -----------------------------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *name;
+	int (*fn)(bool json, int argc, char **argv);
+	const char *help;
+} verbs[] = {
+	{ "check", check,
+	    "[--ca FILE] [--name NAME] [--protocol P] [HOST[:PORT] ...]   grade the own listeners, "
+	    "or hosts" },
+	{ "reload", reload, "look at the certificate files now" },
+	{ "status", status, "the certificates in use" },
+};
+
+int cmd_tls(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].fn(json, argc - 2, argv + 2);
+	fprintf(stderr, "usage: thurn tls [--json] VERB ...\n");
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+		fprintf(stderr, "  %-7s %s\n", verbs[i].name, verbs[i].help);
+	return EX_USAGE;
+}

@@ -1,0 +1,46 @@
+/*
+ * A TLS client that wants to know: connects to a mail server as often as it takes to see which
+ * versions it speaks and what it shows. Blocking; nothing is sent but greetings and handshakes.
+ */
+#ifndef THURN_TLS_PROBE_H
+#define THURN_TLS_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum { PROBE_TEXT = 256, PROBE_VERSIONS = 4, PROBE_SECONDS = 10 };
+
+/* TLSv1, TLSv1.1, TLSv1.2, TLSv1.3 */
+extern const char *const probe_versions[PROBE_VERSIONS];
+
+struct probe_target {
+	char host[PROBE_TEXT], port[8]; /* to connect to; a name or a numeric address */
+	char name[PROBE_TEXT]; /* asked for by SNI, and to be found in the certificate */
+	const char *protocol; /* "smtp", "imaps", ... */
+};
+
+struct probe {
+	bool connected; /* the server has spoken, or a handshake was tried */
+	bool tls; /* a handshake succeeded, with the best version */
+	bool versions[PROBE_VERSIONS];
+	bool static_rsa,
+	    no_aead; /* key exchange without forward secrecy, CBC: taken with TLSv1.2 */
+	bool trusted, matches;
+	char error[PROBE_TEXT]; /* why there is no connection, or no TLS */
+	char chain[PROBE_TEXT]; /* what is wrong with the chain; "" = nothing */
+	char version[16], cipher[64], group[32], kind[16], names[PROBE_TEXT];
+	unsigned bits;
+	int64_t not_before, not_after; /* seconds since 1970 */
+};
+
+/* The protocol spoken at a port, or NULL; whether there is one of that name. */
+const char *probe_protocol_of(const char *port);
+const char *probe_default_port(const char *protocol);
+const char *probe_protocol(const char *name);
+
+/* ca: a file of authorities, or NULL = those of the system. */
+void probe_server(const struct probe_target *t, const char *ca, struct probe *p);
+
+#endif
