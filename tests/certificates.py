@@ -38,9 +38,9 @@ class Authority:
         self.path, self.key = self.top / 'ca.pem', self.top / 'ca.key'
         if not self.path.exists():
             openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-subj',
-                    '/CN=Thurn test authority', '-days', '30', '-keyout', self.key, '-out', self.path)
+                    '/CN=Thurn test authority', '-days', '365', '-keyout', self.key, '-out', self.path)
 
-    def issue(self, name, names, kind='ec', days=10, begins=-1, key=None):
+    def issue(self, name, names, kind='ec', days=90, begins=-1, key=None):
         """Writes NAME.key (or uses that of another) and NAME.pem, valid from `begins` days from now for `days`."""
         certificate, request = self.top / f'{name}.pem', self.top / f'{name}.csr'
         own = self.top / f'{key or name}.key'

@@ -324,3 +324,25 @@ def test_silent_clients_cost_no_login_time(suite):
     assert m.logout()[0] == 'BYE' and time.monotonic() - t < 5
     for s in idle:
         s.close()
+
+
+# --- what others say of it ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('which', ['smtp', 'imap', 'imaps', 'submissions'])
+def test_sslscan_finds_nothing_weak(suite, which):
+    import xml.etree.ElementTree as xml
+    port = suite.__dict__[which] if which != 'smtp' else suite.smtp_port
+    start = [f'--starttls-{which}'] if which in ('smtp', 'imap') else []
+    out = subprocess.run(['sslscan', '--xml=-', '--no-colour', *start, f'localhost:{port}'], capture_output=True, text=True, timeout=120)
+    scan = xml.fromstring(out.stdout[out.stdout.index('<?xml'):]).find('ssltest')
+    enabled = {p.get('type') + p.get('version') for p in scan.iter('protocol') if p.get('enabled') == '1'}
+    assert enabled == {'tls1.2', 'tls1.3'}, out.stdout
+    ciphers = [c.attrib for c in scan.iter('cipher')]
+    assert len(ciphers) >= 5
+    for c in ciphers:
+        assert c['strength'] in ('strong', 'acceptable') and int(c['bits']) >= 128, c
+        assert c['sslversion'] == 'TLSv1.3' or re.match(r'ECDHE-.*(GCM|POLY1305)', c['cipher']), c
+    assert all(g.get('name').split()[0] in ('x25519', 'secp256r1', 'secp384r1') for g in scan.iter('group')), out.stdout
+    assert all(c.get('supported') == '0' for c in scan.iter('compression'))
+    assert scan.find('renegotiation').get('supported') == '0' or scan.find('renegotiation').get('secure') == '1'
+    assert all(h.get('vulnerable') == '0' for h in scan.iter('heartbleed'))
