@@ -1,6 +1,6 @@
 /*
- * The processes that master runs: started, told what they need, connected to each other, started
- * again with a back-off when they die, ended.
+ * The processes that master runs: started, watched, started again with a back-off when they die,
+ * ended.
  */
 #ifndef MASTER_CHILD_H
 #define MASTER_CHILD_H
@@ -9,7 +9,8 @@
 
 /* As many of each row as the configuration says, waiting to be started by children_step(). */
 void children_plan(struct suite *s);
-/* New ones of a row, to take over from those of earlier generations; candidate: see struct child. */
+/* New ones of a row, to take over from those of earlier generations; candidate: see struct child.
+ */
 void children_replace(struct suite *s, const struct process *row, bool candidate);
 
 /* Does what is due: starts, sends BOOT_GO, drains the replaced. Returns ms until it wants to be
@@ -21,8 +22,10 @@ void child_read(struct suite *s, struct child *c);
 /* Collects the dead. */
 void children_reap(struct suite *s);
 
-/* A program of an earlier generation may go on with this configuration in place. */
-void child_reload(struct suite *s, struct child *c);
+/* A candidate that has become ready takes over from the older ones of its row. */
+void child_adopt(struct suite *s, struct child *c);
+/* The reload is not to be. */
+void children_kill_candidates(struct suite *s);
 
 /* Tells the processes of the last phase that still run to end; false when none is left. */
 bool children_stop(struct suite *s);

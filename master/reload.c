@@ -9,8 +9,7 @@
 #include "configuration.h"
 #include "control.h"
 #include "listen.h"
-
-static struct plan *old_plan; /* while candidates are tried: what to go back to */
+#include "start.h"
 
 static void finish(int status, const char *text)
 {
@@ -59,28 +58,33 @@ static void carry_over(struct suite *s, const struct process *row)
 	struct child *c;
 
 	TAILQ_FOREACH (c, &s->children, next)
-		if (c->row == row && c->state != CHILD_DRAINING)
+		if (c->row == row && c->state != CHILD_DRAINING && c->state != CHILD_RETIRED)
 			c->generation = s->generation;
 }
 
 static void apply(struct suite *s)
 {
+	struct child *c;
+
+	TAILQ_FOREACH (c, &s->children, next)
+		if (c->candidate)
+			child_adopt(s, c);
 	for (size_t i = 0; i < nprocesses; i++) {
 		const struct process *row = &processes[i];
-		bool differs = changed(old_plan, s->plan, row) || sockets_changed(s, row->role);
+		bool differs = changed(s->old_plan, s->plan, row) || sockets_changed(s, row->role);
 
-		if (row->reload == RELOAD_TRY)
-			continue;
 		if (!differs)
 			carry_over(s, row);
+		else if (row->reload == RELOAD_TRY)
+			continue; /* the candidates have taken over */
 		else if (row->reload == RELOAD_IN_PLACE)
 			reload_in_place(s, row);
 		else
 			children_replace(s, row, false);
 	}
 	listen_sweep(s);
-	plan_free(old_plan);
-	old_plan = NULL;
+	plan_free(s->old_plan);
+	s->old_plan = NULL;
 	finish(0, "reloaded");
 }
 
@@ -89,11 +93,12 @@ static void take_back(struct suite *s)
 	char ignored[256];
 
 	plan_free(s->plan);
-	s->plan = old_plan;
-	old_plan = NULL;
+	s->plan = s->old_plan;
+	s->old_plan = NULL;
 	s->generation--;
 	listen_open(s, s->plan, ignored, sizeof ignored);
 	listen_sweep(s);
+	children_kill_candidates(s);
 	finish(1, s->failure);
 }
 
@@ -103,7 +108,7 @@ void reload_begin(struct suite *s)
 	struct plan *fresh;
 	const char *fixed;
 
-	if (old_plan != NULL || !s->ready || s->stopping) {
+	if (s->old_plan != NULL || !s->ready || s->stopping) {
 		finish(1, "the suite is starting, stopping or reloading just now");
 		return;
 	}
@@ -121,17 +126,13 @@ void reload_begin(struct suite *s)
 		finish(1, why);
 		return;
 	}
-	old_plan = s->plan;
+	s->old_plan = s->plan;
 	s->plan = fresh;
 	s->generation++;
 	s->failure[0] = '\0';
 	for (size_t i = 0; i < nprocesses; i++)
-		if (processes[i].reload == RELOAD_TRY) {
-			if (changed(old_plan, fresh, &processes[i]))
-				children_replace(s, &processes[i], true);
-			else
-				carry_over(s, &processes[i]);
-		}
+		if (processes[i].reload == RELOAD_TRY && changed(s->old_plan, fresh, &processes[i]))
+			children_replace(s, &processes[i], true);
 	reload_step(s);
 }
 
@@ -139,14 +140,14 @@ void reload_step(struct suite *s)
 {
 	struct child *c;
 
-	if (old_plan == NULL)
+	if (s->old_plan == NULL)
 		return;
 	if (s->failure[0] != '\0') {
 		take_back(s);
 		return;
 	}
 	TAILQ_FOREACH (c, &s->children, next)
-		if (c->candidate)
+		if (c->candidate && c->state != CHILD_READY)
 			return;
 	apply(s);
 }

@@ -15,6 +15,7 @@ enum child_state {
 	CHILD_WAITING, /* for its time to be started (again) */
 	CHILD_BOOTING, /* told what it needs; not ready yet */
 	CHILD_READY,
+	CHILD_RETIRED, /* replaced: takes nothing new, finishes what it has */
 	CHILD_DRAINING, /* told to end */
 };
 
@@ -26,7 +27,6 @@ struct child {
 	enum child_state state;
 	int pid, control;
 	bool gone; /* BOOT_GO has been sent */
-	bool stopped; /* told to end with the suite */
 	bool candidate; /* of a reload: its peers hear of it when it is ready */
 	uint32_t layers;
 	unsigned restarts, failures; /* in all; in a row */
@@ -47,6 +47,7 @@ struct suite {
 	const char *conf_path, *libexec;
 	bool root; /* started by root: separate uids */
 	struct plan *plan;
+	struct plan *old_plan; /* while the candidates of a reload are tried: what to go back to */
 	unsigned generation; /* of the plan; 1 at the start */
 	struct children children;
 	struct listenings listenings;
@@ -55,6 +56,7 @@ struct suite {
 	int root_fd; /* an empty directory, root of those who need no files; -1 if not root */
 	int control_fd; /* the control socket */
 	unsigned next_instance[ROLE_MAX];
+	unsigned replaced; /* channels that were lost and made anew */
 	bool ready; /* all have been ready once */
 	bool stopping;
 	int ready_fd; /* whom to tell; -1 */

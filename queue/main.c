@@ -59,10 +59,10 @@ static const struct peer_spec peers[] = {
 	{ ROLE_SMTPD, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
 	{ ROLE_LOCAL, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
 	{ ROLE_SUBMIT, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
-	{ ROLE_LOOKUP, .rows = no_rows },
-	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed },
-	{ ROLE_RESOLVER, .rows = no_rows },
-	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed },
+	{ ROLE_LOOKUP, .rows = no_rows, .one = true },
+	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed, .one = true },
+	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
+	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed, .one = true },
 	{ 0 },
 };
 

@@ -39,7 +39,7 @@ static const struct chan_row sasl_rows[] = {
 static const struct chan_row no_rows[] = { { .type = 0 } };
 
 static const struct peer_spec peers[] = {
-	{ ROLE_LOOKUP, .rows = no_rows, .up = peer_up, .down = peer_down },
+	{ ROLE_LOOKUP, .rows = no_rows, .up = peer_up, .down = peer_down, .one = true },
 	{ ROLE_QUEUE, .rows = queue_rows, .up = peer_up, .down = queue_down },
 	{ ROLE_SASL, .rows = sasl_rows, .up = peer_up, .down = peer_down },
 	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up },
@@ -78,6 +78,22 @@ static void last_gone(void)
 	proc_exit(0);
 }
 
+static void end_sessions(void *arg)
+{
+	(void)arg;
+	session_drain();
+}
+
+/* Who is connected notices nothing; a worker that has been replaced is not for ever, though. */
+static void retire(void)
+{
+	static struct timer patience;
+
+	accept_stop();
+	session_on_last(last_gone);
+	timer_set(&patience, settings()->command_time, end_sessions, NULL);
+}
+
 static void drain(void)
 {
 	draining = true;
@@ -100,6 +116,7 @@ int main(void)
 		.peers = peers,
 		.open = open_all,
 		.start = start,
+		.retire = retire,
 		.drain = drain,
 		.status = status,
 	};

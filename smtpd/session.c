@@ -40,6 +40,8 @@ unsigned session_count(void)
 void session_on_last(void (*fn)(void))
 {
 	on_last = fn;
+	if (count == 0)
+		fn();
 }
 
 bool session_is_lmtp(const struct session *s)
@@ -229,8 +231,6 @@ void session_drain(void)
 		if (!s->waiting && (s->state & IDLE) != 0)
 			drain_one(s);
 	}
-	if (count == 0 && on_last != NULL)
-		on_last();
 }
 
 /* --- replies -----------------------------------------------------------------------------------

@@ -540,16 +540,20 @@ void client_new(int *fd, const struct ip *ip, struct secure *secure)
 		greet(c);
 }
 
-void clients_drain(void (*idle)(void), bool suite_ends)
+void clients_retire(void (*idle)(void))
+{
+	on_idle = idle;
+	if (nclients == 0)
+		idle();
+}
+
+void clients_end(void)
 {
 	struct client *c;
 
-	on_idle = idle;
 	LIST_FOREACH (c, &clients, next)
 		if (c->state == CLIENT_COMMAND || c->state == CLIENT_SASL)
 			client_bye(c, "The server is being restarted");
-		else if (c->state == CLIENT_RELAYED && suite_ends)
+		else if (c->state == CLIENT_RELAYED)
 			relay_end(c->relay);
-	if (nclients == 0)
-		idle();
 }

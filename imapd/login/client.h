@@ -66,11 +66,10 @@ void clients_offer(const struct sasl_names *s);
 /* Takes *fd, greets; under TLS from the first byte where secure, the listener's, says so. */
 void client_new(int *fd, const struct ip *ip, struct secure *secure);
 unsigned clients_count(void);
-/*
- * Says BYE to all that are not about to get their session; *idle is called when none is left. Those that
- * have one keep it, unless the suite ends.
- */
-void clients_drain(void (*idle)(void), bool suite_ends);
+/* *idle is called when none is left: neither one before its login nor one whose session is relayed. */
+void clients_retire(void (*idle)(void));
+/* The suite ends: says BYE to all that are not about to get their session, and ends what is relayed. */
+void clients_end(void);
 
 /* --- for commands.c -------------------------------------------------------------------------- */
 

@@ -150,13 +150,20 @@ static void idle(void)
 	proc_exit(0);
 }
 
-static void login_drain(void)
+/* Clients that are connected stay until they log in or have had their time. */
+static void login_retire(void)
 {
 	draining = true;
 	timer_clear(&pause_timer);
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		watch_clear(&watches[i]);
-	clients_drain(idle, proc_suite_ends());
+	clients_retire(idle);
+}
+
+static void login_drain(void)
+{
+	login_retire();
+	clients_end();
 }
 
 static void login_status(struct buf *out)
@@ -180,6 +187,7 @@ int main(void)
 		.peers = peers,
 		.open = login_open,
 		.start = login_start,
+		.retire = login_retire,
 		.drain = login_drain,
 		.status = login_status };
 

@@ -11,7 +11,7 @@
 
 enum {
 	RECV_BURST = 32, /* packets per wake-up, so that one peer cannot starve the others */
-	FD_COST = 4096,  /* bytes of output that a waiting descriptor counts for */
+	FD_COST = 4096, /* bytes of output that a waiting descriptor counts for */
 };
 
 struct chan_out {
@@ -26,7 +26,7 @@ static struct slot {
 	struct ask *ask; /* NULL = free */
 	uint32_t gen;
 	uint32_t next_free; /* id */
-} *slots;
+} * slots;
 static uint32_t nslots, first_free;
 static uint64_t packets;
 
@@ -82,6 +82,8 @@ void ask_cancel(struct ask *a)
 	if (a->chan != NULL) {
 		TAILQ_REMOVE(&a->chan->asks, a, next);
 		slot_release(a);
+		if (a->chan->leaving)
+			watch_wake(&a->chan->watch);
 		a->chan = NULL;
 	}
 }
@@ -146,8 +148,8 @@ static int out_append(struct chan *c, const struct ipc_msg *m)
 	return 0;
 }
 
-static int send_packet(struct chan *c, struct ipc_msg *m, const struct put *w, const int *fds,
-    unsigned nfds)
+static int send_packet(
+    struct chan *c, struct ipc_msg *m, const struct put *w, const int *fds, unsigned nfds)
 {
 	if (c == NULL || c->fd == -1) {
 		errno = EPIPE;
@@ -284,11 +286,14 @@ static void chan_read(struct chan *c)
 			chan_fail(c);
 			return;
 		}
-		/* nothing more is expected: the loop will tell if there is something all the same */
+		/* nothing more is expected: the loop will tell if there is something all the same
+		 */
 		if ((m.flags & IPC_REPLY) != 0 && TAILQ_EMPTY(&c->asks))
 			break;
 	}
 	c->gone = NULL;
+	if (c->leaving && TAILQ_EMPTY(&c->asks))
+		chan_fail(c);
 }
 
 static void chan_write(struct chan *c)
@@ -320,6 +325,7 @@ void chan_init(struct chan *c, int *fd, const struct chan_row *rows, void (*down
 	*fd = -1;
 	c->rows = rows;
 	c->down = down;
+	c->leaving = false;
 	c->gone = NULL;
 	TAILQ_INIT(&c->out);
 	c->out_bytes = 0;
@@ -344,4 +350,10 @@ void chan_close(struct chan *c)
 		out_free(c, o);
 	while ((a = TAILQ_FIRST(&c->asks)) != NULL)
 		ask_end(a, NULL);
+}
+
+void chan_leave(struct chan *c)
+{
+	c->leaving = true;
+	watch_wake(&c->watch);
 }

@@ -27,21 +27,28 @@ struct chan_row {
 struct chan {
 	int fd; /* -1 when closed */
 	uint8_t role;
-	uint16_t instance;           /* who is at the other end (proto/role.h) */
+	uint16_t instance; /* who is at the other end (proto/role.h) */
 	const struct chan_row *rows; /* ends with a zero type */
-	void (*down)(struct chan *c); /* the peer has gone and c is closed; may be NULL, may free c */
-	void *owner;                  /* for the program's own state of that peer */
+	void (*down)(
+	    struct chan *c); /* the peer has gone and c is closed; may be NULL, may free c */
+	void *owner; /* for the program's own state of that peer */
 	struct watch watch;
 	TAILQ_HEAD(, chan_out) out;
 	size_t out_bytes;
 	TAILQ_HEAD(, ask) asks; /* outstanding requests */
-	bool *gone;             /* chan.c: told when c is closed inside one of its handlers */
+	bool leaving; /* closed as soon as no request is outstanding */
+	bool *gone; /* chan.c: told when c is closed inside one of its handlers */
 };
 
 /* Starts serving *fd (which becomes the channel's; -1 is left behind). */
 void chan_init(struct chan *c, int *fd, const struct chan_row *rows, void (*down)(struct chan *));
 /* Closes it and lets every outstanding request end without an answer; down is not called. */
 void chan_close(struct chan *c);
+/*
+ * There is another one to ask: no more requests will be made here. Closes it from the loop, and
+ * calls down, once those that are outstanding have ended.
+ */
+void chan_leave(struct chan *c);
 
 /*
  * Sends a notice. fds stay the caller's. 0, or -1 with errno when the channel is down, w->bad, or

@@ -1,11 +1,8 @@
 /* Sealed memory files. See memfd.h. */
 #include "base/memfd.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 
 int memfd_sealed(const char *name, struct str bytes)
 {
@@ -18,16 +15,9 @@ int memfd_sealed(const char *name, struct str bytes)
 			goto fail;
 		bytes = str_skip(bytes, (size_t)n);
 	}
-	if (fd == -1 || fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+	if (fd == -1 || fcntl(fd, F_ADD_SEALS, MEMFD_SEALS) == 0)
 		return fd;
 fail:
 	close(fd);
 	return -1;
-}
-
-bool memfd_is_sealed(int fd)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-
-	return seals != -1 && (seals & SEALS) == SEALS;
 }

@@ -170,12 +170,17 @@ int boot_listener(int control, uint32_t section, int fd)
 	return send_message(control, BOOT_LISTENER, &w, &fd, 1);
 }
 
+static void put_name(struct put *w, enum role role, unsigned instance)
+{
+	put_u8(w, (uint8_t)role);
+	put_u16(w, (uint16_t)instance);
+}
+
 int boot_peer(int control, enum role role, unsigned instance, int fd)
 {
 	struct put w = put_start();
 
-	put_u8(&w, (uint8_t)role);
-	put_u16(&w, (uint16_t)instance);
+	put_name(&w, role, instance);
 	return send_message(control, BOOT_PEER, &w, &fd, 1);
 }
 
@@ -189,4 +194,27 @@ int boot_reload(int control, struct str extra, int conf_fd)
 	struct ipc_msg m = { .type = BOOT_RELOAD, .body = extra, .fds = { conf_fd }, .nfds = 1 };
 
 	return ipc_send(control, &m);
+}
+
+int boot_status(int control, int fd)
+{
+	return send_message(control, BOOT_STATUS, NULL, &fd, 1);
+}
+
+void boot_lost(int control, enum role role, unsigned instance)
+{
+	struct put w = put_start();
+
+	put_name(&w, role, instance);
+	send_message(control, BOOT_LOST, &w, NULL, 0);
+}
+
+void boot_tell_status(int fd, enum role role, unsigned instance, struct str text)
+{
+	struct put w = put_start();
+
+	put_name(&w, role, instance);
+	put_str(&w, text);
+	send_message(fd, BOOT_STATUS, &w, NULL, 0);
+	close(fd);
 }

@@ -11,8 +11,12 @@
  * program -> parent:
  *	BOOT_READY {u32 LAYER_* in force}, or BOOT_FATAL {str event, str why} and it exits
  * parent -> program, later:
- *	BOOT_RELOAD {boot.extra} + configuration memfd, BOOT_DRAIN {}, BOOT_STOP {} (drain,
- *	and nothing outlives you; also behind a BOOT_DRAIN), BOOT_STATUS {} (request; answer {str text})
+ *	BOOT_RELOAD {boot.extra} + configuration memfd
+ *	BOOT_RETIRE {}: another has taken over; take nothing new, finish what is there, end
+ *	BOOT_DRAIN {}: the suite stops, nothing outlives it; end soon. Also behind a BOOT_RETIRE
+ *	BOOT_STATUS {} + channel: send one packet {u8 role, u16 instance, str text} there
+ * program -> parent, later:
+ *	BOOT_LOST {u8 role, u16 instance}: the channel to that peer is down
  *
  * A program whose settings name files that it cannot open itself gets them opened, as often as it asks:
  *	program -> parent	BOOT_FILES {}
@@ -44,9 +48,9 @@ void put_boot(struct put *w, const struct boot *b);
 int get_boot(struct get *g, struct boot *b); /* borrows from the packet */
 
 /*
- * What spawn must know to start sessions; its boot.extra, and again the body of its BOOT_RELOAD. uid
- * and gid are the account's. The configuration that spawn gets is that of ROLE_SESSION: it hands it on
- * without reading it.
+ * What spawn must know to start sessions; its boot.extra, and again the body of its BOOT_RELOAD.
+ * uid and gid are the account's. The configuration that spawn gets is that of ROLE_SESSION: it
+ * hands it on without reading it.
  */
 struct session_row {
 	struct privilege privilege;
@@ -69,6 +73,11 @@ int boot_fd(int control, const char *name, const char *path, uint32_t rights, in
 int boot_listener(int control, uint32_t section, int fd);
 int boot_peer(int control, enum role role, unsigned instance, int fd);
 int boot_note(int control, uint16_t type); /* without a body: BOOT_GO, BOOT_DRAIN, ... */
+int boot_status(int control, int fd);
 int boot_reload(int control, struct str extra, int conf_fd);
+
+/* The program's side of BOOT_LOST and BOOT_STATUS (which closes fd). */
+void boot_lost(int control, enum role role, unsigned instance);
+void boot_tell_status(int fd, enum role role, unsigned instance, struct str text);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The skeleton of a program: boot, confinement, peers, reload, drain. See proc.h for the contract
- * and boot.h for the messages.
+ * The skeleton of a program: boot, confinement, reload, drain; peers are peer.c. See proc.h for the
+ * contract and boot.h for the messages.
  */
 #include "proto/proc.h"
 
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,17 +20,12 @@
 #include "base/sandbox.h"
 #include "proto/boot.h"
 #include "proto/confload.h"
+#include "proto/peer.h"
 #include "proto/types.h"
 
 enum { ARENAS = 4, FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
+enum { RETIRED_MS = 60 * 1000 }; /* after which a replaced process listens to nobody */
 enum { LOG_PAUSE_MS = 20, LOG_URGENT = 32 * 1024 };
-
-struct peer {
-	struct chan chan;
-	const struct peer_spec *spec;
-	int pending; /* the descriptor until the program has started */
-	TAILQ_ENTRY(peer) next;
-};
 
 struct named_fd {
 	char name[BOOT_NAME_MAX];
@@ -45,13 +39,12 @@ static struct boot boot;
 static struct conf *conf;
 static struct chan control;
 static int root_fd = -1;
-static TAILQ_HEAD(, peer) peers = TAILQ_HEAD_INITIALIZER(peers); /* newest first */
 static struct named_fd named_fds[FDS_MAX];
 static size_t nfds;
 static struct listener listeners[LISTENERS_MAX];
 static uint32_t listener_sections[LISTENERS_MAX];
 static size_t nlisteners;
-static bool booted, started, ending, suite_ends;
+static bool booted, retired, ending;
 
 /* --- what programs ask ------------------------------------------------------------------------ */
 
@@ -73,42 +66,6 @@ bool proc_is_root(void)
 struct str proc_extra(void)
 {
 	return boot.extra;
-}
-
-struct chan *proc_peer(enum role r)
-{
-	struct peer *p;
-
-	TAILQ_FOREACH (p, &peers, next)
-		if (p->chan.role == r && p->chan.fd != -1)
-			return &p->chan;
-	return NULL;
-}
-
-struct chan *proc_peer_nth(enum role r, unsigned instance)
-{
-	struct peer *p;
-
-	TAILQ_FOREACH (p, &peers, next)
-		if (p->chan.role == r && p->chan.instance == instance && p->chan.fd != -1)
-			return &p->chan;
-	return NULL;
-}
-
-void proc_each_peer(enum role r, void (*fn)(struct chan *c))
-{
-	struct peer *p, *next;
-
-	for (p = TAILQ_FIRST(&peers); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, next);
-		if (p->chan.role == r && p->chan.fd != -1)
-			fn(&p->chan);
-	}
-}
-
-bool proc_suite_ends(void)
-{
-	return suite_ends;
 }
 
 void proc_ask_files(void)
@@ -223,59 +180,11 @@ static int on_listener(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
-static const struct peer_spec *find_spec(enum role role)
-{
-	for (const struct peer_spec *s = program->peers; s != NULL && s->role != ROLE_NONE; s++)
-		if (s->role == role)
-			return s;
-	return NULL;
-}
-
-static void peer_down(struct chan *c)
-{
-	struct peer *p = (struct peer *)c; /* chan is its first member */
-
-	TAILQ_REMOVE(&peers, p, next);
-	log_debug(NULL, EV("peer-gone"), KZ("peer", role_name(c->role)), KI("instance", c->instance));
-	if (p->spec->down != NULL)
-		p->spec->down(c);
-	free(p);
-}
-
-static void peer_connect(struct peer *p)
-{
-	if (p->spec->raw != NULL) {
-		TAILQ_REMOVE(&peers, p, next);
-		p->spec->raw(p->pending, p->chan.instance);
-		free(p);
-		return;
-	}
-	chan_init(&p->chan, &p->pending, p->spec->rows, peer_down);
-	if (p->spec->up != NULL)
-		p->spec->up(&p->chan);
-}
-
-/* Nothing of a peer is read before the program has confined itself and started. */
-static void peer_add(const struct peer_spec *spec, unsigned instance, int fd)
-{
-	struct peer *p = xcalloc(1, sizeof *p);
-
-	p->spec = spec;
-	p->pending = fd;
-	p->chan.fd = -1;
-	p->chan.role = (uint8_t)spec->role;
-	p->chan.instance = (uint16_t)instance;
-	TAILQ_INSERT_HEAD(&peers, p, next);
-	if (started)
-		peer_connect(p);
-}
-
 static int on_peer(struct chan *c, struct ipc_msg *m)
 {
 	struct get g = get_start(m->body);
 	enum role role = get_u8(&g);
 	unsigned instance = get_u16(&g);
-	const struct peer_spec *spec = find_spec(role);
 	int fd;
 
 	(void)c;
@@ -284,10 +193,8 @@ static int on_peer(struct chan *c, struct ipc_msg *m)
 	fd = ipc_take_fd(m, 0);
 	if (role == ROLE_LOG)
 		log_open(&fd, role_name(boot.role));
-	else if (spec != NULL)
-		peer_add(spec, instance, fd);
 	else
-		close(fd);
+		peers_add(role, instance, fd);
 	return 0;
 }
 
@@ -353,6 +260,8 @@ static int on_drain(struct chan *c, struct ipc_msg *m)
 {
 	(void)c;
 	(void)m;
+	if (ending)
+		return 0;
 	ending = true;
 	if (program->drain == NULL)
 		proc_exit(0);
@@ -360,22 +269,48 @@ static int on_drain(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
-static int on_stop(struct chan *c, struct ipc_msg *m)
+/* Who asks has been given a channel to the new process before, and lets ours go when it has heard
+ * of it. */
+static void drain_when_alone(void)
 {
-	suite_ends = true;
-	return on_drain(c, m);
+	if (retired && !peers_asking())
+		on_drain(&control, NULL);
+}
+
+static void lose_patience(void *arg)
+{
+	(void)arg;
+	on_drain(&control, NULL);
+}
+
+static int on_retire(struct chan *c, struct ipc_msg *m)
+{
+	static struct timer patience;
+
+	(void)c;
+	(void)m;
+	if (program->retire != NULL) {
+		program->retire();
+		return 0;
+	}
+	retired = true;
+	timer_set(&patience, RETIRED_MS, lose_patience, NULL);
+	drain_when_alone();
+	return 0;
 }
 
 static int on_status(struct chan *c, struct ipc_msg *m)
 {
-	struct put w = put_start();
 	struct buf text;
+	int fd = ipc_take_fd(m, 0);
 
+	(void)c;
+	if (fd == -1)
+		return -1;
 	buf_init(&text, IPC_BODY_MAX / 2);
 	if (program->status != NULL)
 		program->status(&text);
-	put_str(&w, buf_view(&text));
-	chan_reply(c, m, BOOT_STATUS, &w, NULL, 0);
+	boot_tell_status(fd, boot.role, boot.instance, buf_view(&text));
 	buf_clear(&text);
 	return 0;
 }
@@ -400,9 +335,9 @@ static const struct chan_row boot_rows[] = {
 static const struct chan_row control_rows[] = {
 	{ BOOT_PEER, 1, on_peer },
 	{ BOOT_RELOAD, 1, on_reload },
+	{ BOOT_RETIRE, 0, on_retire },
 	{ BOOT_DRAIN, 0, on_drain },
-	{ BOOT_STOP, 0, on_stop },
-	{ BOOT_STATUS, 0, on_status },
+	{ BOOT_STATUS, 1, on_status },
 	{ BOOT_FD, 1, on_file },
 	{ BOOT_FILES_END, 0, on_files_end },
 	{ 0 },
@@ -504,24 +439,14 @@ static void warm_up(void)
 	struct timespec ts;
 	struct tm tm;
 
-	/* told nothing, malloc asks for the number of processors when a second thread needs memory */
+	/* told nothing, malloc asks for the number of processors when a second thread needs memory
+	 */
 	mallopt(M_ARENA_MAX, ARENAS);
 	tzset();
 	clock_gettime(CLOCK_REALTIME, &ts);
 	localtime_r(&ts.tv_sec, &tm);
 	setvbuf(stdout, NULL, _IONBF, 0);
 	free(xmalloc(256 * 1024));
-}
-
-static void connect_peers(void)
-{
-	struct peer *p, *next;
-
-	started = true;
-	for (p = TAILQ_FIRST(&peers); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, next);
-		peer_connect(p);
-	}
 }
 
 int proc_main(const struct program *p)
@@ -537,6 +462,7 @@ int proc_main(const struct program *p)
 	loop_before_sleep(flush_log);
 	chan_init(&control, &fd, boot_rows, control_down);
 	control.role = ROLE_MASTER;
+	peers_init(p->peers, control.fd, drain_when_alone);
 	while (!booted) {
 		poll(&(struct pollfd){ .fd = control.fd, .events = POLLIN }, 1, -1);
 		loop_poll();
@@ -553,7 +479,7 @@ int proc_main(const struct program *p)
 	confine();
 	if (p->start != NULL && p->start() == -1)
 		proc_fatal("start-failed", STR("see the event before"));
-	connect_peers();
+	peers_start();
 	if (p->run != NULL)
 		p->run();
 	else

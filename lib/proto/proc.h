@@ -28,6 +28,8 @@ struct peer_spec {
 	void (*up)(struct chan *c);   /* a channel to (an instance of) that role is there; may be NULL */
 	void (*down)(struct chan *c); /* it has gone; may be NULL */
 	void (*raw)(int fd, unsigned instance); /* instead: the bare descriptor, for blocking programs */
+	bool one;  /* there is one process of that role to ask: a new one is asked instead of the old one */
+	bool asks; /* it asks us: retired, we go on until none of them can any more */
 };
 
 struct program {
@@ -48,8 +50,11 @@ struct program {
 	 * and the end of them. Both NULL for most. */
 	void (*file)(struct str path, int *fd, int error);
 	void (*files_end)(void);
+	/* Another has taken over: take nothing new, go on with what is there as if nothing had happened, and
+	 * call proc_exit() once nothing is left. NULL: drain, when nobody who asks is left. */
+	void (*retire)(void);
 	/* Take no new work; call proc_exit() once nothing is left. NULL: exit at once. Master gives
-	 * up after shutdown_timeout. */
+	 * up after shutdown_timeout. May come after retire. */
 	void (*drain)(void);
 	/* Adds lines "name value" for thurn status. May be NULL. */
 	void (*status)(struct buf *out);
@@ -77,9 +82,6 @@ void proc_each_peer(enum role r, void (*fn)(struct chan *c));
 int proc_fd(const char *name);
 /* Path of that directory as the process sees it before confinement; for libraries that want one. */
 const char *proc_path(const char *name);
-
-/* Draining: the whole suite ends, and not only this process. */
-bool proc_suite_ends(void);
 
 /* Has master open the files that the settings of this role name; `file` is called for each. */
 void proc_ask_files(void);

@@ -168,16 +168,15 @@ static int on_drain(int control, struct ipc_msg *m)
 
 static int on_status(int control, struct ipc_msg *m)
 {
-	struct put w = put_start();
-	struct ipc_msg answer = {
-		.type = BOOT_STATUS, .flags = IPC_REPLY, .id = m->id, .gen = m->gen
-	};
+	int fd = ipc_take_fd(m, 0);
 	char text[64];
 
+	(void)control;
+	if (fd == -1)
+		return -1;
 	snprintf(text, sizeof text, "sessions %u\n", sessions_count());
-	put_z(&w, text);
-	answer.body = put_view(&w);
-	return ipc_send(control, &answer);
+	boot_tell_status(fd, ROLE_SPAWN, 0, str_of(text));
+	return 0;
 }
 
 static const struct {
@@ -190,7 +189,7 @@ static const struct {
 	{ BOOT_PEER, true, true, on_peer },
 	{ BOOT_GO, true, false, on_go },
 	{ BOOT_RELOAD, false, true, on_reload },
-	{ BOOT_STOP, false, true, on_drain },
+	{ BOOT_DRAIN, false, true, on_drain },
 	{ BOOT_STATUS, false, true, on_status },
 };
 

@@ -45,6 +45,8 @@ static void peer_drop(struct peer *p)
 
 	source_close(&p->source);
 	LIST_REMOVE(p, next);
+	if (peer_find_nth(p->role, p->instance) == NULL)
+		boot_lost(BOOT_CONTROL_FD, p->role, p->instance);
 	if (p->role == ROLE_LOGIN) {
 		sessions_forget(p->instance);
 		while (join_orphan(&join, p->instance, &out)) {
@@ -251,12 +253,14 @@ static void peer_serve(struct peer *p)
 
 void peer_add(enum role role, unsigned instance, int fd)
 {
-	struct peer *p = xcalloc(1, sizeof *p);
+	struct peer *p = xcalloc(1, sizeof *p), *old = peer_find_nth(role, instance);
 
 	p->source = (struct source){ .fd = fd, .ready = on_peer };
 	p->role = role;
 	p->instance = instance;
 	LIST_INSERT_HEAD(&peers, p, next);
+	if (old != NULL)
+		peer_drop(old); /* whatever is wrong with it, this is the channel now */
 	if (started)
 		peer_serve(p);
 }

@@ -45,10 +45,10 @@ static void lookup_drain(void)
 }
 
 static const struct peer_spec peers[] = {
-	{ ROLE_SMTPD, .rows = serve_smtpd_rows, .down = serve_peer_down },
-	{ ROLE_LOCAL, .rows = serve_smtpd_rows, .down = serve_peer_down },
-	{ ROLE_SUBMIT, .rows = serve_submit_rows, .down = serve_peer_down },
-	{ ROLE_QUEUE, .rows = serve_queue_rows, .down = serve_peer_down },
+	{ ROLE_SMTPD, .rows = serve_smtpd_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_LOCAL, .rows = serve_smtpd_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_SUBMIT, .rows = serve_submit_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_QUEUE, .rows = serve_queue_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_AUTH, .rows = serve_auth_rows, .up = serve_auth_changed,
 	    .down = serve_auth_changed },
 	{ ROLE_NONE },

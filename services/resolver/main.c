@@ -47,8 +47,8 @@ static void resolver_status(struct buf *out)
 }
 
 static const struct peer_spec peers[] = {
-	{ ROLE_REMOTE, .rows = serve_rows, .down = serve_peer_down },
-	{ ROLE_QUEUE, .rows = serve_rows, .down = serve_peer_down },
+	{ ROLE_REMOTE, .rows = serve_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_QUEUE, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_NONE },
 };
 

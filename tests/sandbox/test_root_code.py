@@ -4,8 +4,8 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TOP / 'build'))
-LIMIT = 3000  # lines of code of a program that is root, headers included
-BOTH = 3700  # of the two together, headers aside
+LIMIT = 3000  # lines of code that are linked into a program that is root
+BOTH = 3900  # into the two together
 PROGRAMS = {'master': 'master', 'master-spawn': 'master/spawn'}
 LIBC_ALONE = {'libc.so.6'}
 
@@ -37,7 +37,9 @@ def test_size(program):
     lines = {f: code_lines(f) for f in sources(program)}
     assert {'lib/base/ipc.c', 'lib/base/ipc.h', 'lib/proto/boot.c', f'{PROGRAMS[program]}/main.c'} <= set(lines)
     assert not [f for f in lines if 'setting' in f or f.endswith('/conf.c')], 'settings are not parsed as root'
-    assert sum(lines.values()) < LIMIT, sorted(lines.items(), key=lambda i: -i[1])
+    code = {f: n for f, n in lines.items() if f.endswith('.c')}
+    print(f'{program}: {sum(code.values())} lines of code, {sum(lines.values())} with the headers')
+    assert sum(code.values()) < LIMIT, sorted(code.items(), key=lambda i: -i[1])
 
 
 def test_all_that_is_root():
