@@ -2,8 +2,8 @@
 #include "control.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,9 +11,12 @@
 #include "base/log.h"
 #include "child.h"
 #include "listen.h"
+#include "proto/boot.h"
 #include "proto/control.h"
 #include "proto/root_types.h"
 #include "reload.h"
+
+enum { RECORD_MAX = 8192 };
 
 struct client clients[CLIENTS_MAX];
 
@@ -49,11 +52,13 @@ void control_accept(struct suite *s)
 	free_one->fd = fd;
 }
 
-static void answer(struct client *c, uint16_t type, const struct put *w)
+static void answer(struct client *c, uint16_t type, const struct put *w, int fd)
 {
 	struct ipc_msg m = { .type = type, .flags = IPC_REPLY, .id = c->id, .gen = c->gen };
 
 	m.body = put_view(w);
+	m.fds[0] = fd;
+	m.nfds = fd == -1 ? 0 : 1;
 	if (!w->bad && ipc_send(c->fd, &m) == -1)
 		client_close(c);
 }
@@ -64,64 +69,44 @@ static void answer_end(struct client *c, int status, const char *text)
 
 	put_u32(&w, (uint32_t)status);
 	put_str(&w, str_take(str_of(text), CONTROL_TEXT_MAX));
-	answer(c, CONTROL_END, &w);
+	answer(c, CONTROL_END, &w, -1);
 }
 
 /* --- status ----------------------------------------------------------------------------------- */
 
-/* One JSON object being written. */
-static struct record {
-	FILE *to;
-	char *text;
-	size_t n;
-} rec;
+/* A record of the answer: fields with tabs between them; see proto/control.h. */
+static void record(struct client *c, int fd, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-static void record_begin(void)
+static void record(struct client *c, int fd, const char *fmt, ...)
 {
-	rec.to = open_memstream(&rec.text, &rec.n);
-	if (rec.to == NULL)
-		abort(); /* out of memory */
-}
-
-static void record_send(struct client *c)
-{
+	char text[RECORD_MAX];
 	struct put w = put_start();
+	va_list ap;
 
-	fclose(rec.to);
-	put_str(&w, str_bytes(rec.text, rec.n));
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	put_z(&w, text);
 	if (c->fd != -1)
-		answer(c, CONTROL_RECORD, &w);
-	free(rec.text);
+		answer(c, CONTROL_RECORD, &w, fd);
 }
 
-/* A string of ours or of the configuration: names, paths. */
-static void record_string(const char *key, const char *z)
+/* Everybody is given an end of one channel and says there what it counts: nothing of it passes
+ * here. */
+static void ask_everybody(struct suite *s, struct client *to)
 {
-	fprintf(rec.to, "\"%s\":\"", key);
-	for (; *z != '\0'; z++)
-		fprintf(rec.to, *z < ' ' || *z == '"' || *z == '\\' ? "\\u%04x" : "%c",
-		    (unsigned char)*z);
-	fputc('"', rec.to);
-}
+	struct child *c;
+	int pair[2];
 
-static void record_child(struct client *to, const struct suite *s, const struct child *c)
-{
-	const char *sep = "";
-
-	record_begin();
-	fprintf(rec.to, "{\"process\":\"%s\",\"instance\":%u,\"pid\":%d,\"state\":\"%s\",",
-	    role_name(c->row->role), c->instance, c->pid, child_state_name(c->state));
-	fprintf(rec.to,
-	    "\"uptime_ms\":%llu,\"restarts\":%u,\"generation\":%u,\"root\":%s,\"layers\":[",
-	    (unsigned long long)(c->state == CHILD_WAITING ? 0 : now_ms() - c->since), c->restarts,
-	    c->generation, s->root && c->row->root_kept ? "true" : "false");
-	for (unsigned i = 0; i < LAYERS; i++)
-		if ((c->layers & 1u << i) != 0) {
-			fprintf(rec.to, "%s\"%s\"", sep, sandbox_layer_names[i]);
-			sep = ",";
-		}
-	fputs("]}", rec.to);
-	record_send(to);
+	if (ipc_pair(pair) == -1)
+		return;
+	TAILQ_FOREACH (c, &s->children, next)
+		if (c->state == CHILD_READY || c->state == CHILD_RETIRED)
+			boot_status(c->control, pair[1]);
+	record(to, pair[0], "counts");
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void cmd_status(struct suite *s, struct client *to)
@@ -130,23 +115,16 @@ static void cmd_status(struct suite *s, struct client *to)
 	struct listening *l;
 	struct child *c;
 
-	record_begin();
-	fprintf(rec.to, "{\"process\":\"master\",\"pid\":%d,\"state\":\"%s\",\"generation\":%u,",
-	    getpid(), state, s->generation);
-	record_string("conf", s->conf_path);
-	fputc('}', rec.to);
-	record_send(to);
+	record(to, -1, "suite\t%d\t%s\t%u\t%u\t%s", getpid(), state, s->generation, s->replaced,
+	    s->conf_path);
 	TAILQ_FOREACH (c, &s->children, next)
-		record_child(to, s, c);
-	TAILQ_FOREACH (l, &s->listenings, next) {
-		record_begin();
-		fputc('{', rec.to);
-		record_string("listener", l->plan.title);
-		fputc(',', rec.to);
-		record_string("socket", l->plan.name);
-		fprintf(rec.to, ",\"port\":%u}", l->plan.port);
-		record_send(to);
-	}
+		record(to, -1, "process\t%s\t%u\t%d\t%s\t%llu\t%u\t%u\t%d\t%u",
+		    role_name(c->row->role), c->instance, c->pid, child_state_name(c->state),
+		    (unsigned long long)(c->state == CHILD_WAITING ? 0 : now_ms() - c->since),
+		    c->restarts, c->generation, s->root && c->row->root_kept, c->layers);
+	TAILQ_FOREACH (l, &s->listenings, next)
+		record(to, -1, "listener\t%u\t%s\t%s", l->plan.port, l->plan.name, l->plan.title);
+	ask_everybody(s, to);
 	if (to->fd != -1)
 		answer_end(to, 0, "");
 }

@@ -4,7 +4,13 @@
  * packet format of ipc.h; the service knows the caller by SO_PEERCRED. Answers: any number of
  * CONTROL_RECORD {str json object} and then one CONTROL_END {u32 exit status, str text}.
  *
- * CONTROL_STATUS {}, CONTROL_STOP {}, CONTROL_RELOAD {}       at "control"
+ * CONTROL_STATUS {}, CONTROL_STOP {}, CONTROL_RELOAD {}       at "control". The records of a status are
+ *	fields with tabs between them instead of JSON, which root shall not have to write:
+ *		suite PID STATE GENERATION CHANNELS-REPLACED CONFIGURATION
+ *		process ROLE INSTANCE PID STATE UPTIME-MS RESTARTS GENERATION ROOT LAYERS
+ *		listener PORT SOCKET TITLE
+ *		counts			with the end of a channel: each process says there what it counts
+ *					(BOOT_STATUS of boot.h); it ends when all have
  * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields: queue_name
  *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
  *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: "" = all, a

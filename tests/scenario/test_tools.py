@@ -340,3 +340,57 @@ def test_foreground(new_suite, tmp_path):
     names = [json.loads(l)['event'] for l in out.splitlines()]
     assert 'suite-ready' in names and 'delivered' in names and 'suite-stopping' in names
     assert suite.tool('start', check=False).returncode == 0
+
+
+def test_counts_and_metrics(new_suite):
+    """What the processes count, in all three forms; the events of the log among them."""
+    suite = new_suite()
+    suite.send('counted')
+
+    def counts():
+        return {(r['process'], k): v for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines())
+                for k, v in r.get('counts', {}).items()}
+    n = suite.wait_for(lambda: (c := counts()).get(('log', 'event.delivered')) == len(suite.events('delivered')) and c)
+    assert n['queue', 'accepted'] >= 1 and n['spawn', 'sessions'] == 0
+    assert {'auth', 'lookup', 'notify', 'deliver-maildir', 'smtpd', 'imapd-login'} <= {process for process, _ in n}
+    lines = [l.split() for l in suite.tool('status', '--counts').stdout.splitlines()]
+    assert ['log', 'event.delivered', str(n['log', 'event.delivered'])] in lines
+    metrics = suite.tool('status', '--metrics').stdout.splitlines()
+    assert f'thurn_events_total{{event="delivered"}} {n["log", "event.delivered"]}' in metrics
+    assert 'thurn_process_ready{process="queue",instance="0"} 1' in metrics
+    assert 'thurn_channels_replaced_total 0' in metrics
+    types = [l.split()[2] for l in metrics if l.startswith('# TYPE')]
+    assert len(types) == len(set(types))
+    for l in metrics:
+        if not l.startswith('#'):
+            name, value = re.fullmatch(r'(\w+)(?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? (-?[0-9.e+]+)', l).groups()
+            assert name in types and float(value) >= 0
+    assert suite.tool('status', '--json', '--metrics', check=False).returncode == 64
+
+
+def test_log_as_json(suite, new_suite):
+    text = new_suite(conf='log_format = text\n')
+    for s in (suite, text):
+        s.send('as json')
+        found = s.wait_for(lambda: s.tool('log', 'find', '--json', 'sender@client.test').stdout)
+        assert all(isinstance(json.loads(l), dict) for l in found.splitlines())
+    assert all(list(json.loads(l)) == ['line'] for l in found.splitlines())
+    out = suite.top / 'followed'
+    with open(out, 'w') as to:
+        p = subprocess.Popen([text.build / 'bin/thurn', '-c', text.conf, 'log', 'follow', '--json'], stdout=to,
+                             env=dict(os.environ, THURN_LIBEXEC=str(text.build / 'libexec')))
+        text.send('followed')
+        text.wait_for(lambda: any('from=<sender@client.test>' in json.loads(l)['line'] for l in out.read_text().splitlines()))
+        p.terminate()
+        p.wait()
+
+
+def test_config_check_as_json(suite, tmp_path):
+    bad = tmp_path / 'bad.conf'
+    bad.write_text('smtpd_workers = 0\nlog_format = xml\n')
+    r = subprocess.run([suite.build / 'bin/thurn', '-c', bad, 'config', 'check', '--json'], capture_output=True, text=True,
+                       env=dict(os.environ, THURN_LIBEXEC=str(suite.build / 'libexec')))
+    assert r.returncode == 78
+    faults = [json.loads(l) for l in r.stdout.splitlines()]
+    assert [f['level'] for f in faults] == ['fault', 'fault']
+    assert ':1: smtpd_workers' in faults[0]['text'] and ':2: log_format' in faults[1]['text']

@@ -155,19 +155,39 @@ static int config_get(int argc, char **argv)
 
 /* --- checking -------------------------------------------------------------------------------- */
 
+static void check_json(struct str lines, const char *level)
+{
+	struct str line;
+
+	while (str_cut(&lines, '\n', &line)) {
+		json_t *o = json_object();
+		char *text;
+
+		json_object_set_new(o, "level", json_string(level));
+		json_object_set_new(o, "text", json_stringn(line.p, line.n));
+		text = json_dumps(o, JSON_COMPACT);
+		if (line.n > 0 && text != NULL)
+			puts(text);
+		free(text);
+		json_decref(o);
+	}
+}
+
 static int config_check(int argc, char **argv)
 {
+	bool json = tool_flag(&argc, argv, "json", 'j');
 	struct conf *c;
 	struct buf text;
 	char program[4096];
 
-	(void)argv;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn config check");
+		return tool_fail(EX_USAGE, "usage: thurn config check [--json]");
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
 	buf_init(&text, CONF_LINES_MAX);
 	c = conf_load(program, tool_conf_path(), &text);
-	if (text.n > 0)
+	if (json)
+		check_json(buf_view(&text), c != NULL ? "warning" : "fault");
+	else if (text.n > 0)
 		fprintf(stderr, "%s%s", c != NULL ? "warning: " : "", buf_cstr(&text));
 	buf_clear(&text);
 	if (c == NULL)

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,29 @@
 #define LOG_NAME   "thurn.log"
 #define OLD_PREFIX LOG_NAME "-"
 enum { LOOK_MS = 200, LAST_LINES = 10 };
+
+static bool json;
+
+/* A line of the log; with --json one that is text, of whatever log_format wrote it, as {"line":
+ * TEXT}. */
+static void emit(struct str line)
+{
+	char *text = NULL;
+
+	if (json && !str_starts(line, STR("{"))) {
+		line = str_trim(line);
+		json_t *o = json_object();
+
+		json_object_set_new(o, "line", json_stringn(line.p, line.n));
+		text = json_dumps(o, JSON_COMPACT);
+		json_decref(o);
+	}
+	if (text != NULL)
+		puts(text);
+	else
+		fwrite(line.p, 1, line.n, stdout);
+	free(text);
+}
 
 static const char *log_path(const char *name)
 {
@@ -48,12 +72,18 @@ static void seek_last(FILE *fp, int lines)
 
 static void copy_rest(FILE *fp)
 {
-	char block[65536];
-	size_t n;
+	static char *line;
+	static size_t size;
+	ssize_t n;
 
 	clearerr(fp);
-	while ((n = fread(block, 1, sizeof block, fp)) > 0)
-		fwrite(block, 1, n, stdout);
+	while ((n = getline(&line, &size, fp)) > 0) {
+		if (line[n - 1] != '\n') { /* half written just now */
+			fseek(fp, -n, SEEK_CUR);
+			break;
+		}
+		emit(str_bytes(line, (size_t)n));
+	}
 	fflush(stdout);
 }
 
@@ -73,7 +103,7 @@ static int do_follow(int argc, char **argv)
 
 	(void)argv;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn log follow");
+		return tool_fail(EX_USAGE, "usage: thurn log follow [--json]");
 	path = log_path(LOG_NAME);
 	fp = fopen(path, "re");
 	if (fp == NULL)
@@ -176,7 +206,7 @@ static void learn(struct search *s, struct str line)
 static void print(struct search *s, struct str line)
 {
 	if (search_match(s, line))
-		fwrite(line.p, 1, line.n, stdout);
+		emit(line);
 }
 
 static int do_find(int argc, char **argv)
@@ -189,7 +219,7 @@ static int do_find(int argc, char **argv)
 	int n;
 
 	if (argc != 2 || argv[1][0] == '\0')
-		return tool_fail(EX_USAGE, "usage: thurn log find ID | TEXT");
+		return tool_fail(EX_USAGE, "usage: thurn log find [--json] ID | TEXT");
 	s.text = str_of(argv[1]);
 	n = old_files(&list);
 	p = id_parse(s.text, &id) == 0 ? 1 : 0;
@@ -217,8 +247,10 @@ static const struct {
 
 int cmd_log(int argc, char **argv)
 {
+	json = tool_flag(&argc, argv, "json", 'j');
 	for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof actions[0]; i++)
 		if (strcmp(argv[1], actions[i].name) == 0)
 			return actions[i].fn(argc - 1, argv + 1);
-	return tool_fail(EX_USAGE, "usage: thurn log follow | rotate [--keep N] | find ID");
+	return tool_fail(
+	    EX_USAGE, "usage: thurn log follow [--json] | rotate [--keep N] | find [--json] ID");
 }

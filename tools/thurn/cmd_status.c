@@ -1,6 +1,6 @@
 /*
- * thurn status: every process with uid, pid, uptime, restarts, and the sandbox layers in force.
- * Lines of JSON as master gives them (and the uid as the kernel has it), or a table of them.
+ * thurn status: every process with uid, pid, uptime, restarts, the sandbox layers in force, and
+ * what it counts. As a table, as lines of JSON, or as metrics in the text format of Prometheus.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -8,30 +8,7 @@
 #include <string.h>
 
 #include "command.h"
-#include "proto/types.h"
-
-struct report {
-	bool json;
-	unsigned bad; /* processes that are not as they should be */
-};
-
-/* Real user id of a process by /proc, or -1. */
-static long uid_of(long pid)
-{
-	char path[64], line[256];
-	long uid = -1;
-	FILE *fp;
-
-	snprintf(path, sizeof path, "/proc/%ld/status", pid);
-	fp = fopen(path, "re");
-	if (fp == NULL)
-		return -1;
-	while (fgets(line, sizeof line, fp) != NULL)
-		if (strncmp(line, "Uid:", 4) == 0)
-			uid = strtol(line + 4, NULL, 10);
-	fclose(fp);
-	return uid;
-}
+#include "state.h"
 
 static const char *text_of(json_t *o, const char *key)
 {
@@ -40,7 +17,14 @@ static const char *text_of(json_t *o, const char *key)
 	return s != NULL ? s : "-";
 }
 
-static void uptime_text(json_int_t ms, char *out, size_t size)
+static long long number_of(json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static void uptime_text(long long ms, char *out, size_t size)
 {
 	long long s = ms / 1000;
 
@@ -54,74 +38,185 @@ static void uptime_text(json_int_t ms, char *out, size_t size)
 		snprintf(out, size, "%lldd%02lldh", s / 86400, s / 3600 % 24);
 }
 
+static void process_name(json_t *o, char *out, size_t size)
+{
+	if (number_of(o, "instance") > 0)
+		snprintf(out, size, "%s/%lld", text_of(o, "process"), number_of(o, "instance"));
+	else
+		snprintf(out, size, "%s", text_of(o, "process"));
+}
+
 static void print_process(json_t *o)
 {
 	char uptime[32] = "-", name[64];
-	json_int_t instance = json_integer_value(json_object_get(o, "instance"));
 	json_t *layer;
 	size_t i;
 
-	snprintf(name, sizeof name, "%s", text_of(o, "process"));
-	if (json_object_get(o, "instance") != NULL && instance > 0)
-		snprintf(name, sizeof name, "%s/%lld", text_of(o, "process"), (long long)instance);
+	process_name(o, name, sizeof name);
 	if (json_object_get(o, "uptime_ms") != NULL)
-		uptime_text(
-		    json_integer_value(json_object_get(o, "uptime_ms")), uptime, sizeof uptime);
+		uptime_text(number_of(o, "uptime_ms"), uptime, sizeof uptime);
 	printf("%-20s %-9s %7lld %10lld %8s %4lld  ", name, text_of(o, "state"),
-	    (long long)json_integer_value(json_object_get(o, "pid")),
-	    (long long)json_integer_value(json_object_get(o, "uid")), uptime,
-	    (long long)json_integer_value(json_object_get(o, "restarts")));
+	    number_of(o, "pid"), number_of(o, "uid"), uptime, number_of(o, "restarts"));
 	json_array_foreach(json_object_get(o, "layers"), i, layer)
 	    printf("%s%s", i > 0 ? " " : "", json_string_value(layer));
 	putchar('\n');
 }
 
-static void on_record(void *arg, struct str json, struct ipc_msg *m)
+static void print_counts(json_t *o)
 {
-	struct report *r = arg;
-	json_t *o = json_loadb(json.p, json.n, 0, NULL), *pid;
+	const char *key;
+	char name[64];
+	json_t *value;
 
-	(void)m;
-	if (o == NULL)
-		return;
-	pid = json_object_get(o, "pid");
-	if (json_integer_value(pid) > 0)
-		json_object_set_new(o, "uid", json_integer(uid_of((long)json_integer_value(pid))));
-	if (strcmp(text_of(o, "state"), "waiting") == 0)
-		r->bad++;
-	if (r->json) {
+	process_name(o, name, sizeof name);
+	json_object_foreach(json_object_get(o, "counts"), key, value)
+	    printf("%-20s %-36s %12lld\n", name, key, (long long)json_integer_value(value));
+}
+
+static void print_table(json_t *all)
+{
+	json_t *o;
+	size_t i;
+
+	printf("%-20s %-9s %7s %10s %8s %4s  %s\n", "PROCESS", "STATE", "PID", "UID", "UPTIME",
+	    "REST", "SANDBOX");
+	json_array_foreach(all, i, o) if (json_object_get(o, "process") != NULL) print_process(o);
+	else printf("listener %-11s %s, port %lld\n", text_of(o, "listener"), text_of(o, "socket"),
+	    number_of(o, "port"));
+}
+
+static void print_all_counts(json_t *all)
+{
+	json_t *o;
+	size_t i;
+
+	printf("%-20s %-36s %12s\n", "PROCESS", "COUNT", "VALUE");
+	json_array_foreach(all, i, o) print_counts(o);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void print_json(json_t *all)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(all, i, o)
+	{
 		char *line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
 		puts(line);
 		free(line);
-	} else if (json_object_get(o, "process") != NULL) {
-		print_process(o);
-	} else if (json_object_get(o, "listener") != NULL) {
-		printf("listener %-11s %s, port %lld\n", text_of(o, "listener"),
-		    text_of(o, "socket"),
-		    (long long)json_integer_value(json_object_get(o, "port")));
 	}
-	json_decref(o);
+}
+
+/* --- metrics ---------------------------------------------------------------------------------- */
+
+#define EVENT "event." /* how services/log names its counters of events */
+
+static void head(const char *name, const char *type, const char *help)
+{
+	printf("# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void process_metric(
+    json_t *all, const char *name, const char *type, const char *help, double (*value)(json_t *))
+{
+	json_t *o;
+	size_t i;
+
+	head(name, type, help);
+	json_array_foreach(all, i, o) if (json_object_get(o, "instance") != NULL)
+	    printf("%s{process=\"%s\",instance=\"%lld\"} %.15g\n", name, text_of(o, "process"),
+		number_of(o, "instance"), value(o));
+}
+
+static double is_ready(json_t *o)
+{
+	return strcmp(text_of(o, "state"), "ready") == 0;
+}
+
+static double uptime(json_t *o)
+{
+	return (double)number_of(o, "uptime_ms") / 1000;
+}
+
+static double restarts(json_t *o)
+{
+	return (double)number_of(o, "restarts");
+}
+
+/* The names of counts are the suite's own; no character in them needs an escape. */
+static void count_metric(json_t *all, bool events)
+{
+	const char *key;
+	json_t *o, *value;
+	size_t i;
+
+	json_array_foreach(all, i, o) json_object_foreach(json_object_get(o, "counts"), key, value)
+	{
+		long long n = json_integer_value(value);
+		bool event = strncmp(key, EVENT, sizeof EVENT - 1) == 0;
+
+		if (event && events)
+			printf(
+			    "thurn_events_total{event=\"%s\"} %lld\n", key + sizeof EVENT - 1, n);
+		else if (!event && !events)
+			printf("thurn_count{process=\"%s\",instance=\"%lld\",name=\"%s\"} %lld\n",
+			    text_of(o, "process"), number_of(o, "instance"), key, n);
+	}
+}
+
+static void print_metrics(json_t *all)
+{
+	process_metric(all, "thurn_process_ready", "gauge", "1 when the process serves.", is_ready);
+	process_metric(
+	    all, "thurn_process_uptime_seconds", "gauge", "Time since its start.", uptime);
+	process_metric(all, "thurn_process_restarts_total", "counter",
+	    "Times it was started again.", restarts);
+	head("thurn_channels_replaced_total", "counter", "Channels between processes made anew.");
+	printf("thurn_channels_replaced_total %lld\n",
+	    number_of(json_array_get(all, 0), "channels_replaced"));
+	head("thurn_events_total", "counter", "Events in the log, by name.");
+	count_metric(all, true);
+	head("thurn_count", "untyped", "What a process counts itself; see its manual page.");
+	count_metric(all, false);
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+/* A process that is not as it should be. */
+static bool any_waiting(json_t *all)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(all, i, o) if (strcmp(text_of(o, "state"), "waiting") == 0) return true;
+	return false;
 }
 
 int cmd_status(int argc, char **argv)
 {
-	struct report r = { .json = tool_flag(&argc, argv, "json", 'j') };
-	struct put w = put_start();
-	struct control_answer answer;
-	struct control c;
+	bool json = tool_flag(&argc, argv, "json", 'j'),
+	     metrics = tool_flag(&argc, argv, "metrics", 'm');
+	bool counts = tool_flag(&argc, argv, "counts", 'c'), waiting;
+	json_t *all;
+	int status;
 
-	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn status [--json]");
-	if (tool_control(&c, "control") == -1)
-		return EX_UNAVAILABLE;
-	if (!r.json)
-		printf("%-20s %-9s %7s %10s %8s %4s  %s\n", "PROCESS", "STATE", "PID", "UID",
-		    "UPTIME", "REST", "SANDBOX");
-	if (control_ask(&c, CONTROL_STATUS, &w, on_record, &r, &answer) == -1)
-		return tool_fail(EX_NOPERM, "no answer: only the owner of the suite is told");
-	control_close(&c);
-	if (answer.status != 0)
-		return tool_fail((int)answer.status, "%s", answer.text);
-	return r.bad == 0 ? EX_OK : EX_TEMPFAIL;
+	if (argc != 1 || json + metrics + counts > 1)
+		return tool_fail(EX_USAGE, "usage: thurn status [--counts | --json | --metrics]");
+	all = state_read(&status);
+	if (all == NULL)
+		return status;
+	waiting = any_waiting(all);
+	if (json)
+		print_json(all);
+	else if (metrics)
+		print_metrics(all);
+	else if (counts)
+		print_all_counts(all);
+	else
+		print_table(all);
+	json_decref(all);
+	return waiting ? EX_TEMPFAIL : EX_OK;
 }

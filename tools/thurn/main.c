@@ -22,7 +22,7 @@ static const struct command commands[] = {
 	{ "start", cmd_start, "start the suite [--foreground]" },
 	{ "stop", cmd_stop, "let it finish its work and end" },
 	{ "reload", cmd_reload, "take the changed configuration, all of it or nothing" },
-	{ "status", cmd_status, "processes, their uids and sandboxes [--json]" },
+	{ "status", cmd_status, "processes, their uids, sandboxes and counts [--counts | --json | --metrics]" },
 	{ "queue", cmd_queue, "list, show, hold, release, requeue, delete, flush, expire" },
 	{ "user", cmd_user, "add, list, passwd or delete accounts" },
 	{ "map", cmd_map, "make lookup tables and ask them (options of postmap)" },
