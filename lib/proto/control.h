@@ -25,7 +25,7 @@
  *	has status EX_DATAERR and a text
  * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
- * AUTH_CTL_ADD, AUTH_CTL_PASSWD, AUTH_CTL_DELETE {struct account_change of auth.h}, AUTH_CTL_LIST {}
+ * AUTH_CTL_...                       changes and listings of auth.h; AUTH_CTL_TEST {struct auth_check}
  *
  * The tool's side of it is control.c.
  */

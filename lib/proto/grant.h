@@ -22,10 +22,15 @@ void get_nonce(struct get *g, uint8_t nonce[NONCE_BYTES]);
 /* An account without its secrets. */
 struct account {
 	struct str address; /* lower case, also the login name */
-	struct str home; /* below the mail directory */
+	struct str home;    /* below the mail directory */
 	uint32_t uid, gid;
-	uint64_t quota; /* bytes, 0 = none */
+	uint64_t quota;     /* bytes, 0 = none */
 	bool enabled;
+	/* what lookup alone is told, by put_address() */
+	bool may_submit;
+	uint32_t per_hour, per_day; /* recipients that it may send to; 0 = as the settings say */
+	struct str senders; /* what else it may send as, separated by blanks; "@domain" is all of it */
+	struct str targets; /* if not empty, it is no account but an alias: where its mail goes, the same */
 };
 void put_account(struct put *w, const struct account *a);
 int get_account(struct get *g, struct account *a); /* borrows from the packet */
@@ -33,6 +38,7 @@ int get_account(struct get *g, struct account *a); /* borrows from the packet */
 /*
  * SPAWN_GRANT (notice, auth -> spawn): {nonce, u16 login instance, u64 trace, account}.
  * SPAWN_HOME (request, auth -> spawn): {account}: make the home with a Maildir in it -> {status}.
+ * SPAWN_END (notice, auth -> spawn): {str home}: end the sessions of that account.
  * SPAWN_HANDOVER (request, login -> spawn): struct handover + the client's descriptor -> {status}.
  * Either order; each nonce once, within GRANT_SECONDS, and only from the instance in the grant.
  */

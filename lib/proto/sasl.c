@@ -13,6 +13,13 @@ int sasl_needs(struct str name)
 	} known[] = {
 		{ "PLAIN", SASL_NEEDS_SECURE },
 		{ "LOGIN", SASL_NEEDS_SECURE },
+		{ "SCRAM-SHA-256", SASL_NEEDS_SECURE },
+		{ "SCRAM-SHA-256-PLUS", SASL_NEEDS_SECURE | SASL_NEEDS_EXPORTER },
+		{ "SCRAM-SHA-1", SASL_NEEDS_SECURE },
+		{ "SCRAM-SHA-1-PLUS", SASL_NEEDS_SECURE | SASL_NEEDS_EXPORTER },
+		{ "OAUTHBEARER", SASL_NEEDS_SECURE },
+		{ "XOAUTH2", SASL_NEEDS_SECURE },
+		{ "EXTERNAL", SASL_NEEDS_SECURE | SASL_NEEDS_CERTIFICATE },
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)

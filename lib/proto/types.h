@@ -29,10 +29,15 @@ enum ipc_type {
 
 	/* sasl <-> auth, lookup <-> auth, auth <-> spawn, login <-> spawn: auth.h */
 	AUTH_CHECK = 0x0600,
+	AUTH_SALT,
+	AUTH_PROOF,
+	AUTH_TOKEN,
+	AUTH_CERTIFICATE,
 	AUTH_ACCOUNT,
 	AUTH_CHANGED,
 	SPAWN_GRANT,
 	SPAWN_HOME,
+	SPAWN_END,
 	SPAWN_HANDOVER,
 
 	/* deliver-maildir, session, spawn <-> notify, spawn -> log: notify.h */
@@ -61,10 +66,18 @@ enum ipc_type {
 	QUEUE_CTL_ASK,
 	AUTH_CTL_ADD,
 	AUTH_CTL_PASSWD,
+	AUTH_CTL_SET,
 	AUTH_CTL_DELETE,
+	AUTH_CTL_UNDELETE,
+	AUTH_CTL_APP_ADD,
+	AUTH_CTL_APP_DELETE,
+	AUTH_CTL_DOMAIN,
+	AUTH_CTL_ALIAS,
+	AUTH_CTL_UNDO,
 	AUTH_CTL_LIST,
 	KEYS_CTL_STATUS,
 	KEYS_CTL_RELOAD,
+	AUTH_CTL_TEST,
 
 	/* login, smtpd <-> sasl: sasl.h */
 	SASL_MECHANISMS = 0x0900,

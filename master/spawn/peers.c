@@ -195,6 +195,18 @@ static int on_home(struct peer *p, struct ipc_msg *m)
 	return 0;
 }
 
+static int on_end(struct peer *p, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct str home = get_line(&g, HOME_MAX);
+
+	(void)p;
+	if (get_end(&g) == -1)
+		return -1;
+	sessions_end(home);
+	return 0;
+}
+
 /* --- channels -------------------------------------------------------------------------------- */
 
 static const struct {
@@ -205,6 +217,7 @@ static const struct {
 } rows[] = {
 	{ ROLE_AUTH, SPAWN_GRANT, 0, on_grant },
 	{ ROLE_AUTH, SPAWN_HOME, 0, on_home },
+	{ ROLE_AUTH, SPAWN_END, 0, on_end },
 	{ ROLE_LOGIN, SPAWN_HANDOVER, 1, on_handover },
 };
 

@@ -92,7 +92,8 @@ static void on_control(struct source *source)
 		answer(s, &st);
 	} else if (m.type == BOOT_FATAL) {
 		on_fatal(s, &m);
-		source_close(source); /* these were its last words: nobody fills the log with more */
+		source_close(
+		    source); /* these were its last words: nobody fills the log with more */
 	}
 	ipc_close_fds(&m);
 }
@@ -299,11 +300,28 @@ void sessions_reap(void)
 	}
 }
 
+static void session_drain(const struct session *s)
+{
+	if (s->control.fd == -1 || boot_note(s->control.fd, BOOT_DRAIN) == -1)
+		kill(s->pid, SIGTERM);
+}
+
 void sessions_drain(void)
 {
 	struct session *s;
 
 	LIST_FOREACH (s, &sessions, next)
-		if (s->control.fd == -1 || boot_note(s->control.fd, BOOT_DRAIN) == -1)
-			kill(s->pid, SIGTERM);
+		session_drain(s);
+}
+
+void sessions_end(struct str home)
+{
+	struct session *s;
+
+	LIST_FOREACH (s, &sessions, next)
+		if (str_eq(str_of(s->home), home)) {
+			log_info(&s->tag, EV("session-revoked"), KZ("login", s->address),
+			    KI("pid", s->pid));
+			session_drain(s);
+		}
 }

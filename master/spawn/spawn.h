@@ -70,6 +70,8 @@ bool sessions_starting(void);
 void sessions_expire(void);
 void sessions_reap(void);
 void sessions_drain(void);
+/* The account may not have what it has any more: ends its sessions. */
+void sessions_end(struct str home);
 unsigned sessions_count(void);
 
 #endif

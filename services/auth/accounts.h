@@ -1,79 +1,43 @@
 /*
- * The account database: an LMDB environment with one owner, and beside it a change log that is only
- * ever appended to. Both lie in the accounts directory ("data.mdb", "changes.log").
- *
- * A change is written in a batch: accounts_begin(), any number of accounts_add() and so on,
- * accounts_commit(). When commit has returned 0 the change log and the database are both on disk,
- * in this order. After a failed sync nothing is written any more until the process starts anew.
+ * What the account database means: accounts, domains and aliases. Changes happen in a batch of
+ * database.h and are recorded by journal.h.
  */
 #ifndef AUTH_ACCOUNTS_H
 #define AUTH_ACCOUNTS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "journal.h"
+#include "record.h"
 
-#include "base/str.h"
-#include "pool.h"
-#include "proto/auth.h"
-
-enum account_state {
-	ACCOUNT_MAKING, /* its home is not known to exist; nobody hears of it */
-	ACCOUNT_READY,
-	ACCOUNT_STATES
-};
-
-/* One account, by value. */
-struct account_record {
-	char address[LOGIN_MAX + 1];
-	char home[HOME_MAX + 1];
-	char hash[POOL_HASH_MAX + 1];
-	uint32_t uid, gid;
-	uint64_t quota;
-	int64_t created; /* seconds since 1970 */
-	bool enabled;
-	uint8_t state;
-};
-/* What others may know of it; borrows from r. */
-struct account account_of(const struct account_record *r);
-
-enum accounts_result { ACCOUNTS_OK, ACCOUNTS_MISSING, ACCOUNTS_EXISTS, ACCOUNTS_FAULT };
-
-/*
- * Opens (creates) the database in that directory, before confinement. -1: not possible, `why` (256
- * bytes) says what is wrong: not ours, in use by another process, damaged, of a newer version.
- */
-int accounts_open(const char *path, int dirfd, char why[256]);
-void accounts_close(void);
-
-/* ACCOUNTS_OK, _MISSING or _FAULT (the database cannot be read: never the same as "no"). */
-enum accounts_result accounts_find(const char *address, struct account_record *out);
-/* Calls fn for each account with an address behind `after` ("" = all), until it returns false. */
-enum accounts_result accounts_each(
-    const char *after, bool (*fn)(const struct account_record *r, void *arg), void *arg);
-
-/* Who changes, for the log. */
-struct change_by {
-	uint32_t uid, pid; /* of the peer at the control socket; auth itself is 0, 0 */
-};
+/* DB_OK, DB_MISSING or DB_FAULT (the database cannot be read: never the same as "no"). */
+enum db_result accounts_find(const char *address, struct account_record *out);
 
 /* Who owns the mail of new accounts: uid 0 = each gets a uid of its own, never used before. */
 struct account_owner {
 	uint32_t uid, gid;
 };
-
-enum accounts_result accounts_begin(void);
 /*
- * Fills in r->uid, gid, home (one that no account ever had) and created, state ACCOUNT_MAKING. An
- * account that is still in this state is taken up again.
+ * Fills in r->uid, gid, home (one that no account ever had) and created, and keeps the record
+ * apart: nobody hears of it before accounts_add(). One that is kept already is taken up again.
+ * DB_EXISTS: there is such an account, or an alias.
  */
-enum accounts_result accounts_add(
-    struct account_record *r, struct account_owner owner, struct change_by by);
-enum accounts_result accounts_set_hash(const char *address, const char *hash, struct change_by by);
-/* The home is there: the account begins to live. */
-enum accounts_result accounts_ready(const char *address);
+enum db_result accounts_reserve(struct account_record *r, struct account_owner owner);
+/* Its home is there: the account begins to live. */
+enum db_result accounts_add(const char *address, struct change_by by);
+/* Writes r in place of what there is. */
+enum db_result accounts_update(
+    const struct account_record *r, const char *verb, struct change_by by);
 /* The address becomes unknown; home and uid stay taken for ever. */
-enum accounts_result accounts_delete(const char *address, struct change_by by);
-/* 0 = everything since accounts_begin() is on disk; -1 = nothing of it happened. */
-int accounts_commit(void);
+enum db_result accounts_delete(const char *address, struct change_by by);
+/* Brings back what was deleted last under that address. DB_EXISTS: there is a new one. */
+enum db_result accounts_undelete(const char *address, struct change_by by);
+
+/* A domain without a record is as the rule says: all flags 0. */
+enum db_result domains_find(struct str domain, struct domain_record *out);
+enum db_result domains_set(const char *domain, const struct domain_record *d, struct change_by by);
+
+/* Borrowed until the next call. */
+enum db_result aliases_find(const char *address, struct str *targets);
+/* No targets: there is to be none. DB_EXISTS: the address is an account's. */
+enum db_result aliases_set(const char *address, struct str targets, struct change_by by);
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * services/auth: owns the accounts and their password hashes, says whether a password is right, and
- * grants sessions. Takes typed questions of fixed shape only: from sasl (AUTH_CHECK), from
- * lookup (AUTH_ACCOUNT), and from the owner's tools at the control socket. See auth(8).
+ * grants sessions. Takes typed questions of fixed shape only: from sasl (is that who it says?),
+ * from lookup (AUTH_ACCOUNT), and from the owner's tools at the control socket. See auth(8).
  */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "attempt.h"
 #include "base/log.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -21,12 +22,23 @@ const struct auth_settings *auth_settings(void)
 	return &settings;
 }
 
+bool auth_is_master(struct str name)
+{
+	const struct conf *c = proc_conf();
+
+	for (size_t i = 0; i < conf_count(c, "auth_master_users"); i++)
+		if (str_caseeq(name, conf_item(c, "auth_master_users", i)))
+			return true;
+	return false;
+}
+
 static void load_settings(void)
 {
 	const struct conf *c = proc_conf();
 
 	settings.scheme = conf_str(c, "password_scheme");
 	settings.cost = (unsigned long)conf_int(c, "password_cost");
+	settings.scram_iterations = (uint32_t)conf_int(c, "scram_iterations");
 	settings.default_domain = conf_str(c, "auth_default_domain");
 	settings.per_minute = (uint32_t)conf_int(c, "auth_tries_per_minute");
 	if (proc_is_root()) {
@@ -40,6 +52,7 @@ static void load_settings(void)
 	}
 	if (settings.owner.gid == 0)
 		settings.owner.gid = settings.owner.uid;
+	token_load(c);
 }
 
 /* As many hashes at once as there are processors for this process. */
@@ -59,11 +72,11 @@ static int auth_open(void)
 	threads = (unsigned)conf_int(proc_conf(), "auth_threads");
 	if (threads == 0)
 		threads = processors();
-	if (accounts_open(proc_path("accounts"), proc_fd("accounts"), why) == -1) {
+	if (db_open(proc_path("accounts"), proc_fd("accounts"), why) == -1) {
 		log_error(NULL, EV("accounts-unusable"), KZ("why", why));
 		return -1;
 	}
-	if (check_open() == -1) {
+	if (attempt_open() == -1 || proof_open() == -1 || check_reload() == -1) {
 		log_error(
 		    NULL, EV("password-scheme-unusable"), KS("scheme", settings.scheme), KERRNO);
 		return -1;
@@ -85,6 +98,7 @@ static int auth_start(void)
 static void auth_reload(void)
 {
 	load_settings();
+	attempt_reload();
 	if (check_reload() == -1)
 		log_error(
 		    NULL, EV("password-scheme-unusable"), KS("scheme", settings.scheme), KERRNO);
@@ -92,7 +106,8 @@ static void auth_reload(void)
 
 static void idle(void)
 {
-	accounts_close();
+	attempt_save();
+	db_close();
 	proc_exit(0);
 }
 
@@ -107,12 +122,19 @@ static void auth_status(struct buf *out)
 	    out, "checks %u\nhashes %u\n", pool_waiting(POOL_VERIFY), pool_waiting(POOL_HASH));
 }
 
-static const struct chan_row sasl_rows[] = { { AUTH_CHECK, 0, on_auth_check }, { 0 } };
+static const struct chan_row sasl_rows[] = {
+	{ AUTH_CHECK, 0, on_auth_check },
+	{ AUTH_SALT, 0, on_auth_salt },
+	{ AUTH_PROOF, 0, on_auth_proof },
+	{ AUTH_TOKEN, 0, on_auth_token },
+	{ AUTH_CERTIFICATE, 0, on_auth_certificate },
+	{ 0 },
+};
 static const struct chan_row lookup_rows[] = { { AUTH_ACCOUNT, 0, on_auth_account }, { 0 } };
 static const struct chan_row spawn_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
-	{ ROLE_SASL, .rows = sasl_rows, .down = check_asker_down },
+	{ ROLE_SASL, .rows = sasl_rows, .down = attempt_asker_down },
 	{ ROLE_LOOKUP, .rows = lookup_rows },
 	{ ROLE_SPAWN, .rows = spawn_rows },
 	{ ROLE_NONE },

@@ -44,7 +44,6 @@ static void compute(struct pool_job *j, struct crypt_data *data)
 {
 	const char *out = crypt_rn(j->password, j->hash, data, sizeof *data);
 
-	explicit_bzero(j->password, sizeof j->password);
 	if (out == NULL)
 		j->ok = false;
 	else if (j->kind == POOL_VERIFY)
@@ -52,6 +51,10 @@ static void compute(struct pool_job *j, struct crypt_data *data)
 	else
 		j->ok = str_copy(str_of(out), j->hash, sizeof j->hash) == 0;
 	explicit_bzero(data, sizeof *data);
+	if (!j->ok || j->scram_iterations == 0 ||
+	    scram_make(j->password, j->scram_iterations, &j->scram) == -1)
+		j->scram.iterations = 0;
+	explicit_bzero(j->password, sizeof j->password);
 }
 
 static struct pool_job *next_job(void)

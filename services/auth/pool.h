@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/str.h"
+#include "scram.h"
 
 enum {
 	POOL_THREADS_MAX = 32,
@@ -28,6 +29,9 @@ struct pool_job {
 	char password[POOL_PASSWORD_MAX + 1];
 	char hash[POOL_HASH_MAX + 1]; /* in: the setting; out, for POOL_HASH: the result */
 	bool ok; /* it matches; the hash was made */
+	/* in: > 0 = make the keys of SCRAM, too, if it is ok; out: the keys, or iterations = 0 */
+	uint32_t scram_iterations;
+	struct scram_keys scram;
 	void (*done)(struct pool_job *j);
 	TAILQ_ENTRY(pool_job) next;
 };

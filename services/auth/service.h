@@ -1,34 +1,50 @@
 /*
- * What the parts of services/auth share: settings, the answers to sasl and lookup (check.c), the
- * control socket (control.c).
+ * What the parts of services/auth share: settings, the questions it answers, the control socket.
  */
 #ifndef AUTH_SERVICE_H
 #define AUTH_SERVICE_H
 
 #include "accounts.h"
 #include "base/chan.h"
+#include "proto/conf.h"
 
 /* The settings in force. */
 struct auth_settings {
 	struct str scheme; /* of new hashes */
 	unsigned long cost;
+	uint32_t scram_iterations;
 	struct str default_domain;
 	struct account_owner owner; /* of new mailboxes */
 	uint32_t admin; /* the uid, besides 0, that may change accounts */
 	uint32_t per_minute; /* failed tries of one login from one network */
 };
 const struct auth_settings *auth_settings(void);
+/* Is that account one of auth_master_users? */
+bool auth_is_master(struct str name);
 
-/* --- check.c --------------------------------------------------------------------------------- */
+/* --- questions of sasl: check.c, proof.c, token.c --------------------------------------------- */
 
-/* Before the first question: the random secret of the penalties. -1 with errno. */
-int check_open(void);
 /* Settings have changed: what unknown logins are compared with is made anew. -1 with errno. */
 int check_reload(void);
 int on_auth_check(struct chan *c, struct ipc_msg *m);
-/* That process is gone: nobody waits for its answers. */
-void check_asker_down(struct chan *c);
+
+/* Before confinement: warms up the library, fetches the secret of salts. -1 with errno. */
+int proof_open(void);
+int on_auth_salt(struct chan *c, struct ipc_msg *m);
+int on_auth_proof(struct chan *c, struct ipc_msg *m);
+
+/* Reads the keys and claims out of the settings. Those that are no keys are logged. */
+void token_load(const struct conf *c);
+int on_auth_token(struct chan *c, struct ipc_msg *m);
+int on_auth_certificate(struct chan *c, struct ipc_msg *m);
+
+/* --- questions of lookup: address.c ----------------------------------------------------------- */
+
 int on_auth_account(struct chan *c, struct ipc_msg *m);
+/* Something has changed under that address: lookup forgets what it knows. */
+void address_changed(const char *address);
+/* The sessions of that account end. */
+void sessions_end(const char *home);
 
 /* --- control.c ------------------------------------------------------------------------------- */
 

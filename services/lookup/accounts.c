@@ -16,11 +16,10 @@ enum { ABSENT_PART = 8 };
 struct entry {
 	struct entry *next; /* in its bucket */
 	TAILQ_ENTRY(entry) age;
-	bool found, enabled;
-	uint32_t uid, gid;
-	uint64_t quota;
-	uint16_t naddress, nhome;
-	char text[]; /* address and home */
+	bool found;
+	struct account account; /* its strings are in text, behind the address */
+	uint16_t naddress;
+	char text[];
 };
 TAILQ_HEAD(ages, entry);
 
@@ -91,42 +90,45 @@ enum account_state accounts_get(struct str address, struct account *out)
 	TAILQ_INSERT_TAIL(&ages[e->found], e, age);
 	if (!e->found)
 		return ACCOUNT_NONE;
-	*out = (struct account){ .address = str_bytes(e->text, e->naddress),
-		.home = str_bytes(e->text + e->naddress, e->nhome),
-		.uid = e->uid,
-		.gid = e->gid,
-		.quota = e->quota,
-		.enabled = e->enabled };
+	*out = e->account;
 	return ACCOUNT_FOUND;
+}
+
+/* Moves a string to where `to` points, and that behind it. */
+static void keep(struct str *s, char **to)
+{
+	if (s->n > 0)
+		memcpy(*to, s->p, s->n);
+	s->p = *to;
+	*to += s->n;
 }
 
 void accounts_learn(struct str address, const struct account *account)
 {
-	struct str home = account == NULL ? STR_NONE : account->home;
+	struct account a = account == NULL ? (struct account){ 0 } : *account;
 	struct entry *e, **at;
 	bool found = account != NULL;
 	size_t limit = found ? max : max / ABSENT_PART;
+	char *to;
 
 	accounts_forget(address);
-	if (address.n > LOGIN_MAX || home.n > HOME_MAX)
+	if (address.n > LOGIN_MAX || a.home.n > HOME_MAX || a.senders.n > SENDERS_TEXT_MAX ||
+	    a.targets.n > TARGETS_TEXT_MAX)
 		return;
 	if (count[found] >= limit) {
 		e = TAILQ_FIRST(&ages[found]);
 		drop(find(str_bytes(e->text, e->naddress)));
 	}
-	e = xcalloc(1, sizeof *e + address.n + home.n);
+	e = xcalloc(1, sizeof *e + address.n + a.home.n + a.senders.n + a.targets.n);
+	e->found = found;
 	e->naddress = (uint16_t)address.n;
-	e->nhome = (uint16_t)home.n;
-	memcpy(e->text, address.p, address.n);
-	if (home.n > 0)
-		memcpy(e->text + address.n, home.p, home.n);
-	if (found) {
-		e->found = true;
-		e->enabled = account->enabled;
-		e->uid = account->uid;
-		e->gid = account->gid;
-		e->quota = account->quota;
-	}
+	to = e->text;
+	a.address = address;
+	keep(&a.address, &to);
+	keep(&a.home, &to);
+	keep(&a.senders, &to);
+	keep(&a.targets, &to);
+	e->account = a;
 	at = find(address);
 	*at = e;
 	TAILQ_INSERT_TAIL(&ages[found], e, age);

@@ -50,7 +50,7 @@ static enum found by_account(struct check *c)
 
 	if (f != FOUND)
 		return f;
-	if (account.enabled)
+	if (account.enabled || account.targets.n > 0)
 		accept(c->a, STR_NONE);
 	else
 		status_set(&c->a->status, 550, "5.2.1", "<%.*s>: this mailbox is disabled",

@@ -121,8 +121,8 @@ enum found resolve_mailbox(struct run *r, const struct parts *p, struct account 
 
 struct str resolve_account_rule(struct run *r, struct str rule, const struct account *account)
 {
-	return arena_printf(r->arena, "%.*s: account %.*s", STR_ARG(str_take(rule, 120)),
-	    STR_ARG(account->address));
+	return arena_printf(r->arena, "%.*s: %s %.*s", STR_ARG(str_take(rule, 120)),
+	    account->targets.n > 0 ? "alias" : "account", STR_ARG(account->address));
 }
 
 bool resolve_postmaster(struct run *r, const struct parts *p)

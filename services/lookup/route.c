@@ -201,6 +201,20 @@ static void add_targets(struct expansion *x, const struct item *it, struct targe
 
 /* --- mailboxes and other hosts --------------------------------------------------------------- */
 
+/* An alias of the account database. */
+static void to_targets(struct expansion *x, const struct item *it, struct str targets, struct str rule)
+{
+	struct str to;
+
+	while (!x->overflow && str_word(&targets, &to)) {
+		x->overflow = ++x->targets > x->r->policy->targets_max;
+		if (!x->overflow)
+			add_item(x, it, STAGE_ADDRESS, to, it->owner, rule, false);
+	}
+	if (x->overflow)
+		x->r->failed_rule = rule;
+}
+
 static void to_mailbox(
     struct expansion *x, const struct item *it, const struct parts *p, struct str rule)
 {
@@ -212,6 +226,10 @@ static void to_mailbox(
 		return;
 	case FOUND:
 		rule = resolve_account_rule(x->r, rule, &account);
+		if (account.targets.n > 0) {
+			to_targets(x, it, account.targets, rule);
+			return;
+		}
 		if (!account.enabled) {
 			add_error(x, it, rule, 550, "5.2.1", "this mailbox is disabled");
 			return;

@@ -82,6 +82,8 @@ static enum found find_account(struct run *r, struct str address, struct account
 		return FOUND_NONE;
 	out->address = arena_str(r->arena, out->address);
 	out->home = arena_str(r->arena, out->home);
+	out->senders = arena_str(r->arena, out->senders);
+	out->targets = arena_str(r->arena, out->targets);
 	return FOUND;
 }
 

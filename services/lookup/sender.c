@@ -3,7 +3,7 @@
  *
  * An address is a login's when sender_login_maps say so, or when mail to it goes to that account
  * and to nobody else: its own address, with or without an extension, and aliases that lead to it
- * alone.
+ * alone; or when the account database gives it to the account.
  */
 #include "sender.h"
 
@@ -48,6 +48,25 @@ static enum found by_table(
 	return lists(r, out.value, login) ? FOUND : FOUND_NONE;
 }
 
+/* What the account itself has been given: addresses, and whole domains as "@domain". */
+static enum found by_account(
+    struct run *r, const struct parts *p, struct str login, struct str *rule)
+{
+	struct account account;
+	enum found f = run_account(r, login, &account);
+	struct str sender;
+
+	if (f != FOUND)
+		return f;
+	while (str_word(&account.senders, &sender))
+		if (str_eq(sender, p->full) || str_eq(sender, p->base) ||
+		    (sender.p[0] == '@' && str_eq(str_skip(sender, 1), p->domain))) {
+			*rule = STR("given to the account");
+			return FOUND;
+		}
+	return FOUND_NONE;
+}
+
 /* The one target of an alias, or empty. */
 static struct str only_target(
     struct run *r, struct str value, struct str address, struct str domain, struct str ext)
@@ -68,6 +87,7 @@ static enum found follow(
 {
 	struct table_answer out;
 	bool ext_left = false;
+	struct account alias;
 	struct str name, to;
 	enum found f = resolve_virtual(r, p, class == CLASS_LOCAL, &out, &ext_left);
 
@@ -77,6 +97,12 @@ static enum found follow(
 		f = resolve_alias(r, p, &out, &name);
 		if (f == FOUND)
 			to = only_target(r, out.value, *address, p->domain, STR_NONE);
+	}
+	if (f == FOUND_NONE) {
+		f = run_account(r, p->full, &alias);
+		if (f == FOUND)
+			to = only_target(r, alias.targets, *address, STR_NONE, STR_NONE);
+		out.rule = STR("alias of the account database");
 	}
 	if (f != FOUND)
 		return f;
@@ -123,7 +149,17 @@ static enum found may_send_as(struct run *r, struct str address, struct str logi
 	*rule = STR("no address of the login");
 	if (f != FOUND_FAILED)
 		f = by_table(r, &p, class == CLASS_LOCAL, login, rule);
+	if (f == FOUND_NONE)
+		f = by_account(r, &p, login, rule);
 	return f == FOUND_NONE ? by_alias(r, address, login, rule) : f;
+}
+
+/* Somebody who logged in when he still might. */
+static bool may_not_submit(struct run *r, struct str login)
+{
+	struct account account;
+
+	return run_account(r, login, &account) == FOUND && !account.may_submit;
 }
 
 void sender_answer(struct run *r, const struct sender_question *q, struct access_answer *a)
@@ -132,6 +168,11 @@ void sender_answer(struct run *r, const struct sender_question *q, struct access
 
 	*a = (struct access_answer){ .rule = STR_NONE };
 	status_set(&a->status, 250, "2.1.0", "Ok");
+	if (may_not_submit(r, login)) {
+		status_set(&a->status, 550, "5.7.1", "this account may not send mail");
+		a->rule = STR("the account");
+		return;
+	}
 	for (uint32_t i = 0; i < q->n; i++) {
 		struct str address = q->addresses[i];
 

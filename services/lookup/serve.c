@@ -340,6 +340,8 @@ static void remember(
 		m->account = *account;
 		m->account.address = arena_str(&j->memory, account->address);
 		m->account.home = arena_str(&j->memory, account->home);
+		m->account.senders = arena_str(&j->memory, account->senders);
+		m->account.targets = arena_str(&j->memory, account->targets);
 	}
 	strmap_put(&j->memos, address, m);
 }
@@ -348,15 +350,14 @@ static void on_account(struct ask *ask, struct ipc_msg *m)
 {
 	struct account_ask *a = (struct account_ask *)ask;
 	struct job *j = a->job;
-	struct account account = { .enabled = false };
+	struct account account;
 	bool found = false, good = false;
 
 	if (m != NULL && m->type == AUTH_ACCOUNT) {
 		struct get g = get_start(m->body);
 
-		found = get_bool(&g);
-		get_account(&g, &account);
-		good = get_end(&g) == 0 && (!found || str_eq(account.address, a->address));
+		good = get_address(&g, &found, &account) == 0 &&
+		       (!found || str_eq(account.address, a->address));
 	}
 	if (good)
 		accounts_learn(a->address, found ? &account : NULL);

@@ -1,6 +1,7 @@
 /* One login that is under way. See exchange.h. */
 #include "exchange.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,7 +135,22 @@ void exchange_ask(struct exchange *x, uint16_t type, const struct put *w,
 	chan_ask(proc_peer(ROLE_AUTH), &x->ask, type, w, NULL, 0, AUTH_DEADLINE, on_answer, x);
 }
 
-static void on_checked(struct exchange *x, struct get *g)
+int exchange_identity(struct str authzid, struct str authcid, struct str *login)
+{
+	static char both[LOGIN_MAX + 1];
+	int n;
+
+	*login = authcid;
+	if (authzid.n == 0 || str_caseeq(authzid, authcid))
+		return authcid.n > LOGIN_MAX ? -1 : 0;
+	if (authzid.n + 1 + authcid.n > LOGIN_MAX)
+		return -1;
+	n = snprintf(both, sizeof both, "%.*s*%.*s", STR_ARG(authzid), STR_ARG(authcid));
+	*login = str_bytes(both, (size_t)n);
+	return 0;
+}
+
+void exchange_decide(struct exchange *x, struct get *g)
 {
 	struct auth_answer a;
 
@@ -156,7 +172,7 @@ void exchange_password(struct exchange *x, struct str login, struct str password
 	}
 	put_auth_check(
 	    &w, &(struct auth_check){ .who = exchange_who(x, login), .password = password });
-	exchange_ask(x, AUTH_CHECK, &w, on_checked);
+	exchange_ask(x, AUTH_CHECK, &w, exchange_decide);
 	explicit_bzero(w.p, w.n);
 }
 
@@ -180,7 +196,8 @@ void exchange_start(struct asker *a, const struct sasl_start *s, struct chan_ref
 	x->tag.trace = s->trace;
 	x->mechanism = mech_find(s->mechanism);
 	x->exporter_size = s->exporter.n;
-	memcpy(x->exporter, s->exporter.p, s->exporter.n);
+	if (s->exporter.n > 0)
+		memcpy(x->exporter, s->exporter.p, s->exporter.n);
 	(void)str_copy(s->service, x->service, sizeof x->service);
 	(void)str_copy(s->client, x->client, sizeof x->client);
 	(void)str_copy(s->certificate, x->certificate, sizeof x->certificate);

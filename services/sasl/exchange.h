@@ -44,6 +44,7 @@ struct exchange {
 	char exporter[SASL_EXPORTER_BYTES];
 	size_t exporter_size; /* 0 = there is none */
 	char login[LOGIN_MAX + 1]; /* of the mechanism, once it is known */
+	bool refused; /* the client has been told why, and has one message left */
 	unsigned rounds;
 	void *state; /* the mechanism's */
 	struct ask ask;
@@ -74,6 +75,13 @@ void exchange_challenge(struct exchange *x, struct str data);
 void exchange_end(struct exchange *x, enum sasl_verdict v);
 /* An account of auth's: the exchange ends well. */
 void exchange_accept(struct exchange *x, const struct auth_answer *a);
+/* An answered() for the questions that have a struct auth_answer: ends with what auth says. */
+void exchange_decide(struct exchange *x, struct get *g);
+/*
+ * Whom the client wants to act for and who it is, as one login: the same, or "authzid*authcid",
+ * which auth takes from master users. Borrowed until the next call; -1 = too long.
+ */
+int exchange_identity(struct str authzid, struct str authcid, struct str *login);
 /* Is `password` that of `login`? Ends with what auth says. */
 void exchange_password(struct exchange *x, struct str login, struct str password);
 /* The first part of a question about x->login. */

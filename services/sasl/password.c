@@ -23,14 +23,13 @@ int plain_parse(struct str message, struct str *authzid, struct str *login, stru
 	return login->n == 0 || str_find(*password, '\0') != -1 ? -1 : 0;
 }
 
-/* An authzid must be the same as the authcid: nobody may act for another. */
 void plain_step(struct exchange *x, struct str message)
 {
-	struct str authzid, login, password;
+	struct str authzid, authcid, password, login;
 
-	if (plain_parse(message, &authzid, &login, &password) == -1)
+	if (plain_parse(message, &authzid, &authcid, &password) == -1)
 		exchange_end(x, SASL_MALFORMED);
-	else if (authzid.n != 0 && !str_caseeq(authzid, login))
+	else if (exchange_identity(authzid, authcid, &login) == -1)
 		exchange_end(x, SASL_REFUSED);
 	else
 		exchange_password(x, login, password);

@@ -62,6 +62,15 @@ static int lacks(const struct sasl_start *s)
 	return -1;
 }
 
+/* Is there one that binds to the TLS channel? */
+static bool binds(void)
+{
+	for (unsigned i = 0; i < names.n; i++)
+		if ((names.rows[i].needs & SASL_NEEDS_EXPORTER) != 0)
+			return true;
+	return false;
+}
+
 /* --- requests -------------------------------------------------------------------------------- */
 
 static void send_answer(struct server *s, struct chan_ref ref, const struct sasl_answer *a)
@@ -99,6 +108,9 @@ static int on_start(struct chan *c, struct ipc_msg *m)
 	if (get_sasl_start(&g, &start) == -1 || exchange_find(&s->asker, start.id) != NULL)
 		return -1;
 	lack = lacks(&start);
+	/* a client may say that we bind to no channel when we do not offer it (RFC 5802 6, "y") */
+	if (!binds())
+		start.exporter = STR_NONE;
 	if (lack != 0)
 		refuse(s, ref, SASL_UNKNOWN_MECHANISM, lack == SASL_NEEDS_SECURE);
 	else if (s->asker.count >= EXCHANGES_MAX)

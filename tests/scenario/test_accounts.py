@@ -143,7 +143,7 @@ def test_change_log(suite):
     suite.tool('user', 'delete', 'henry@example.test')
     log = (suite.top / 'account/changes.log').read_text()
     lines = [l for l in log.splitlines() if ' henry@example.test ' in l]
-    assert [l.split()[1] for l in lines] == ['add', 'delete'] and f'by-uid={os.geteuid()} ' in lines[0]
+    assert [l.split()[2] for l in lines] == ['add', 'delete'] and f'by-uid={os.geteuid()} ' in lines[0]
     assert 'password=' not in log
 
 

@@ -1,368 +1,305 @@
-/*
- * thurn user: accounts. add, passwd and delete send one request per account to services/auth, a few
- * at a time, so that thousands are added at the speed of the password hash.
- */
-#include <errno.h>
-#include <fcntl.h>
+/* thurn user: accounts. */
 #include <getopt.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "command.h"
-#include "proto/auth.h"
 #include "proto/types.h"
+#include "user.h"
 
-enum { WINDOW = 64, LINE_SIZE = LOGIN_MAX + PASSWORD_MAX + 8 };
-
-struct options {
-	const char *password_file; /* "-" = standard input */
-	const char *import;
-	uint64_t quota;
-	bool json;
-};
-
-/* Requests under way. */
-struct batch {
-	struct control control;
-	const struct options *options;
-	char addresses[WINDOW][LOGIN_MAX + 1]; /* "" = free; the place is the id - 1 */
-	unsigned under_way;
-	int status; /* the first that was not 0 */
-};
-
-static int usage(void)
+int user_usage(void)
 {
 	fprintf(stderr,
-	    "usage: thurn user add [--quota SIZE] [--password-file FILE | --password-stdin] "
-	    "ADDRESS...\n"
-	    "       thurn user add [--quota SIZE] --import FILE\n"
-	    "       thurn user passwd [--password-file FILE | --password-stdin] ADDRESS...\n"
-	    "       thurn user delete ADDRESS...\n"
-	    "       thurn user list\n"
+	    "usage: thurn user add [FIELDS] [PASSWORD] ADDRESS...\n"
+	    "       thurn user add [FIELDS] --import FILE\n"
+	    "       thurn user passwd [PASSWORD] ADDRESS...\n"
+	    "       thurn user set FIELDS ADDRESS...\n"
+	    "       thurn user disable|enable|delete|undelete ADDRESS...\n"
+	    "       thurn user list [--deleted]\n"
+	    "       thurn user show ADDRESS\n"
+	    "       thurn user log [ADDRESS]\n"
+	    "       thurn user undo NUMBER\n"
+	    "       thurn user app-password add [--scope smtp,imap] [--days N] ADDRESS NAME\n"
+	    "       thurn user app-password delete ADDRESS NAME\n"
+	    "       thurn user import [--dry-run] FILE\n"
+	    "       thurn user export [--table TYPE:FILE]\n"
+	    "FIELDS: --quota SIZE --recipients-per-hour N --recipients-per-day N --send-as LIST\n"
+	    "        --smtp on|off --imap on|off --certificate on|off\n"
+	    "PASSWORD: --password-file FILE | --password-stdin\n"
 	    "each with [--json]\n");
 	return EX_USAGE;
 }
 
-/* --- passwords ------------------------------------------------------------------------------- */
+/* --- changes --------------------------------------------------------------------------------- */
 
-/* A line without its end into out; 0, or -1 at the end of the file or when it is too long. */
-static int read_line(FILE *fp, char *out, size_t size)
+static int request_each(
+    struct account_batch *b, uint16_t type, int argc, char **argv, const struct user_options *o)
 {
-	size_t n;
-
-	if (fgets(out, (int)size, fp) == NULL)
-		return -1;
-	n = strlen(out);
-	if (n > 0 && out[n - 1] == '\n')
-		out[--n] = '\0';
-	else if (!feof(fp))
-		return -1;
-	if (n > 0 && out[n - 1] == '\r')
-		out[n - 1] = '\0';
-	return 0;
-}
-
-static int read_hidden(FILE *tty, const char *prompt, char *out, size_t size)
-{
-	struct termios old, quiet;
-	int r;
-
-	fprintf(tty, "%s: ", prompt);
-	fflush(tty);
-	if (tcgetattr(fileno(tty), &old) == -1)
-		return -1;
-	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	if (tcsetattr(fileno(tty), TCSAFLUSH, &quiet) == -1)
-		return -1;
-	r = read_line(tty, out, size);
-	tcsetattr(fileno(tty), TCSAFLUSH, &old);
-	fprintf(tty, "\n");
-	return r;
-}
-
-/* Asks twice, without echo. -1: said why. */
-static int prompt_password(const char *address, char *out, size_t size)
-{
-	char prompt[LOGIN_MAX + 32], again[PASSWORD_MAX + 2];
-	FILE *tty = fopen("/dev/tty", "r+e");
-	int r;
-
-	if (tty == NULL) {
-		tool_warn("there is no terminal to ask for a password: use --password-stdin");
-		return -1;
-	}
-	snprintf(prompt, sizeof prompt, "Password for %s", address);
-	r = read_hidden(tty, prompt, out, size);
-	if (r == 0)
-		r = read_hidden(tty, "Once more", again, sizeof again);
-	fclose(tty);
-	if (r == -1)
-		tool_warn("no password");
-	else if (strcmp(out, again) != 0) {
-		tool_warn("the two are not the same");
-		r = -1;
-	}
-	explicit_bzero(again, sizeof again);
-	return r;
-}
-
-static int file_password(const char *path, char *out, size_t size)
-{
-	FILE *fp = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	int r;
-
-	if (fp == NULL) {
-		tool_warn("%s: %s", path, strerror(errno));
-		return -1;
-	}
-	r = read_line(fp, out, size);
-	if (r == -1)
-		tool_warn("%s: the first line holds no password", path);
-	if (fp != stdin)
-		fclose(fp);
-	return r;
-}
-
-/* --- requests -------------------------------------------------------------------------------- */
-
-static void report(struct batch *b, const char *address, uint32_t status, struct str text)
-{
-	if (status != 0 && b->status == 0)
-		b->status = (int)status;
-	if (b->options->json) {
-		json_t *o = json_pack("{s:s, s:i, s:s%}", "address", address, "status", (int)status,
-		    "text", text.p, text.n);
-
-		json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-		putchar('\n');
-		json_decref(o);
-	} else if (status != 0) {
-		tool_warn("%s: %.*s", address, STR_ARG(text));
-	}
-}
-
-/* Waits for one answer, whichever comes first. -1: said why, there will be none. */
-static int await(struct batch *b)
-{
-	static uint8_t space[IPC_PACKET_MAX];
-	struct ipc_msg m;
-	struct get g;
-	uint32_t status;
-	struct str text;
-	int r = ipc_recv(b->control.fd, &m, space);
-
-	if (r != 1) {
-		tool_warn("no answer: %s", r == 0 ? "the service has ended" : strerror(errno));
-		return -1;
-	}
-	ipc_close_fds(&m);
-	g = get_start(m.body);
-	status = get_u32(&g);
-	text = get_str(&g, CONTROL_TEXT_MAX);
-	if (m.type != CONTROL_END || m.id == 0 || m.id > WINDOW ||
-	    b->addresses[m.id - 1][0] == '\0' || get_end(&g) == -1) {
-		tool_warn("an answer that fits no question");
-		return -1;
-	}
-	report(b, b->addresses[m.id - 1], status, text);
-	b->addresses[m.id - 1][0] = '\0';
-	b->under_way--;
-	return 0;
-}
-
-/* Sends a request about an account as soon as there is room. */
-static int request(struct batch *b, uint16_t type, const char *address, const char *password)
-{
-	struct put w = put_start();
-	struct ipc_msg m = { .type = type, .gen = 1 };
-	unsigned i = 0;
-
-	if (b->under_way == WINDOW && await(b) == -1)
-		return -1;
-	while (b->addresses[i][0] != '\0')
-		i++;
-	if (address[0] == '\0' || str_copy(str_of(address), b->addresses[i], LOGIN_MAX + 1) == -1) {
-		b->addresses[i][0] = '\0';
-		report(b, address, EX_DATAERR, STR("that is no address"));
-		return 0;
-	}
-	put_account_change(&w, &(struct account_change){ .address = str_of(address),
-				   .password = str_of(password),
-				   .quota = b->options->quota });
-	m.id = i + 1;
-	m.body = put_view(&w);
-	if (ipc_send(b->control.fd, &m) == -1) {
-		tool_warn("not sent: %s", strerror(errno));
-		return -1;
-	}
-	explicit_bzero(w.p, w.n);
-	b->under_way++;
-	return 0;
-}
-
-static int request_line(struct batch *b, const char *line)
-{
-	char address[LINE_SIZE];
-	size_t n = strcspn(line, " \t");
-
-	if (line[0] == '\0' || line[0] == '#')
-		return 0;
-	memcpy(address, line, n);
-	address[n] = '\0';
-	line += n;
-	line += strspn(line, " \t");
-	if (*line == '\0') {
-		report(b, address, EX_DATAERR, STR("the line has no password"));
-		return 0;
-	}
-	return request(b, AUTH_CTL_ADD, address, line);
-}
-
-/* Lines "ADDRESS PASSWORD", blank lines and #comments. */
-static int import(struct batch *b)
-{
-	const char *path = b->options->import;
-	FILE *fp = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char line[LINE_SIZE];
+	bool wants_password = type == AUTH_CTL_ADD || type == AUTH_CTL_PASSWD;
+	char password[PASSWORD_SIZE] = "";
+	struct account_change c = o->change;
 	int r = 0;
 
-	if (fp == NULL)
-		return tool_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
-	while (r == 0 && read_line(fp, line, sizeof line) == 0)
-		r = request_line(b, line);
-	if (r == 0 && !feof(fp))
-		r = tool_fail(EX_DATAERR, "%s: a line is too long", path);
-	explicit_bzero(line, sizeof line);
-	if (fp != stdin)
-		fclose(fp);
-	return r;
-}
-
-static int request_each(struct batch *b, uint16_t type, int argc, char **argv)
-{
-	const struct options *o = b->options;
-	char password[PASSWORD_MAX + 2];
-	int r = 0;
-
-	if (o->password_file != NULL &&
-	    file_password(o->password_file, password, sizeof password) == -1)
+	if (wants_password && o->password_file != NULL &&
+	    password_file(o->password_file, password) == -1)
 		return EX_NOINPUT;
 	for (int i = 0; r == 0 && i < argc; i++) {
-		if (type != AUTH_CTL_DELETE && o->password_file == NULL)
-			r = prompt_password(argv[i], password, sizeof password);
+		if (wants_password && o->password_file == NULL &&
+		    password_prompt(argv[i], true, password) == -1)
+			r = EX_NOINPUT;
+		c.address = str_of(argv[i]);
+		c.password = str_of(password);
 		if (r == 0)
-			r = request(b, type, argv[i], type == AUTH_CTL_DELETE ? NULL : password);
+			r = account_request(b, type, argv[i], &c);
 	}
 	explicit_bzero(password, sizeof password);
 	return r;
 }
 
-static int change(uint16_t type, int argc, char **argv, const struct options *o)
+static int change(uint16_t type, int argc, char **argv, const struct user_options *o)
 {
-	struct batch b = { .options = o };
+	struct account_batch b;
 	int r;
 
 	if ((argc == 0) == (o->import == NULL) || (o->import != NULL && type != AUTH_CTL_ADD))
-		return usage();
-	if (tool_control(&b.control, "accounts") == -1)
-		return EX_UNAVAILABLE;
-	r = o->import != NULL ? import(&b) : request_each(&b, type, argc, argv);
-	while (b.under_way > 0 && await(&b) == 0)
-		;
-	control_close(&b.control);
-	if (b.under_way > 0)
-		return EX_UNAVAILABLE;
-	return r == 0 ? b.status : r == -1 ? EX_UNAVAILABLE : r;
+		return user_usage();
+	r = account_begin(&b, o->json);
+	if (r != 0)
+		return r;
+	r = o->import != NULL ? user_add_lines(&b, o) : request_each(&b, type, argc, argv, o);
+	return account_end(&b, r);
 }
 
-/* --- sub-commands ---------------------------------------------------------------------------- */
-
-static int user_add(int argc, char **argv, const struct options *o)
+static int user_add(int argc, char **argv, const struct user_options *o)
 {
 	return change(AUTH_CTL_ADD, argc, argv, o);
 }
 
-static int user_passwd(int argc, char **argv, const struct options *o)
+static int user_passwd(int argc, char **argv, const struct user_options *o)
 {
 	return change(AUTH_CTL_PASSWD, argc, argv, o);
 }
 
-static int user_delete(int argc, char **argv, const struct options *o)
+static int user_set(int argc, char **argv, const struct user_options *o)
+{
+	const struct account_change *c = &o->change;
+
+	if (c->fields == 0 && c->flags == 0 && c->no_flags == 0)
+		return user_usage();
+	return change(AUTH_CTL_SET, argc, argv, o);
+}
+
+static int set_disabled(int argc, char **argv, const struct user_options *o, bool disabled)
+{
+	struct user_options with = *o;
+
+	with.change.flags = disabled ? ACCOUNT_DISABLED : 0;
+	with.change.no_flags = disabled ? 0 : ACCOUNT_DISABLED;
+	return change(AUTH_CTL_SET, argc, argv, &with);
+}
+
+static int user_disable(int argc, char **argv, const struct user_options *o)
+{
+	return set_disabled(argc, argv, o, true);
+}
+
+static int user_enable(int argc, char **argv, const struct user_options *o)
+{
+	return set_disabled(argc, argv, o, false);
+}
+
+static int user_delete(int argc, char **argv, const struct user_options *o)
 {
 	return change(AUTH_CTL_DELETE, argc, argv, o);
 }
 
-static void print_account(void *arg, struct str json, struct ipc_msg *m)
+static int user_undelete(int argc, char **argv, const struct user_options *o)
 {
-	json_t *o = json_loadb(json.p, json.n, 0, NULL);
-	time_t created = (time_t)json_integer_value(json_object_get(o, "created"));
-	char when[32] = "";
-	struct tm tm;
-
-	(void)arg;
-	(void)m;
-	if (localtime_r(&created, &tm) != NULL)
-		strftime(when, sizeof when, "%Y-%m-%d", &tm);
-	if (o != NULL)
-		printf("%-32s %10lld %12lld %s %s\n",
-		    json_string_value(json_object_get(o, "address")),
-		    (long long)json_integer_value(json_object_get(o, "uid")),
-		    (long long)json_integer_value(json_object_get(o, "quota")), when,
-		    json_string_value(json_object_get(o, "home")));
-	json_decref(o);
+	return change(AUTH_CTL_UNDELETE, argc, argv, o);
 }
 
-static int user_list(int argc, char **argv, const struct options *o)
+static int user_undo(int argc, char **argv, const struct user_options *o)
 {
-	struct put w = put_start();
+	struct account_change c = { 0 };
+	uint64_t number;
 
+	if (argc != 1 || str_u64(str_of(argv[0]), UINT32_MAX, &number) == -1)
+		return user_usage();
+	c.number = (uint32_t)number;
+	return account_change(AUTH_CTL_UNDO, o->json, argv[0], &c);
+}
+
+static int scopes_of(const char *text, uint8_t *out)
+{
+	struct str rest = str_of(text), word;
+
+	*out = 0;
+	while (str_cut(&rest, ',', &word)) {
+		if (str_eq(word, STR("smtp")))
+			*out |= SCOPE_SMTP;
+		else if (str_eq(word, STR("imap")))
+			*out |= SCOPE_IMAP;
+		else
+			return -1;
+	}
+	return 0;
+}
+
+static int user_app_password(int argc, char **argv, const struct user_options *o)
+{
+	struct account_change c = o->change;
+	uint16_t type = 0;
+
+	if (argc == 3 && strcmp(argv[0], "add") == 0)
+		type = AUTH_CTL_APP_ADD;
+	else if (argc == 3 && strcmp(argv[0], "delete") == 0)
+		type = AUTH_CTL_APP_DELETE;
+	if (type == 0 || scopes_of(o->scopes, &c.scopes) == -1)
+		return user_usage();
+	c.address = str_of(argv[1]);
+	c.name = str_of(argv[2]);
+	return account_change(type, o->json, argv[1], &c);
+}
+
+static int user_import_file(int argc, char **argv, const struct user_options *o)
+{
+	return argc == 1 ? user_import(argv[0], o) : user_usage();
+}
+
+static int user_export_all(int argc, char **argv, const struct user_options *o)
+{
 	(void)argv;
-	if (argc > 0)
-		return usage();
-	if (!o->json)
-		printf("%-32s %10s %12s %-10s %s\n", "ADDRESS", "UID", "QUOTA", "CREATED", "HOME");
-	return tool_ask(
-	    "accounts", AUTH_CTL_LIST, &w, o->json ? tool_print_record : print_account, NULL);
+	return argc == 0 ? user_export(o) : user_usage();
 }
 
 static const struct {
 	const char *name;
-	int (*fn)(int argc, char **argv, const struct options *o);
+	int (*fn)(int argc, char **argv, const struct user_options *o);
 } commands[] = {
 	{ "add", user_add },
 	{ "passwd", user_passwd },
+	{ "set", user_set },
+	{ "disable", user_disable },
+	{ "enable", user_enable },
 	{ "delete", user_delete },
+	{ "undelete", user_undelete },
 	{ "list", user_list },
+	{ "show", user_show },
+	{ "log", user_log },
+	{ "undo", user_undo },
+	{ "app-password", user_app_password },
+	{ "import", user_import_file },
+	{ "export", user_export_all },
 };
 
-static int take_option(int which, struct options *o)
+/* --- options --------------------------------------------------------------------------------- */
+
+enum { DAY = 24 * 3600 };
+
+static int take_flag(struct account_change *c, uint32_t flag, bool when_on, const char *text)
+{
+	bool on = strcmp(text, "on") == 0;
+
+	if (!on && strcmp(text, "off") != 0)
+		return -1;
+	if (on == when_on)
+		c->flags |= flag;
+	else
+		c->no_flags |= flag;
+	return 0;
+}
+
+static int take_count(struct account_change *c, uint32_t field, uint32_t *out)
+{
+	uint64_t n;
+
+	if (str_u64(str_of(optarg), INT32_MAX, &n) == -1)
+		return -1;
+	*out = (uint32_t)n;
+	c->fields |= field;
+	return 0;
+}
+
+static int take_quota(struct account_change *c)
 {
 	int64_t n;
 
+	if (setting_number(SET_SIZE, str_of(optarg), &n) == -1 || n < 0)
+		return -1;
+	c->quota = (uint64_t)n;
+	c->fields |= CHANGE_QUOTA;
+	return 0;
+}
+
+/* A list with commas or blanks; blanks are what auth wants. */
+static int take_senders(struct account_change *c)
+{
+	for (char *p = optarg; *p != '\0'; p++)
+		if (*p == ',')
+			*p = ' ';
+	c->text = str_of(optarg);
+	c->fields |= CHANGE_SENDERS;
+	return 0;
+}
+
+static int take_days(struct account_change *c)
+{
+	uint64_t days;
+
+	if (str_u64(str_of(optarg), 36500, &days) == -1 || days == 0)
+		return -1;
+	c->expires = (int64_t)time(NULL) + (int64_t)days * DAY;
+	return 0;
+}
+
+static int take_text(struct user_options *o, int which)
+{
+	const char **const places[] = {
+		['f'] = &o->password_file,
+		['i'] = &o->import,
+		['o'] = &o->scopes,
+		['t'] = &o->table,
+	};
+
+	*places[which] = optarg;
+	return 0;
+}
+
+static int take_option(int which, struct user_options *o)
+{
+	struct account_change *c = &o->change;
+
 	switch (which) {
 	case 'f':
-		o->password_file = optarg;
-		return 0;
+	case 'i':
+	case 'o':
+	case 't':
+		return take_text(o, which);
 	case 's':
 		o->password_file = "-";
 		return 0;
-	case 'i':
-		o->import = optarg;
-		return 0;
 	case 'j':
-		o->json = true;
-		return 0;
+		return o->json = true, 0;
+	case 'n':
+		return o->dry = true, 0;
+	case 'd':
+		return o->deleted = true, 0;
 	case 'q':
-		if (setting_number(SET_SIZE, str_of(optarg), &n) == -1 || n < 0)
-			return -1;
-		o->quota = (uint64_t)n;
-		return 0;
+		return take_quota(c);
+	case 'H':
+		return take_count(c, CHANGE_PER_HOUR, &c->per_hour);
+	case 'D':
+		return take_count(c, CHANGE_PER_DAY, &c->per_day);
+	case 'a':
+		return take_senders(c);
+	case 'e':
+		return take_days(c);
+	case 'S':
+		return take_flag(c, ACCOUNT_NO_SMTP, false, optarg);
+	case 'I':
+		return take_flag(c, ACCOUNT_NO_IMAP, false, optarg);
+	case 'C':
+		return take_flag(c, ACCOUNT_CERTIFICATE, true, optarg);
 	default:
 		return -1;
 	}
@@ -374,20 +311,31 @@ int cmd_user(int argc, char **argv)
 		{ "password-file", required_argument, NULL, 'f' },
 		{ "password-stdin", no_argument, NULL, 's' },
 		{ "import", required_argument, NULL, 'i' },
+		{ "table", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "deleted", no_argument, NULL, 'd' },
 		{ "quota", required_argument, NULL, 'q' },
+		{ "recipients-per-hour", required_argument, NULL, 'H' },
+		{ "recipients-per-day", required_argument, NULL, 'D' },
+		{ "send-as", required_argument, NULL, 'a' },
+		{ "scope", required_argument, NULL, 'o' },
+		{ "days", required_argument, NULL, 'e' },
+		{ "smtp", required_argument, NULL, 'S' },
+		{ "imap", required_argument, NULL, 'I' },
+		{ "certificate", required_argument, NULL, 'C' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { 0 };
+	struct user_options o = { .scopes = "smtp,imap" };
 	int which;
 
 	while ((which = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		if (take_option(which, &o) == -1)
-			return usage();
+			return user_usage();
 	argc -= optind;
 	argv += optind;
 	for (size_t i = 0; argc > 0 && i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[0], commands[i].name) == 0)
 			return commands[i].fn(argc - 1, argv + 1, &o);
-	return usage();
+	return user_usage();
 }

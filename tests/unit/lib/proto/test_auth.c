@@ -39,11 +39,11 @@ static void test_check(void **state)
 {
 	struct put w = put_start();
 	struct auth_check c = { .who = { .trace = 1,
-					.service = STR("imap"),
-					.client = STR("192.0.2.1"),
-					.mechanism = STR("PLAIN"),
-					.instance = 7,
-					.login = STR("a\0b") },
+				    .service = STR("imap"),
+				    .client = STR("192.0.2.1"),
+				    .mechanism = STR("PLAIN"),
+				    .instance = 7,
+				    .login = STR("a\0b") },
 		.password = STR("p\r\nw") };
 	struct get g;
 
@@ -151,7 +151,16 @@ static void test_session_start(void **state)
 static void test_account_change(void **state)
 {
 	struct put w = put_start();
-	struct account_change c = { alice.address, STR("secret"), 7 };
+	struct account_change c = { .address = alice.address,
+		.password = STR("secret"),
+		.fields = CHANGE_QUOTA,
+		.quota = 7,
+		.text = STR("a@b c@d"),
+		.name = STR("phone"),
+		.scopes = SCOPE_IMAP,
+		.expires = -1,
+		.number = 8,
+		.dry = true };
 	struct get g;
 
 	(void)state;
@@ -162,6 +171,66 @@ static void test_account_change(void **state)
 	assert_int_equal(get_account_change(&g, &c), 0);
 	assert_true(str_eq(c.password, STR("secret")));
 	assert_int_equal(c.quota, 7);
+	assert_int_equal(c.scopes, SCOPE_IMAP);
+	assert_int_equal(c.expires, -1);
+	assert_true(str_eq(c.text, STR("a@b c@d")) && c.dry);
+}
+
+/* The questions of sasl, and what they are answered. */
+static void test_sasl_questions(void **state)
+{
+	const struct auth_who who = { .service = STR("imap"), .login = STR("a@b") };
+	struct put w = put_start();
+
+	(void)state;
+	put_auth_salt(&w, &who);
+	CHECK_LENGTHS(w, struct auth_who, get_auth_salt);
+	w = put_start();
+	put_auth_salt_answer(&w, &(struct auth_salt_answer){ AUTH_OK, STR("salt"), 4096 });
+	CHECK_LENGTHS(w, struct auth_salt_answer, get_auth_salt_answer);
+	w = put_start();
+	put_auth_proof(&w, &(struct auth_proof){ who, SCRAM_SHA_1, STR("n=,r="), STR("xx") });
+	CHECK_LENGTHS(w, struct auth_proof, get_auth_proof);
+	w = put_start();
+	put_auth_proof_answer(&w, &(struct auth_proof_answer){ .signature = STR("sig") });
+	CHECK_LENGTHS(w, struct auth_proof_answer, get_auth_proof_answer);
+	w = put_start();
+	put_auth_token(&w, &(struct auth_token){ who, STR("a.b"), STR("sig") });
+	CHECK_LENGTHS(w, struct auth_token, get_auth_token);
+	w = put_start();
+	put_account_listing(&w, &(struct account_listing){ STR("accounts"), STR("a@b"), true });
+	CHECK_LENGTHS(w, struct account_listing, get_account_listing);
+}
+
+static int get_one_address(struct get *g, struct account *a)
+{
+	bool found;
+
+	return get_address(g, &found, a);
+}
+
+static void test_address(void **state)
+{
+	struct account a = alice;
+	struct put w = put_start();
+	bool found;
+	struct get g;
+
+	(void)state;
+	a.may_submit = true;
+	a.per_hour = 10;
+	a.senders = STR("info@example.org");
+	put_address(&w, &a);
+	CHECK_LENGTHS(w, struct account, get_one_address);
+	a = (struct account){ 0 };
+	g = get_start(put_view(&w));
+	assert_int_equal(get_address(&g, &found, &a), 0);
+	assert_true(found && a.may_submit);
+	assert_int_equal(a.per_hour, 10);
+	assert_true(str_eq(a.senders, STR("info@example.org")));
+	w = put_start();
+	put_address(&w, NULL);
+	CHECK_LENGTHS(w, struct account, get_one_address);
 }
 
 int main(void)
@@ -173,6 +242,8 @@ int main(void)
 		cmocka_unit_test(test_handover),
 		cmocka_unit_test(test_session_start),
 		cmocka_unit_test(test_account_change),
+		cmocka_unit_test(test_sasl_questions),
+		cmocka_unit_test(test_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,25 +14,34 @@ static struct access_answer ask(const char *login, const char *const *addresses,
 {
 	struct sender_question q = { .login = str_of(login), .n = n };
 	struct access_answer a;
-	struct run r = new_run();
+	struct run r;
 
 	for (uint32_t i = 0; i < n; i++)
 		q.addresses[i] = str_of(addresses[i]);
-	sender_answer(&r, &q, &a);
-	assert_false(run_waits(&r));
+	for (int i = 0; i < 20; i++) {
+		r = new_run();
+		sender_answer(&r, &q, &a);
+		if (!run_waits(&r))
+			return a;
+		no_more_accounts(&r);
+	}
+	fail_msg("it asks for ever more accounts");
 	return a;
 }
 
-static void check(const char *address, int code)
+static void check_status(const char *address, int code, const char *enhanced)
 {
 	struct access_answer a = ask(ALICE, &address, 1);
 
 	if (a.status.code != code)
 		print_error("%s: %d %s (%s)\n", address, a.status.code, a.status.text, z(a.rule));
 	assert_int_equal(a.status.code, code);
-	assert_string_equal(a.status.enhanced, code == 250   ? "2.1.0"
-					       : code == 553 ? "5.7.1"
-							     : "4.3.0");
+	assert_string_equal(a.status.enhanced, enhanced);
+}
+
+static void check(const char *address, int code)
+{
+	check_status(address, code, code == 250 ? "2.1.0" : code == 553 ? "5.7.1" : "4.3.0");
 }
 
 static void test_own(void **state)
@@ -119,6 +128,35 @@ static void test_aliases(void **state)
 	check("loop@example.org", 553);
 }
 
+/* What the account database says of the account, and its aliases. */
+static void test_accounts(void **state)
+{
+	struct account alice = { .address = STR(ALICE),
+		.enabled = true,
+		.may_submit = true,
+		.senders = STR("office@example.org @own.example") };
+	struct account alias = { .address = STR("info@example.org"), .targets = STR(ALICE) };
+	struct account team = { .address = STR("team@example.org"),
+		.targets = STR(ALICE " bob@example.org") };
+
+	(void)state;
+	set("mailbox_domains", "example.org");
+	load();
+	accounts_learn(alice.address, &alice);
+	accounts_learn(alias.address, &alias);
+	accounts_learn(team.address, &team);
+	check("office@example.org", 250);
+	check("office+x@example.org", 250);
+	check("any@own.example", 250);
+	check("any@not-own.example", 553);
+	check("info@example.org", 250);
+	check("team@example.org", 553);
+	check("bob@example.org", 553);
+	alice.may_submit = false;
+	accounts_learn(alice.address, &alice);
+	check_status(ALICE, 550, "5.7.1");
+}
+
 static void test_several(void **state)
 {
 	const char *good[] = { ALICE, "sales@example.org" };
@@ -165,6 +203,7 @@ int main(void)
 		T(test_own),
 		T(test_table),
 		T(test_aliases),
+		T(test_accounts),
 		T(test_several),
 		T(test_broken_table),
 	};

@@ -1,0 +1,98 @@
+/* Logins that others have vouched for: signed tokens, and certificates that a server's TLS
+ * verified. */
+#include <string.h>
+#include <time.h>
+
+#include "attempt.h"
+#include "base/alloc.h"
+#include "jwt.h"
+#include "service.h"
+
+static struct jwt_rules rules;
+
+void token_load(const struct conf *c)
+{
+	jwt_clear_keys(&rules);
+	for (size_t i = 0; i < conf_count(c, "oauth_keys"); i++)
+		if (jwt_add_key(&rules, conf_item(c, "oauth_keys", i)) == -1)
+			log_error(NULL, EV("oauth-key-unusable"), KI("number", i + 1));
+	rules.issuer = conf_str(c, "oauth_issuer");
+	rules.audience = conf_str(c, "oauth_audience");
+	rules.scope = conf_str(c, "oauth_scope");
+	(void)str_copy(conf_str(c, "oauth_login_claim"), rules.claim, sizeof rules.claim);
+}
+
+static void check_token(struct attempt *a, const struct auth_token *t)
+{
+	char login[LOGIN_MAX + 1], said[LOGIN_MAX + 1];
+	struct account_record r;
+	enum db_result found;
+	const char *why;
+
+	if (!attempt_charge(a))
+		return;
+	why = jwt_check(&rules, t->text, t->signature, (int64_t)time(NULL), login);
+	memcpy(said, a->name, sizeof said);
+	if (why == NULL) {
+		attempt_name(a, str_of(login));
+		if (t->who.login.n > 0 && strcmp(said, a->name) != 0)
+			why = "the token is somebody else's";
+		else if (strcmp(a->prover, a->name) != 0)
+			why = "it names no account";
+	}
+	found = why == NULL ? attempt_prover(a, &r) : DB_MISSING;
+	if (found == DB_FAULT)
+		attempt_later(a, EV("auth-unavailable"), "the account database cannot be read");
+	else if (found == DB_OK)
+		attempt_accept(a, STR_NONE);
+	else
+		attempt_refuse(a, why == NULL ? "" : why);
+}
+
+int on_auth_token(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct auth_token t;
+	struct attempt *a;
+
+	if (get_auth_token(&g, &t) == -1)
+		return -1;
+	a = xcalloc(1, sizeof *a);
+	attempt_init(a, c, m, &t.who);
+	check_token(a, &t);
+	attempt_free(a, sizeof *a);
+	ipc_wipe(m);
+	return 0;
+}
+
+static void check_certificate(struct attempt *a)
+{
+	struct account_record r;
+	enum db_result found;
+
+	if (!attempt_charge(a))
+		return;
+	found = attempt_prover(a, &r);
+	if (found == DB_FAULT)
+		attempt_later(a, EV("auth-unavailable"), "the account database cannot be read");
+	else if (found == DB_OK && (r.flags & ACCOUNT_CERTIFICATE) != 0 &&
+		 strcmp(a->prover, a->name) == 0)
+		attempt_accept(a, STR_NONE);
+	else
+		attempt_refuse(a, "the account may not log in by certificate");
+}
+
+int on_auth_certificate(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct auth_who who;
+	struct attempt *a;
+
+	if (get_auth_certificate(&g, &who) == -1)
+		return -1;
+	a = xcalloc(1, sizeof *a);
+	attempt_init(a, c, m, &who);
+	check_certificate(a);
+	attempt_free(a, sizeof *a);
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* thurn domain: what is to hold for all accounts of a domain. */
+#include <jansson.h>
+#include <string.h>
+
+#include "account.h"
+#include "proto/types.h"
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: thurn domain set --scram on|off DOMAIN...\n"
+			"       thurn domain list\n"
+			"each with [--json]\n");
+	return EX_USAGE;
+}
+
+static void print_domain(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	(void)arg;
+	(void)m;
+	printf("%-40s%s\n", json_string_value(json_object_get(o, "domain")),
+	    json_is_true(json_object_get(o, "scram")) ? " scram" : "");
+	json_decref(o);
+}
+
+static int set(bool json, int argc, char **argv)
+{
+	struct account_batch b;
+	struct account_change c = { 0 };
+	int r;
+
+	if (argc < 3 || strcmp(argv[0], "--scram") != 0)
+		return usage();
+	if (strcmp(argv[1], "on") == 0)
+		c.flags = DOMAIN_SCRAM;
+	else if (strcmp(argv[1], "off") == 0)
+		c.no_flags = DOMAIN_SCRAM;
+	else
+		return usage();
+	r = account_begin(&b, json);
+	if (r != 0)
+		return r;
+	for (int i = 2; r == 0 && i < argc; i++) {
+		c.address = str_of(argv[i]);
+		r = account_request(&b, AUTH_CTL_DOMAIN, argv[i], &c);
+	}
+	return account_end(&b, r);
+}
+
+int cmd_domain(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return account_list("domains", "", false, json ? NULL : print_domain, NULL);
+	if (argc > 2 && strcmp(argv[1], "set") == 0)
+		return set(json, argc - 2, argv + 2);
+	return usage();
+}
