@@ -119,6 +119,14 @@ static void refresh(struct store_view *v, int box)
 	atomic_fetch_add(&sh->refreshes, 1);
 }
 
+/* Somebody else may have seen it before its maker says so, and removed it already. */
+static void acknowledge(uint32_t n)
+{
+	uint8_t none = NONE;
+
+	atomic_compare_exchange_strong(&sh->state[n], &none, ACKED);
+}
+
 static uint32_t next_number(char *text, size_t size)
 {
 	uint32_t n = atomic_fetch_add(&sh->next, 1) + 1;
@@ -151,7 +159,7 @@ static void do_append(struct rig *r, int box)
 		if (!atomic_compare_exchange_strong(&sh->owner[box][added.first + i], &was, n[i]) &&
 		    was != n[i])
 			wrong("an appended UID has named messages %u and %u", was, n[i]);
-		atomic_store(&sh->state[n[i]], ACKED);
+		acknowledge(n[i]);
 	}
 	atomic_fetch_add(&sh->appends, count);
 }
@@ -172,7 +180,7 @@ static void do_deliver(struct rig *r, int box)
 	close(fd);
 	if (link(tmp, new) == -1)
 		wrong("cannot link: %s", strerror(errno));
-	atomic_store(&sh->state[n], ACKED);
+	acknowledge(n);
 	unlink(tmp);
 	atomic_fetch_add(&sh->deliveries, 1);
 }
