@@ -300,7 +300,8 @@ static void line_auth_refused(struct buf *b, const struct entry *e)
 	put_client(b, e);
 	buf_z(b, ": SASL ");
 	render_escaped(b, mechanism.n > 0 ? mechanism : STR("LOGIN"));
-	buf_z(b, " authentication failed");
+	/* tools that look for this want the colon and a reason behind it */
+	buf_z(b, " authentication failed: wrong login or password");
 	put_word(b, e, "login", "sasl_username", ", ");
 	put_trace(b, e, ", ");
 }

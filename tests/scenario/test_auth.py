@@ -235,3 +235,35 @@ def test_pipelined_logins_are_refused(suite):
             assert s.getreply()[0] == 554
             with pytest.raises(smtplib.SMTPServerDisconnected):
                 s.noop()
+
+
+def test_behind_a_proxy():
+    """PROXY says who the client is; it is that one whose wrong logins count, and what it may not do in the clear."""
+    import conftest
+    with conftest.running(users=2, conf=PLAIN + 'smtp_proxy_networks = {"127.0.0.1"}\nauth_tries_per_minute = 2\n') as suite:
+        me = suite.accounts[0]
+
+        @contextlib.contextmanager
+        def proxied(client, tls):
+            raw = socket.create_connection(('localhost', suite.submissions if tls else suite.submission), timeout=20)
+            raw.sendall(f'PROXY TCP4 {client} 127.0.0.1 4000 465\r\n'.encode())
+            with smtplib.SMTP(timeout=20) as s:
+                s.sock = context(suite).wrap_socket(raw, server_hostname='localhost') if tls else raw
+                assert s.getreply()[0] == 220
+                s.ehlo()
+                yield s
+
+        with proxied('203.0.113.9', True) as s:
+            s.login(me['address'], me['password'])
+            s.sendmail(me['address'], [suite.accounts[1]['address']], message(suite, 'by proxy'))
+        assert '203.0.113.9' not in arrived(suite, 'by proxy')
+        sent = suite.wait_for(lambda: suite.events('mail-accepted'))[0]['fields']
+        assert sent['client'] == '203.0.113.9' and sent['protocol'] == 'ESMTPSA'
+        answers = []
+        for _ in range(3):
+            with proxied('203.0.113.66', False) as s:  # a proxy on this host has taken the encryption off
+                code, _ = s.docmd('AUTH', 'PLAIN ' + base64.b64encode(f"\0{me['address']}\0wrong".encode()).decode())
+                answers.append(code)
+        assert answers == [535, 535, 454], answers
+        with proxied('203.0.113.9', True) as s:  # a stranger has locked out nobody else
+            s.login(me['address'], me['password'])

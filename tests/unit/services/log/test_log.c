@@ -136,7 +136,8 @@ static void lines(void **state)
 		{ &a_tag, LEVEL_INFO, "removed", LOG_KVS(), ID ": removed" },
 		{ &no_tag, LEVEL_NOTICE, "auth-refused",
 		    LOG_KVS(KZ("client", "192.0.2.1"), KZ("login", "eve")),
-		    "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed, "
+		    "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: wrong login or "
+		    "password, "
 		    "sasl_username=eve" },
 		{ &a_tag, LEVEL_ERROR, "store-failed",
 		    LOG_KVS(KZ("error", "no space"), KI("n", -3)),
