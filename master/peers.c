@@ -35,8 +35,8 @@ static bool talks(const struct child *c)
 /* Does a ask b? */
 static bool asks(const struct child *a, const struct child *b)
 {
-	for (const struct edge *e = edges; e->a != ROLE_NONE; e++)
-		if (e->a == a->row->role && e->b == b->row->role)
+	for (const struct edge *e = edges; e->role != ROLE_NONE; e++)
+		if (e->role == a->row->role && (e->peers & ROLE_BIT(b->row->role)) != 0)
 			return true;
 	return b->row->role == ROLE_LOG && a->row->role != ROLE_LOG;
 }

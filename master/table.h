@@ -39,8 +39,10 @@ extern const size_t nprocesses;
 /* The row of imapd/session, which spawn starts. */
 extern const struct process session_process;
 
+/* Who asks whom. */
 struct edge {
-	enum role a, b;
+	enum role role;
+	uint32_t peers; /* ROLE_BIT()s */
 };
 extern const struct edge edges[]; /* ends with ROLE_NONE; besides, everyone talks to log */
 

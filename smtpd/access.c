@@ -16,6 +16,9 @@ static struct access_question question(const struct session *s, struct str rcpt)
 		.rcpt = rcpt,
 		.trusted = s->service == SERVICE_LOCAL,
 		.submission = session_is_submission(s),
+		.name = str_of(s->name),
+		.listed = str_of(s->listed),
+		.name_state = s->name_state,
 	};
 }
 

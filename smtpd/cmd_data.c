@@ -66,8 +66,12 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 	t->body = b;
 	s->tag.queue = b->id;
 	buf_init(&field, 4096);
-	received_field(&field, &t->envelope, set->hostname, b->id,
-	    conn_tls(&s->conn), session_is_submission(s) && set->hide_client);
+	received_field(&field, &t->envelope,
+	    &(struct received){ .host = set->hostname,
+		.name = s->name,
+		.queue_id = b->id,
+		.tls = conn_tls(&s->conn),
+		.hidden = session_is_submission(s) && set->hide_client });
 	content_trace(t, buf_view(&field));
 	buf_clear(&field);
 }

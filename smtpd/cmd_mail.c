@@ -5,6 +5,7 @@
 #include "access.h"
 #include "command.h"
 #include "limits.h"
+#include "names.h"
 #include "mail/address.h"
 #include "mail/utf8.h"
 #include "params.h"
@@ -291,6 +292,11 @@ static bool no_recipient_now(struct session *s)
 	return false;
 }
 
+static void ask_recipient(struct session *s)
+{
+	access_ask(s, LOOKUP_RCPT, s->transaction->asked.addr, rcpt_answered);
+}
+
 void cmd_rcpt(struct session *s, struct str arg)
 {
 	struct transaction *t = s->transaction;
@@ -318,6 +324,6 @@ void cmd_rcpt(struct session *s, struct str arg)
 		session_say(s, STR("250 2.1.5 Ok\r\n"));
 		return;
 	}
-	if (!no_recipient_now(s))
-		access_ask(s, LOOKUP_RCPT, t->asked.addr, rcpt_answered);
+	if (!no_recipient_now(s) && !name_wait(s, ask_recipient))
+		ask_recipient(s);
 }

@@ -44,6 +44,7 @@ enum {
 /* milliseconds */
 enum {
 	TIME_LOOKUP = 30 * 1000,
+	TIME_NAME = 10 * 1000, /* the resolver answers within CLIENT_MS */
 	TIME_LARGE = 30 * 1000,
 	/* a client waits ten minutes for the answer to its last dot: 5321 4.5.3.2.6 */
 	TIME_COMMIT = 300 * 1000,

@@ -17,37 +17,38 @@ static void put_helo(struct buf *b, struct str helo)
 	}
 }
 
-static void put_client(struct buf *b, const struct envelope *e)
+static void put_client(struct buf *b, const struct envelope *e, const char *name)
 {
 	bool six = str_find(e->client, ':') != -1;
 
 	if (str_eq(e->client, STR("local")))
 		buf_printf(b, "(local, %.*s)", STR_ARG(e->login));
 	else
-		buf_printf(b, "([%s%.*s])", six ? "IPv6:" : "", STR_ARG(e->client));
+		buf_printf(b, "(%s%s[%s%.*s])", name == NULL ? "" : name, name == NULL ? "" : " ",
+		    six ? "IPv6:" : "", STR_ARG(e->client));
 }
 
-static void put_from(struct buf *b, const struct envelope *e)
+static void put_from(struct buf *b, const struct envelope *e, const char *name)
 {
 	buf_z(b, "from ");
 	put_helo(b, e->helo);
 	buf_char(b, ' ');
-	put_client(b, e);
+	put_client(b, e, name);
 	buf_z(b, "\r\n\t");
 }
 
-void received_field(struct buf *b, const struct envelope *e, const char *host, uint64_t queue_id,
-    const struct tls_facts *tls, bool hidden)
+void received_field(struct buf *b, const struct envelope *e, const struct received *r)
 {
+	const struct tls_facts *tls = r->tls;
 	char id[ID_TEXT + 1], trace[ID_TEXT + 1], date[DATE_TEXT];
 
-	id_format(queue_id, id);
+	id_format(r->queue_id, id);
 	id_format(e->trace, trace);
 	date_format(e->arrival / 1000000, date);
 	buf_z(b, "Received: ");
-	if (!hidden)
-		put_from(b, e);
-	buf_printf(b, "by %s (Thurn, trace %s)\r\n\twith %.*s id %s", host, trace,
+	if (!r->hidden)
+		put_from(b, e, r->name);
+	buf_printf(b, "by %s (Thurn, trace %s)\r\n\twith %.*s id %s", r->host, trace,
 	    STR_ARG(e->protocol), id);
 	if (e->nrcpts == 1)
 		buf_printf(b, "\r\n\tfor <%.*s>", STR_ARG(e->rcpts[0].addr));

@@ -21,6 +21,7 @@
 #include "input.h"
 #include "limits.h"
 #include "login.h"
+#include "names.h"
 #include "proto/types.h"
 #include "proxy.h"
 
@@ -150,8 +151,8 @@ void session_log_refusal(
 {
 	const struct transaction *t = s->transaction;
 
-	log_info(&s->tag, event, KZ("client", s->client), KZ("helo", s->helo),
-	    KS("from", t == NULL ? STR_NONE : t->envelope.sender), KS("to", to),
+	log_info(&s->tag, event, KZ("client", s->client), KZ("client_name", s->name),
+	    KZ("helo", s->helo), KS("from", t == NULL ? STR_NONE : t->envelope.sender), KS("to", to),
 	    KS("protocol", t == NULL ? STR_NONE : t->envelope.protocol), KI("code", st->code),
 	    KZ("enhanced", st->enhanced), KZ("text", st->text), KS("rule", rule));
 }
@@ -162,9 +163,10 @@ void session_log_refusal(
 static void session_free(struct session *s)
 {
 	if (!s->quiet)
-		log_info(&s->tag, EV("disconnect"), KZ("client", s->client),
+		log_info(&s->tag, EV("disconnect"), KZ("client", s->client), KZ("client_name", s->name),
 		    KI("messages", s->messages), KI("errors", s->errors));
 	login_cancel(s);
+	name_forget(s);
 	conn_close(&s->conn);
 	ask_cancel(&s->ask);
 	body_wait_cancel(&s->body_wait);
@@ -184,6 +186,8 @@ static void session_free(struct session *s)
 static void close_with_reply(struct session *s)
 {
 	login_cancel(s);
+	ask_cancel(&s->name_ask);
+	s->naming = false;
 	ask_cancel(&s->ask);
 	body_wait_cancel(&s->body_wait);
 	timer_clear(&s->delay);
@@ -433,6 +437,7 @@ void session_admit(struct session *s)
 		    "%s too many connections from %s, try again later", set->hostname, s->client);
 		return;
 	}
+	name_find(s);
 	/* nothing to ask; but behind XCLIENT or PROXY, whose line is still being handled, the
 	 * answer is what separates it from bytes that came too early */
 	if (s->trusted && !session_offer(s)->client_rules && s->conn.in.n == 0)

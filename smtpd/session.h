@@ -50,6 +50,11 @@ struct session {
 	struct secure *secure;       /* the listener's TLS; NULL = never */
 	const char *listener;        /* title; lives as long as the process */
 	char *helo, *login;          /* heap; NULL = not known */
+	char *name, *listed;         /* heap; confirmed name, and DNS list with its reason; names.c */
+	struct ask name_ask;
+	void (*named)(struct session *s); /* waits for them */
+	bool naming;                 /* they have been asked for */
+	uint8_t name_state;          /* enum name_state */
 	struct ip peer, ip;          /* who connected; for whom (PROXY, XCLIENT) */
 	enum session_state state;
 	uint8_t service;             /* enum service */

@@ -112,6 +112,8 @@ void settings_read(const struct conf *c)
 	read_networks(c, "smtp_normalise_networks", &s->normalise);
 	read_networks(c, "smtp_xclient_networks", &s->xclient);
 	read_networks(c, "smtp_proxy_networks", &s->proxy);
+	s->client_names = conf_bool(c, "smtp_client_names");
+	s->dns_lists = conf_count(c, "dns_lists") > 0;
 	s->hold_limit = conf_time(c, "submission_hold_limit");
 	s->failure_delay = conf_time(c, "submission_failure_delay");
 	s->plaintext_here = conf_bool(c, "submission_plaintext_auth");

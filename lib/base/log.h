@@ -10,7 +10,7 @@
  * Names and keys of the events that services/log also writes in the words of Postfix (text.c there);
  * keys that are empty may be left out, others may be added:
  *	connect, disconnect, lost-connection, timeout	client port listener; after (stage)
- *	mail-accepted (smtpd)	client helo login protocol message_id		tag: trace, queue
+ *	mail-accepted (smtpd)	client client_name helo login protocol message_id		tag: trace, queue
  *	client-refused mail-refused rcpt-refused data-refused (smtpd)
  *				client helo from to protocol code enhanced text rule
  *	message-accepted (queue)	from size nrcpt

@@ -14,6 +14,9 @@ void put_access_question(struct put *w, const struct access_question *q)
 	put_str(w, q->rcpt);
 	put_u8(w, q->trusted);
 	put_u8(w, q->submission);
+	put_str(w, q->name);
+	put_str(w, q->listed);
+	put_u8(w, q->name_state);
 }
 
 int get_access_question(struct get *g, struct access_question *q)
@@ -27,6 +30,11 @@ int get_access_question(struct get *g, struct access_question *q)
 	q->rcpt = get_line(g, ADDRESS_MAX);
 	q->trusted = get_bool(g);
 	q->submission = get_bool(g);
+	q->name = get_line(g, ACCESS_NAME_MAX);
+	q->listed = get_line(g, ACCESS_LISTED_MAX);
+	q->name_state = get_u8(g);
+	if (q->name_state >= NAME_STATES)
+		g->bad = true;
 	return get_end(g);
 }
 

@@ -17,7 +17,19 @@ enum {
 	ACCESS_CLIENT_MAX = 64,
 	ACCESS_HELO_MAX = 255,
 	ACCESS_LOGIN_MAX = 320,
+	ACCESS_NAME_MAX = 255,
+	ACCESS_LISTED_MAX = 500,
 	ACCESS_ACTIONS = 4, /* client, HELO name, sender, recipient: one rule of each */
+};
+
+/* What DNS says of the name of a client. */
+enum name_state {
+	NAME_UNASKED,
+	NAME_CONFIRMED, /* it leads back to the address */
+	NAME_UNCONFIRMED, /* its reverse zone names it, but that leads elsewhere or nowhere */
+	NAME_NONE,
+	NAME_FAILED, /* not known now */
+	NAME_STATES
 };
 
 /*
@@ -34,6 +46,9 @@ struct access_question {
 	struct str rcpt;
 	bool trusted; /* the listener says that this client may relay (local socket) */
 	bool submission; /* a user's own device: rules for strangers do not count */
+	struct str name; /* of the client, confirmed by DNS */
+	struct str listed; /* "zone (127.0.0.2): why": on that DNS list; empty = on none */
+	uint8_t name_state; /* enum name_state */
 };
 struct access_answer {
 	struct status status; /* 2xx = go on; 4xx, 5xx = say this to the client */

@@ -137,6 +137,53 @@ int get_resolve_reply(struct get *g, struct arena *a, struct resolve_reply *r)
 	return get_end(g);
 }
 
+/* --- clients --------------------------------------------------------------------------------- */
+
+void put_client_question(struct put *w, const struct client_question *q)
+{
+	put_u64(w, q->trace);
+	put_ip(w, &q->ip);
+	put_u8(w, q->name);
+	put_u8(w, q->lists);
+}
+
+int get_client_question(struct get *g, struct client_question *q)
+{
+	q->trace = get_u64(g);
+	get_ip(g, &q->ip);
+	q->name = get_bool(g);
+	q->lists = get_bool(g);
+	if (q->ip.family == 0)
+		g->bad = true;
+	return get_end(g);
+}
+
+void put_client_reply(struct put *w, const struct client_reply *r)
+{
+	put_u8(w, r->name_status);
+	put_str(w, r->name);
+	put_str(w, r->reverse);
+	put_str(w, r->list);
+	put_ip(w, &r->list_code);
+	put_str(w, str_take(r->list_text, LIST_TEXT_MAX));
+	put_u8(w, r->list_failed);
+}
+
+int get_client_reply(struct get *g, struct client_reply *r)
+{
+	r->name_status = get_enum(g, DNS_STATUSES);
+	r->name = get_line(g, DNS_NAME_MAX);
+	r->reverse = get_line(g, DNS_NAME_MAX);
+	r->list = get_line(g, DNS_NAME_MAX);
+	get_ip(g, &r->list_code);
+	r->list_text = get_str(g, LIST_TEXT_MAX);
+	r->list_failed = get_bool(g);
+	if ((r->name.n > 0) != (r->name_status == DNS_OK) ||
+	    (r->name.n > 0 && !dns_name_valid(r->name)))
+		g->bad = true;
+	return get_end(g);
+}
+
 /* --- mail ------------------------------------------------------------------------------------ */
 
 void put_mail_question(struct put *w, const struct mail_question *q)

@@ -41,6 +41,31 @@ void put_resolve_reply(struct put *w, const struct resolve_reply *r);
 int get_resolve_reply(struct get *g, struct arena *a, struct resolve_reply *r);
 
 /*
+ * RESOLVE_CLIENT: who is at that address, and on which DNS list? Answered within CLIENT_MS.
+ */
+enum { CLIENT_MS = 5 * 1000, LIST_TEXT_MAX = 200 };
+struct client_question {
+	uint64_t trace;
+	struct ip ip;
+	bool name, lists; /* what is wanted */
+};
+struct client_reply {
+	/* DNS_OK: name is confirmed; DNS_NODATA, DNS_NXDOMAIN: it has none that leads back to it;
+	 * else it is not known */
+	uint8_t name_status;
+	struct str name;
+	struct str reverse; /* what its reverse zone says first, confirmed or not */
+	struct str list; /* zone of the first list that it is on; empty = none */
+	struct ip list_code;
+	struct str list_text; /* why, in the words of the list: any bytes */
+	bool list_failed; /* not all lists have answered */
+};
+void put_client_question(struct put *w, const struct client_question *q);
+int get_client_question(struct get *g, struct client_question *q);
+void put_client_reply(struct put *w, const struct client_reply *r);
+int get_client_reply(struct get *g, struct client_reply *r); /* borrows from the packet */
+
+/*
  * RESOLVE_MAIL: where does mail for this domain go (RFC 5321 5.1)? All MX records, and the
  * addresses of the first of them; without MX records, the domain itself as the only host. With
  * `host`, no MX records are asked for.

@@ -437,6 +437,22 @@ static const struct setting table[] = {
 	    .max = 1000,
 	    .roles = ROLES_SMTP,
 	    .help = "A message with more Received fields than that is in a loop and refused." },
+	{ .name = "smtp_client_names",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = ROLES_SMTP,
+	    .help = "Whether the name of a client is looked up: the one that the reverse zone of its "
+		    "address says, if it leads back to that address. It stands in Received fields and "
+		    "in the log, and access rules for clients can name it. Clients in "
+		    "`trusted_networks` do not wait for it." },
+	{ .name = "reject_unknown_clients",
+	    .type = SET_ENUM,
+	    .choices = "no|reverse|confirmed",
+	    .def = "no",
+	    .roles = R(LOOKUP),
+	    .help = "Refuse mail (550 5.7.25) of clients whose address has no name (`reverse`), or none "
+		    "that leads back to it (`confirmed`); temporarily while DNS fails. It needs "
+		    "`smtp_client_names`." },
 	{ .name = "smtp_client_connections",
 	    .type = SET_INT,
 	    .def = "50",
@@ -919,6 +935,14 @@ static const struct setting table[] = {
 	    .roles = R(RESOLVER),
 	    .help = "Ports that the resolver may connect to by TCP: the kernel refuses others. Name here "
 		    "what `dns_forwarders` and `dns_stub_zones` use besides 53." },
+	{ .name = "dns_lists",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(RESOLVER) | ROLES_SMTP,
+	    .help = "DNS lists (RFC 5782) of clients whose mail is refused with 554, as `zone`, or "
+		    "`zone=127.0.0.2,127.0.0.4` when only some of its answers count. Clients in "
+		    "`trusted_networks` and those that `client_access` lets in are not asked for. A list "
+		    "that fails its test is off, and mail is taken." },
 	{ .name = "dns_timeout",
 	    .type = SET_TIME,
 	    .def = "20s",

@@ -46,9 +46,10 @@ enum ipc_type {
 	NOTIFY_SESSION,
 	LOG_SESSION,
 
-	/* queue, deliver-remote <-> resolver: resolve.h */
+	/* queue, deliver-remote, smtpd <-> resolver: resolve.h */
 	RESOLVE_ASK = 0x0a00,
 	RESOLVE_MAIL,
+	RESOLVE_CLIENT,
 
 	/* keys <-> those who use keys: keys.h */
 	KEYS_BEGIN = 0x0b00,

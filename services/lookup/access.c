@@ -36,7 +36,8 @@ static enum found try_domain(struct run *r, const struct maps *m, struct str dom
 	return f;
 }
 
-enum found access_client(struct run *r, const struct maps *m, struct str client, struct verdict *v)
+enum found access_client(
+    struct run *r, const struct maps *m, struct str client, struct str name, struct verdict *v)
 {
 	struct str key = client;
 	bool six = str_find(client, ':') != -1;
@@ -46,7 +47,9 @@ enum found access_client(struct run *r, const struct maps *m, struct str client,
 	*v = (struct verdict){ .kind = VERDICT_NONE };
 	if (m->n == 0)
 		return FOUND_NONE;
-	f = try(r, m, client, false, client, v);
+	f = name.n > 0 ? try_domain(r, m, run_lower(r, name), false, client, v) : FOUND_NONE;
+	if (f == FOUND_NONE)
+		f = try(r, m, client, false, client, v);
 	while (f == FOUND_NONE && (cut = str_rfind(key, six ? ':' : '.')) > 0) {
 		key = str_take(key, (size_t)cut);
 		while (key.n > 0 && key.p[key.n - 1] == ':')
@@ -117,7 +120,8 @@ void access_answer_client(struct run *r, const struct access_question *q, struct
 
 	*a = (struct access_answer){ .rule = STR_NONE };
 	status_set(&a->status, 250, "2.0.0", "Ok");
-	if (access_client(r, access_client_maps(r->policy, q), q->client, &v) == FOUND_FAILED) {
+	if (access_client(r, access_client_maps(r->policy, q), q->client, q->name, &v) ==
+	    FOUND_FAILED) {
 		access_unavailable(r, a);
 		return;
 	}

@@ -8,7 +8,9 @@
 #include "verdict.h"
 
 /* Each answers FOUND_FAILED when a table could not. */
-enum found access_client(struct run *r, const struct maps *m, struct str client, struct verdict *v);
+/* name: of the client, if it is known; it is looked for before the address. */
+enum found access_client(
+    struct run *r, const struct maps *m, struct str client, struct str name, struct verdict *v);
 enum found access_host(struct run *r, const struct maps *m, struct str name, struct verdict *v);
 /* address empty: the key is "<>" */
 enum found access_address(

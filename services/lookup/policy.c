@@ -262,6 +262,11 @@ static int load_names(struct policy *p, const struct conf *c, char *why)
 					       : arena_printf(&p->arena, "%.*s@%.*s",
 						     STR_ARG(a.text), STR_ARG(p->origin));
 	}
+	p->unknown_where = arena_str(&p->arena, conf_where(c, "reject_unknown_clients"));
+	if (str_eq(conf_str(c, "reject_unknown_clients"), STR("reverse")))
+		p->unknown_clients = UNKNOWN_NO_NAME;
+	else if (str_eq(conf_str(c, "reject_unknown_clients"), STR("confirmed")))
+		p->unknown_clients = UNKNOWN_UNCONFIRMED;
 	p->depth_max = (uint32_t)conf_int(c, "alias_depth_limit");
 	p->targets_max = (uint32_t)conf_int(c, "alias_expansion_limit");
 	return load_networks(p, c, why);

@@ -38,6 +38,8 @@ struct policy {
 	struct str hostname, origin, delimiters, relayhost, postmaster;
 	struct str relayhost_where, postmaster_where, trusted_where;
 	uint32_t depth_max, targets_max;
+	enum { UNKNOWN_PASS, UNKNOWN_NO_NAME, UNKNOWN_UNCONFIRMED } unknown_clients; /* refused */
+	struct str unknown_where;
 	struct cidr *trusted;
 	size_t ntrusted;
 	struct domains domains[CLASSES]; /* [CLASS_OTHER] is empty */

@@ -195,7 +195,7 @@ static enum found by_rules(struct run *r, const struct access_question *q, struc
 		memset(v, 0, STEPS * sizeof *v);
 		return FOUND_NONE;
 	}
-	if (access_client(r, q->trusted ? &nobody : access_client_maps(p, q), q->client,
+	if (access_client(r, q->trusted ? &nobody : access_client_maps(p, q), q->client, q->name,
 		&v[STEP_CLIENT]) == FOUND_FAILED ||
 	    access_host(r, &p->helo_access, helo, &v[STEP_HELO]) == FOUND_FAILED ||
 	    access_address(r, &p->sender_access, q->sender, &v[STEP_SENDER]) == FOUND_FAILED ||
@@ -211,6 +211,52 @@ static enum found by_rules(struct run *r, const struct access_question *q, struc
 	return FOUND_NONE;
 }
 
+/* Is it known to be somebody of ours, or did a rule let it in? */
+static bool welcome(struct run *r, const struct access_question *q, const struct verdict v[STEPS])
+{
+	return q->trusted || q->submission || q->login.n > 0 || run_trusted(r->policy, q->client) ||
+	       strmap_get(&r->policy->no_rules, q->listener) != NULL ||
+	       v[STEP_CLIENT].kind == VERDICT_OK || v[STEP_RECIPIENT].kind == VERDICT_OK;
+}
+
+/* reject_unknown_clients: 0, or a refusal in *a. */
+static enum found by_name(struct run *r, const struct access_question *q, struct access_answer *a)
+{
+	static const char *const what[NAME_STATES] = {
+		[NAME_UNCONFIRMED] = "the name of your address does not lead back to it",
+		[NAME_NONE] = "your address has no name",
+		[NAME_FAILED] = "the name of your address cannot be found now"
+	};
+	const struct policy *p = r->policy;
+
+	if (what[q->name_state] == NULL || p->unknown_clients == UNKNOWN_PASS ||
+	    (q->name_state == NAME_UNCONFIRMED && p->unknown_clients == UNKNOWN_NO_NAME))
+		return FOUND_NONE;
+	if (q->name_state == NAME_FAILED)
+		status_set(&a->status, 450, "4.7.25", "Client [%.*s]: %s", STR_ARG(q->client),
+		    what[q->name_state]);
+	else
+		status_set(&a->status, 550, "5.7.25", "Client [%.*s]: %s", STR_ARG(q->client),
+		    what[q->name_state]);
+	a->rule =
+	    arena_printf(r->arena, "reject_unknown_clients (%.*s)", STR_ARG(p->unknown_where));
+	return FOUND;
+}
+
+/* What DNS says of a stranger. FOUND: *a says no. */
+static enum found by_dns(struct run *r, const struct access_question *q,
+    const struct verdict v[STEPS], struct access_answer *a)
+{
+	if (welcome(r, q, v))
+		return FOUND_NONE;
+	if (q->listed.n == 0)
+		return by_name(r, q, a);
+	status_set(&a->status, 554, "5.7.1", "Client [%.*s] is on the list %.*s",
+	    STR_ARG(q->client), STR_ARG(q->listed));
+	a->rule = arena_printf(r->arena, "dns_lists %.*s", STR_ARG(str_take(q->listed, 100)));
+	return FOUND;
+}
+
 void rcpt_answer(struct run *r, const struct access_question *q, struct access_answer *a)
 {
 	struct str address =
@@ -221,6 +267,8 @@ void rcpt_answer(struct run *r, const struct access_question *q, struct access_a
 
 	*a = (struct access_answer){ .rule = STR_NONE };
 	f = by_rules(r, q, address, v, a);
+	if (f == FOUND_NONE)
+		f = by_dns(r, q, v, a);
 	if (f == FOUND)
 		return;
 	if (f == FOUND_NONE)

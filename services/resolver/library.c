@@ -42,8 +42,6 @@ static const struct option {
 	/* how long things are believed */
 	{ "cache-max-ttl:", "86400" },
 	{ "cache-max-negative-ttl:", "3600" },
-	/* private reverse zones are the business of whoever runs the network */
-	{ "unblock-lan-zones:", "yes" },
 };
 
 static int failed(char *why, const char *what, struct str value, int error)
@@ -118,6 +116,9 @@ static int set_servers(const struct settings *s, char *why)
 		if (r == 0)
 			r = unblock(s->zones[i].zone);
 	}
+	/* private reverse zones are the business of whoever runs the network; the root has none */
+	if (r == 0 && s->nforwarders > 0)
+		r = ub_ctx_set_option(ctx, "unblock-lan-zones:", "yes");
 	/* otherwise no zone of the world can send our questions to this host */
 	if (r == 0 && loopback)
 		r = ub_ctx_set_option(ctx, "do-not-query-localhost:", "no");

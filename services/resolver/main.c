@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "library.h"
+#include "lists.h"
 #include "mail.h"
 #include "proto/proc.h"
 #include "selftest.h"
@@ -17,7 +18,8 @@ static int resolver_open(void)
 {
 	char why[SETTINGS_WHY];
 
-	if (settings_read(proc_conf(), &settings, why) == -1 || library_open(&settings, why) == -1)
+	if (settings_read(proc_conf(), &settings, why) == -1 ||
+	    lists_read(proc_conf(), why) == -1 || library_open(&settings, why) == -1)
 		proc_fatal("resolver-unusable", str_of(why)); /* what a reload is refused with */
 	mail_seed(id_random());
 	serve_timeout(settings.timeout);
@@ -27,6 +29,7 @@ static int resolver_open(void)
 static int resolver_start(void)
 {
 	selftest_start(&settings);
+	lists_start();
 	return 0;
 }
 
@@ -43,12 +46,15 @@ static void resolver_drain(void)
 static void resolver_status(struct buf *out)
 {
 	selftest_status(out);
+	lists_status(out);
 	serve_status(out);
 }
 
 static const struct peer_spec peers[] = {
 	{ ROLE_REMOTE, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_QUEUE, .rows = serve_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_SMTPD, .rows = serve_client_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_SUBMIT, .rows = serve_client_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_NONE },
 };
 

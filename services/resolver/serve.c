@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "client.h"
 #include "library.h"
 #include "mail.h"
 #include "proto/resolve.h"
@@ -24,6 +25,7 @@ struct job {
 	struct query queries[RESOLVE_TYPES_MAX];
 	unsigned nqueries, pending;
 	struct mail_search mail;
+	struct client_search client;
 };
 
 static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
@@ -31,7 +33,7 @@ static unsigned njobs;
 static uint64_t timeout;
 static void (*drained)(void);
 static struct {
-	uint64_t asked, mail, late, refused, status[DNS_STATUSES], secure;
+	uint64_t asked, mail, clients, late, refused, status[DNS_STATUSES], secure;
 } counts;
 
 void serve_timeout(uint64_t ms)
@@ -47,6 +49,8 @@ static void job_free(struct job *j)
 		library_forget(&j->queries[i]);
 	if (j->mail.done != NULL)
 		mail_search_stop(&j->mail);
+	if (j->client.done != NULL)
+		client_search_stop(&j->client);
 	timer_clear(&j->deadline);
 	LIST_REMOVE(j, all);
 	njobs--;
@@ -231,6 +235,54 @@ static int on_mail(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
+/* --- clients --------------------------------------------------------------------------------- */
+
+static void answer_client(struct job *j)
+{
+	struct put w = put_start();
+
+	put_client_reply(&w, &j->client.reply);
+	chan_answer(j->chan, j->ref, RESOLVE_CLIENT, &w, NULL, 0);
+	job_free(j);
+}
+
+static void on_client_found(struct client_search *s)
+{
+	answer_client((struct job *)((char *)s - offsetof(struct job, client)));
+}
+
+static void stop_client(struct job *j)
+{
+	client_search_stop(&j->client);
+	answer_client(j);
+}
+
+static int on_client(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct client_question q;
+	char text[IP_TEXT];
+	struct job *j;
+
+	if (get_client_question(&g, &q) == -1)
+		return -1;
+	counts.clients++;
+	if (full()) {
+		struct client_reply busy = { .name_status = DNS_TEMPORARY };
+		struct put w = put_start();
+
+		put_client_reply(&w, &busy);
+		chan_reply(c, m, RESOLVE_CLIENT, &w, NULL, 0);
+		return 0;
+	}
+	ip_format(&q.ip, text);
+	j = job_new(c, m, q.trace, str_of(text), stop_client);
+	if (timeout > CLIENT_MS)
+		timer_set(&j->deadline, CLIENT_MS, on_deadline, j);
+	client_search(&j->client, &q, &j->arena, on_client_found);
+	return 0;
+}
+
 /* --- channels -------------------------------------------------------------------------------- */
 
 const struct chan_row serve_rows[] = {
@@ -238,6 +290,7 @@ const struct chan_row serve_rows[] = {
 	{ RESOLVE_MAIL, 0, on_mail },
 	{ 0 },
 };
+const struct chan_row serve_client_rows[] = { { RESOLVE_CLIENT, 0, on_client }, { 0 } };
 
 void serve_peer_down(struct chan *c)
 {
@@ -260,10 +313,11 @@ void serve_drain(void (*done)(void))
 void serve_status(struct buf *out)
 {
 	buf_printf(out,
-	    "questions %llu\nmail-questions %llu\nrunning %u\nflights %u\nlate %llu\n"
+	    "questions %llu\nmail-questions %llu\nclients %llu\nrunning %u\nflights %u\nlate %llu\n"
 	    "refused %llu\nsecure %llu\n",
-	    (unsigned long long)counts.asked, (unsigned long long)counts.mail, njobs,
-	    library_flights(), (unsigned long long)counts.late, (unsigned long long)counts.refused,
+	    (unsigned long long)counts.asked, (unsigned long long)counts.mail,
+	    (unsigned long long)counts.clients, njobs, library_flights(),
+	    (unsigned long long)counts.late, (unsigned long long)counts.refused,
 	    (unsigned long long)counts.secure);
 	for (unsigned i = 0; i < DNS_STATUSES; i++)
 		buf_printf(

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/chan.h"
 
-extern const struct chan_row serve_rows[];
+extern const struct chan_row serve_rows[], serve_client_rows[]; /* for smtpd: the latter */
 
 void serve_timeout(uint64_t ms); /* for one question */
 

@@ -31,10 +31,8 @@ int server_parse(struct str text, struct server *s)
 	return 0;
 }
 
-static int complain(const struct conf *c, const char *name, char *why, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static int complain(const struct conf *c, const char *name, char *why, const char *fmt, ...)
+int settings_complain(
+    const struct conf *c, const char *name, char why[SETTINGS_WHY], const char *fmt, ...)
 {
 	int n = snprintf(why, SETTINGS_WHY, "%.*s: %s: ", STR_ARG(conf_where(c, name)), name);
 	va_list ap;
@@ -50,12 +48,12 @@ static int read_forwarders(const struct conf *c, struct settings *s, char *why)
 {
 	s->nforwarders = conf_count(c, "dns_forwarders");
 	if (s->nforwarders > SERVERS_MAX)
-		return complain(c, "dns_forwarders", why, "more than %d", SERVERS_MAX);
+		return settings_complain(c, "dns_forwarders", why, "more than %d", SERVERS_MAX);
 	for (size_t i = 0; i < s->nforwarders; i++) {
 		struct str item = conf_item(c, "dns_forwarders", i);
 
 		if (server_parse(item, &s->forwarders[i]) == -1)
-			return complain(c, "dns_forwarders", why,
+			return settings_complain(c, "dns_forwarders", why,
 			    "\"%.*s\" is no address, nor [address]:port", STR_ARG(item));
 	}
 	return 0;
@@ -68,15 +66,15 @@ static int read_zones(const struct conf *c, struct settings *s, char *why)
 		struct str item = conf_item(c, "dns_stub_zones", i), rest = item, zone, server;
 
 		if (!str_cut(&rest, '=', &zone) || !dns_name_valid(zone) || rest.p == NULL)
-			return complain(c, "dns_stub_zones", why,
+			return settings_complain(c, "dns_stub_zones", why,
 			    "\"%.*s\" is not zone=server,server", STR_ARG(item));
 		while (str_cut(&rest, ',', &server)) {
 			if (s->nzones == ZONES_MAX)
-				return complain(
+				return settings_complain(
 				    c, "dns_stub_zones", why, "more than %d servers", ZONES_MAX);
 			s->zones[s->nzones].zone = zone;
 			if (server_parse(server, &s->zones[s->nzones++].server) == -1)
-				return complain(c, "dns_stub_zones", why,
+				return settings_complain(c, "dns_stub_zones", why,
 				    "\"%.*s\" is no address, nor [address]:port", STR_ARG(server));
 		}
 	}
@@ -88,7 +86,7 @@ static int read_anchors(const struct conf *c, struct settings *s, char *why)
 	size_t n = conf_count(c, "dns_trust_anchors");
 
 	if (n > ANCHORS_MAX)
-		return complain(c, "dns_trust_anchors", why, "more than %d", ANCHORS_MAX);
+		return settings_complain(c, "dns_trust_anchors", why, "more than %d", ANCHORS_MAX);
 	for (size_t i = 0; i < n; i++)
 		s->anchors[s->nanchors++] = conf_item(c, "dns_trust_anchors", i);
 	for (size_t i = 0; n == 0 && i < sizeof root_keys / sizeof root_keys[0]; i++)

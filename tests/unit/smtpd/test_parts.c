@@ -178,14 +178,16 @@ static void test_received(void **state)
 
 	(void)state;
 	buf_init(&b, 4096);
-	received_field(&b, &e, "mx.example", 7, NULL, false);
+	received_field(&b, &e, &(struct received){ .host = "mx.example", .queue_id = 7 });
 	assert_true(str_starts(buf_view(&b),
 	    STR("Received: from a?b??c?d ([IPv6:2001:db8::1])\r\n\tby mx.example (Thurn, trace ")));
 	assert_non_null(strstr(buf_cstr(&b), "\r\n\twith LMTP id "));
 	assert_null(strstr(buf_cstr(&b), "for <"));
 	assert_true(str_ends(buf_view(&b), STR("\r\n")));
 	buf_reset(&b);
-	received_field(&b, &e, "mx.example", 7, NULL, true);
+	received_field(&b, &e,
+	    &(struct received){
+		.host = "mx.example", .name = "n", .queue_id = 7, .hidden = true });
 	assert_true(str_starts(buf_view(&b), STR("Received: by mx.example (Thurn, trace ")));
 	buf_clear(&b);
 }

@@ -36,6 +36,22 @@ static int mail_reply(struct get *g, struct arena *a)
 	return get_mail_reply(g, a, &x);
 }
 
+static int client_question(struct get *g, struct arena *a)
+{
+	struct client_question x;
+
+	(void)a;
+	return get_client_question(g, &x);
+}
+
+static int client_reply(struct get *g, struct arena *a)
+{
+	struct client_reply x;
+
+	(void)a;
+	return get_client_reply(g, &x);
+}
+
 static int hop_question(struct get *g, struct arena *a)
 {
 	struct hop_question x;
@@ -54,7 +70,8 @@ static int hop_reply(struct get *g, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(struct get *, struct arena *) = { resolve_question,
-		resolve_reply, mail_question, mail_reply, hop_question, hop_reply };
+		resolve_reply, mail_question, mail_reply, hop_question, hop_reply,
+		client_question, client_reply };
 	struct arena a;
 	struct get g;
 

@@ -192,6 +192,47 @@ static void test_mail(void **state)
 	arena_clear(&a);
 }
 
+static void test_client(void **state)
+{
+	struct client_question q = { 5, { .family = 6, .bytes = { 0x20, 1 } }, true, false }, p;
+	struct client_reply r = { .name_status = DNS_OK,
+		.name = STR("a.test"),
+		.reverse = STR("a.test"),
+		.list = STR("list.test"),
+		.list_code = { .family = 4, .bytes = { 127, 0, 0, 4 } },
+		.list_text = STR("why\n"),
+		.list_failed = true },
+			    s;
+	struct put w = put_start();
+	struct get g;
+
+	(void)state;
+	put_client_question(&w, &q);
+	for (size_t n = 0; n <= w.n + 1; n++) {
+		g = get_start(str_bytes(w.p, n));
+		assert_int_equal(get_client_question(&g, &p), n == w.n ? 0 : -1);
+	}
+	g = get_start(put_view(&w));
+	assert_int_equal(get_client_question(&g, &p), 0);
+	assert_true(p.trace == 5 && ip_eq(&p.ip, &q.ip) && p.name && !p.lists);
+	w = put_start();
+	put_client_reply(&w, &r);
+	for (size_t n = 0; n <= w.n + 1; n++) {
+		g = get_start(str_bytes(w.p, n));
+		assert_int_equal(get_client_reply(&g, &s), n == w.n ? 0 : -1);
+	}
+	g = get_start(put_view(&w));
+	assert_int_equal(get_client_reply(&g, &s), 0);
+	assert_true(str_eq(s.name, r.name) && str_eq(s.list, r.list) && s.list_failed);
+	assert_true(str_eq(s.list_text, r.list_text) && ip_eq(&s.list_code, &r.list_code));
+	/* a name that is not confirmed is none */
+	r.name_status = DNS_NODATA;
+	w = put_start();
+	put_client_reply(&w, &r);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_client_reply(&g, &s), -1);
+}
+
 static void test_hop(void **state)
 {
 	static struct mail_host host = {
@@ -247,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_mail),
+		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_hop),
 	};
 

@@ -465,6 +465,77 @@ static void test_delimiters(void **state)
 	route("list-request@host.example", "b@x.example smtp x.example");
 }
 
+/* What DNS knows of a stranger; the code of the answer to a recipient who exists. */
+static int by_dns(struct access_question q, const char *enhanced)
+{
+	struct access_answer a;
+	struct run r = new_run();
+
+	if (q.client.n == 0)
+		q.client = STR(STRANGER);
+	q.rcpt = STR("alice@mail.example");
+	rcpt_answer(&r, &q, &a);
+	assert_string_equal(a.status.enhanced, enhanced);
+	return a.status.code;
+}
+
+static void dns_rules(const char *unknown)
+{
+	file("clients", ".good.example OK\n.bad.example REJECT\n");
+	set("mailbox_domains", "mail.example");
+	set("client_access", "texthash:clients");
+	set("reject_unknown_clients", unknown);
+	load();
+	account("alice@mail.example", "mail.example/alice");
+}
+
+#define Q(...) ((struct access_question){ __VA_ARGS__ })
+
+static void test_names_of_clients(void **state)
+{
+	(void)state;
+	dns_rules("no");
+	assert_int_equal(by_dns(Q(.name = STR("a.good.example")), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name = STR("A.Bad.example")), "5.7.1"), 554);
+	for (uint8_t i = 0; i < NAME_STATES; i++)
+		assert_int_equal(by_dns(Q(.name_state = i), "2.1.5"), 250);
+}
+
+static void test_unknown_clients(void **state)
+{
+	(void)state;
+	dns_rules("reverse");
+	assert_int_equal(by_dns(Q(.name_state = NAME_UNASKED), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name_state = NAME_CONFIRMED), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name_state = NAME_UNCONFIRMED), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name_state = NAME_NONE), "5.7.25"), 550);
+	assert_int_equal(by_dns(Q(.name_state = NAME_FAILED), "4.7.25"), 450);
+}
+
+static void test_unconfirmed_clients(void **state)
+{
+	(void)state;
+	dns_rules("confirmed");
+	assert_int_equal(by_dns(Q(.name_state = NAME_UNCONFIRMED), "5.7.25"), 550);
+	assert_int_equal(by_dns(Q(.name_state = NAME_NONE), "5.7.25"), 550);
+	/* not whom we know */
+	assert_int_equal(by_dns(Q(.name_state = NAME_NONE, .client = STR(FRIEND)), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name_state = NAME_NONE, .login = STR("x")), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name_state = NAME_NONE, .submission = true), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.name_state = NAME_NONE, .trusted = true), "2.1.5"), 250);
+}
+
+static void test_listed_clients(void **state)
+{
+	struct str listed = STR("list.test (127.0.0.2): why");
+
+	(void)state;
+	dns_rules("no");
+	assert_int_equal(by_dns(Q(.listed = listed), "5.7.1"), 554);
+	assert_int_equal(by_dns(Q(.listed = listed, .name = STR("x.good.example")), "2.1.5"), 250);
+	assert_int_equal(by_dns(Q(.listed = listed, .client = STR(FRIEND)), "2.1.5"), 250);
+}
+
 int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -473,7 +544,8 @@ int main(void)
 		ROW(test_canonical), ROW(test_access), ROW(test_client_and_sender),
 		ROW(test_rules_at_rcpt), ROW(test_actions), ROW(test_filter_route),
 		ROW(test_failure), ROW(test_load), ROW(test_two_classes_later),
-		ROW(test_delimiters) };
+		ROW(test_delimiters), ROW(test_names_of_clients), ROW(test_unknown_clients),
+		ROW(test_unconfirmed_clients), ROW(test_listed_clients) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
