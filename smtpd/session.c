@@ -135,9 +135,9 @@ static struct str stage(const struct session *s)
 		unsigned states;
 		const char *name;
 	} stages[] = { { S_PROXY | S_CONNECT | S_START, "CONNECT" }, { S_TLS, "STARTTLS" },
-		{ S_READY, "EHLO" }, { S_AUTH, "AUTH" },
-		{ S_MAIL, "MAIL" }, { S_RCPT, "RCPT" }, { S_DATA, "DATA" },
-		{ S_CHUNK | S_CHUNKED, "BDAT" }, { S_COMMIT, "END-OF-MESSAGE" } };
+		{ S_READY, "EHLO" }, { S_AUTH, "AUTH" }, { S_MAIL, "MAIL" }, { S_RCPT, "RCPT" },
+		{ S_DATA, "DATA" }, { S_CHUNK | S_CHUNKED, "BDAT" },
+		{ S_COMMIT, "END-OF-MESSAGE" } };
 
 	for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
 		if ((stages[i].states & s->state) != 0)
@@ -412,29 +412,36 @@ static bool over_client_limits(struct session *s)
 	return set->client_connection_rate != 0 && rate > set->client_connection_rate;
 }
 
-void session_admit(struct session *s)
+/* The client is who he is (again): logged, and counted. False if he has had his share. */
+static bool welcome(struct session *s)
 {
-	const struct settings *set = settings();
-
-	if (s->state != S_CONNECT)
-		session_to(s, S_CONNECT);
 	if (s->counts != NULL)
 		client_close(s->counts, loop_now());
 	s->counts = NULL;
+	ip_format(&s->ip, s->client);
+	s->trusted = networks_match(&settings()->trusted, &s->ip);
+	if (!s->quiet)
+		log_info(
+		    &s->tag, EV("connect"), KZ("client", s->client), KZ("listener", s->listener));
+	return s->trusted || !over_client_limits(s);
+}
+
+void session_admit(struct session *s)
+{
+	bool known = s->state == S_TLS; /* from before the handshake */
+
+	if (s->state != S_CONNECT)
+		session_to(s, S_CONNECT);
 	if (s->service == SERVICE_LOCAL) {
 		str_copy(STR("local"), s->client, sizeof s->client);
 		s->trusted = true;
 		greet_now(s);
 		return;
 	}
-	ip_format(&s->ip, s->client);
-	s->trusted = networks_match(&set->trusted, &s->ip);
-	if (!s->quiet)
-		log_info(
-		    &s->tag, EV("connect"), KZ("client", s->client), KZ("listener", s->listener));
-	if (!s->trusted && over_client_limits(s)) {
+	if (!known && !welcome(s)) {
 		session_end(s, EV("client-limit"), 421, "4.7.0",
-		    "%s too many connections from %s, try again later", set->hostname, s->client);
+		    "%s too many connections from %s, try again later", settings()->hostname,
+		    s->client);
 		return;
 	}
 	name_find(s);
@@ -455,20 +462,22 @@ void session_hello(struct session *s, struct str name, bool esmtp)
 	session_to(s, S_READY);
 }
 
-/* Who it is, is known. Where TLS is spoken from the first byte, the handshake comes before all else. */
+/* Who it is, is known. Where TLS is spoken from the first byte, the handshake comes before all
+ * else. */
 static void begin(struct session *s)
 {
-	if (s->secure != NULL && secure_mode(s->secure) == SECURE_IMPLICIT) {
-		ip_format(&s->ip, s->client);
-		session_to(s, S_TLS);
-	} else {
+	if (s->secure == NULL || secure_mode(s->secure) != SECURE_IMPLICIT)
 		session_admit(s);
-	}
+	else if (welcome(s))
+		session_to(s, S_TLS);
+	else
+		session_cut(s, EV("client-limit")); /* nothing can be said before the handshake */
 }
 
 /*
- * The handshake, once the line before it has been taken out of the input. What stands behind the header of
- * a proxy is the beginning of it; what stands behind STARTTLS ended the session (command.c).
+ * The handshake, once the line before it has been taken out of the input. What stands behind the
+ * header of a proxy is the beginning of it; what stands behind STARTTLS ended the session
+ * (command.c).
  */
 static void begin_tls(struct session *s, bool ahead)
 {
@@ -481,10 +490,8 @@ static void begin_tls(struct session *s, bool ahead)
 static void on_secured(struct conn *c)
 {
 	struct session *s = c->owner;
-	const char *name = conn_tls(c)->name;
 
-	log_info(&s->tag, EV("tls"), KZ("client", s->client), KS("tls", secure_text(c)),
-	    KZ("name", name));
+	secure_log(&s->tag, s->client, c);
 	if (secure_mode(s->secure) == SECURE_IMPLICIT) {
 		session_admit(s);
 		return;
@@ -584,8 +591,11 @@ static void on_end(struct conn *c, enum conn_end why)
 		timed_out(s);
 		return;
 	}
-	if (why == CONN_TLS)
+	if (why == CONN_TLS) {
 		secure_log_failure(&s->tag, s->client, c);
+		if (s->counts != NULL)
+			client_count(s->counts, CLIENT_ERROR, loop_now());
+	}
 	if (s->state == S_COMMIT) {
 		log_info(&s->tag, EV("client-left-early"), KZ("client", s->client));
 		conn_close(c); /* commit.c frees the session when the queue has answered */

@@ -500,8 +500,7 @@ static void on_secured(struct conn *conn)
 {
 	struct client *c = conn->owner;
 
-	log_info(&c->trace, EV("tls"), KZ("client", c->address), KS("tls", secure_text(conn)),
-	    KZ("name", conn_tls(conn)->name));
+	secure_log(&c->trace, c->address, conn);
 	c->private = true;
 	if (secure_mode(c->secure) == SECURE_IMPLICIT)
 		greet(c);

@@ -299,6 +299,15 @@ struct str secure_text(const struct conn *c)
 				   f->cipher, f->group, f->resumed ? " resumed" : ""));
 }
 
+void secure_log(const struct tag *tag, const char *client, const struct conn *c)
+{
+	const struct tls_facts *f = conn_tls(c);
+
+	log_info(tag, EV("tls"), KZ("client", client), KZ("version", f->version),
+	    KZ("cipher", f->cipher), KI("bits", f->bits), KZ("group", f->group),
+	    KZ("resumed", f->resumed ? "yes" : "no"), KZ("name", f->name));
+}
+
 void secure_log_failure(const struct tag *tag, const char *client, const struct conn *c)
 {
 	log_info(tag, EV("tls-failed"), KZ("client", client), KZ("why", conn_tls_why(c)));

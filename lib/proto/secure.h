@@ -39,7 +39,8 @@ void secure_on_change(void (*fn)(void));
 
 /* The facts, for a log line's field: "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519"; "" when plain. */
 struct str secure_text(const struct conn *c);
-/* One event for a handshake that failed. */
+/* One event for a handshake that is done, or that failed. */
+void secure_log(const struct tag *tag, const char *client, const struct conn *c);
 void secure_log_failure(const struct tag *tag, const char *client, const struct conn *c);
 
 #endif

@@ -148,6 +148,20 @@ static void line_lost(struct buf *b, const struct entry *e)
 	after_line(b, e, "lost connection");
 }
 
+static void line_tls(struct buf *b, const struct entry *e)
+{
+	int64_t bits = event_int(e, "bits", 0);
+
+	buf_z(b, "Anonymous TLS connection established from ");
+	put_client(b, e);
+	buf_z(b, ": ");
+	render_escaped(b, event_str(e, "version"));
+	buf_z(b, " with cipher ");
+	render_escaped(b, event_str(e, "cipher"));
+	buf_printf(b, " (%lld/%lld bits)", (long long)bits, (long long)bits);
+	put_trace(b, e, " ");
+}
+
 static void line_timeout(struct buf *b, const struct entry *e)
 {
 	after_line(b, e, "timeout");
@@ -351,6 +365,7 @@ static const struct {
 	{ "removed", line_removed },
 	{ "report-made", line_report },
 	{ "timeout", line_timeout },
+	{ "tls", line_tls },
 };
 
 static void put_line(struct buf *b, const struct origin *o, const struct entry *e)

@@ -326,6 +326,53 @@ def test_silent_clients_cost_no_login_time(suite):
         s.close()
 
 
+def test_clients_are_limited_before_the_handshake(new_suite):
+    s = new_suite(conf='trusted_networks = {"192.0.2.0/24"}\nsmtp_client_connections = 2\nsubmission_workers = 1\n')
+    held = [connect(s, s.submissions) for _ in range(2)]
+    for c in held:
+        assert c.recv(100).startswith(b'220')
+    assert send_raw(s.submissions) == b''  # not even a handshake
+    s.wait_for(lambda: s.events('client-limit'))
+    held[0].close()
+    s.wait_for(lambda: connects(s))
+    held[1].close()
+
+
+def connects(s):
+    try:
+        connect(s, s.submissions).close()
+        return True
+    except (OSError, ssl.SSLError):
+        return False
+
+
+def test_handshake_behind_a_proxy(new_suite):
+    """The header of the PROXY protocol in plain text, and the handshake right behind it."""
+    s = new_suite(conf='smtp_proxy_networks = {"127.0.0.0/8"}\n')
+    for together in (True, False):
+        raw = socket.create_connection((s.host, s.submissions), timeout=20)
+        header = b'PROXY TCP4 192.0.2.7 192.0.2.1 1000 465\r\n'
+        inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+        t = context(s).wrap_bio(inward, outward, server_hostname='localhost')
+        if not together:
+            raw.sendall(header)
+            header = b''
+        greeting = b''
+        while not greeting:
+            try:
+                t.do_handshake()
+                greeting = t.read(100)
+            except ssl.SSLWantReadError:
+                raw.sendall(header + outward.read())
+                header = b''
+                part = raw.recv(65536)
+                assert part
+                inward.write(part)
+        assert greeting.startswith(b'220 ')
+        raw.close()
+    s.wait_for(lambda: sum(e['fields']['client'] == '192.0.2.7' for e in s.events('tls')) == 2)
+
+
 # --- what others say of it ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('which', ['smtp', 'imap', 'imaps', 'submissions'])

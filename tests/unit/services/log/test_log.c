@@ -112,6 +112,11 @@ static void lines(void **state)
 		    LOG_KVS(KZ("client", "192.0.2.1"), KZ("client_name", "a.example"),
 			KZ("login", "u@x.y")),
 		    ID ": client=a.example[192.0.2.1], sasl_username=u@x.y, trace=" TRACE },
+		{ &no_tag, LEVEL_INFO, "tls",
+		    LOG_KVS(KZ("client", "192.0.2.1"), KZ("version", "TLSv1.3"),
+			KZ("cipher", "TLS_AES_256_GCM_SHA384"), KI("bits", 256)),
+		    "Anonymous TLS connection established from unknown[192.0.2.1]: TLSv1.3 with "
+		    "cipher TLS_AES_256_GCM_SHA384 (256/256 bits)" },
 		{ &a_tag, LEVEL_INFO, "message-accepted",
 		    LOG_KVS(KZ("from", ""), KI("size", 812), KI("nrcpt", 2)),
 		    ID ": from=<>, size=812, nrcpt=2 (queue active)" },
