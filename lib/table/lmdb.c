@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "table/impl.h"
-#include "table/pages.h"
+#include "table/dbfile.h"
 
 enum {
 	HEADER = 16, /* of a page */
@@ -40,8 +39,7 @@ enum {
 static const uint64_t no_root = UINT64_MAX;
 
 struct lmdb {
-	struct pages pages;
-	bool ends_nul;
+	struct dbfile file; /* first */
 	uint64_t root;
 };
 
@@ -53,16 +51,11 @@ struct node {
 	uint32_t total;
 };
 
-static int bad(struct lmdb *d, const char *what)
-{
-	return pages_fault(&d->pages, "damaged: %s", what);
-}
-
 static unsigned nodes(const struct lmdb *d, const uint8_t *page)
 {
 	unsigned lower = page_u16(page + AT_LOWER);
 
-	return lower >= HEADER && lower <= d->pages.size ? (lower - HEADER) / 2 : 0;
+	return lower >= HEADER && lower <= d->file.pages.size ? (lower - HEADER) / 2 : 0;
 }
 
 static int node_at(struct lmdb *d, const uint8_t *page, unsigned i, struct node *out)
@@ -70,12 +63,12 @@ static int node_at(struct lmdb *d, const uint8_t *page, unsigned i, struct node 
 	uint32_t at = page_u16(page + HEADER + 2 * i), key, left;
 	const uint8_t *p = page + at;
 
-	if (at < HEADER || at + NODE > d->pages.size)
-		return bad(d, "a node lies outside of its page");
+	if (at < HEADER || at + NODE > d->file.pages.size)
+		return db_bad(&d->file, "a node lies outside of its page");
 	key = page_u16(p + 6);
-	left = d->pages.size - at - NODE;
+	left = d->file.pages.size - at - NODE;
 	if (key > left)
-		return bad(d, "a key lies outside of its page");
+		return db_bad(&d->file, "a key lies outside of its page");
 	*out = (struct node){ .key = { (const char *)p + NODE, key } };
 	if ((page_u16(page + AT_FLAGS) & P_BRANCH) != 0) {
 		out->child = page_u32(p) | (uint64_t)page_u16(p + 4) << 32;
@@ -84,14 +77,14 @@ static int node_at(struct lmdb *d, const uint8_t *page, unsigned i, struct node 
 	out->total = page_u32(p);
 	left -= key;
 	if ((page_u16(p + 4) & ~NODE_KNOWN) != 0)
-		return bad(d, "a node of unknown kind");
+		return db_bad(&d->file, "a node of unknown kind");
 	if (page_u16(p + 4) == NODE_BIG) {
 		if (left < 8 || out->total > TABLE_VALUE_MAX)
-			return bad(d, "a value is too long");
+			return db_bad(&d->file, "a value is too long");
 		out->big = true;
 		out->page = page_u64(p + NODE + key);
 	} else if (out->total > left) {
-		return bad(d, "a value lies outside of its page");
+		return db_bad(&d->file, "a value lies outside of its page");
 	} else {
 		out->data = (struct str){ (const char *)p + NODE + key, out->total };
 	}
@@ -107,10 +100,10 @@ static int node_value(struct lmdb *d, const struct node *n, struct arena *a, str
 		return 0;
 	}
 	space = arena_alloc(a, HEADER + n->total + 1);
-	if (pages_read(&d->pages, n->page, HEADER + (uint64_t)n->total, space) == -1)
+	if (pages_read(&d->file.pages, n->page, HEADER + (uint64_t)n->total, space) == -1)
 		return -1;
 	if ((page_u16(space + AT_FLAGS) & P_OVERFLOW) == 0 || page_u64(space) != n->page)
-		return bad(d, "a value that is not where it should be");
+		return db_bad(&d->file, "a value that is not where it should be");
 	*out = (struct str){ (const char *)space + HEADER, n->total };
 	return 0;
 }
@@ -118,7 +111,7 @@ static int node_value(struct lmdb *d, const struct node *n, struct arena *a, str
 /* A branch or leaf page. */
 static const uint8_t *tree_page(struct lmdb *d, uint64_t number, bool *leaf)
 {
-	const uint8_t *page = pages_get(&d->pages, number);
+	const uint8_t *page = pages_get(&d->file.pages, number);
 	unsigned kind;
 
 	if (page == NULL)
@@ -126,7 +119,7 @@ static const uint8_t *tree_page(struct lmdb *d, uint64_t number, bool *leaf)
 	kind = page_u16(page + AT_FLAGS) & (P_BRANCH | P_LEAF | P_OVERFLOW | P_META);
 	*leaf = kind == P_LEAF;
 	if ((kind != P_LEAF && kind != P_BRANCH) || page_u64(page) != number) {
-		bad(d, "a page of another kind in the tree");
+		db_bad(&d->file, "a page of another kind in the tree");
 		return NULL;
 	}
 	return page;
@@ -162,8 +155,9 @@ static int search(struct lmdb *d, const uint8_t *page, unsigned low, struct str 
 }
 
 /* 1 with the value, 0, or -1. */
-static int find(struct lmdb *d, struct str key, struct arena *a, struct str *value)
+static int find(struct dbfile *f, struct str key, struct arena *a, struct str *value)
 {
+	struct lmdb *d = (struct lmdb *)f;
 	uint64_t number = d->root;
 	struct node n;
 	unsigned at;
@@ -183,93 +177,64 @@ static int find(struct lmdb *d, struct str key, struct arena *a, struct str *val
 		if (!leaf && r == 0)
 			at--; /* the first key of a branch is empty and counts as lowest */
 		if (at >= nodes(d, page))
-			return bad(d, "an empty page in the tree");
+			return db_bad(&d->file, "an empty page in the tree");
 		if (node_at(d, page, at, &n) == -1)
 			return -1;
 		if (leaf)
 			return node_value(d, &n, a, value) == -1 ? -1 : 1;
 		number = n.child;
 	}
-	return bad(d, "the tree is too deep");
-}
-
-static enum table_result lookup(
-    struct table *t, struct str key, struct arena *a, struct table_answer *out)
-{
-	struct lmdb *d = t->content;
-	struct str stored = key, value;
-	int r;
-
-	if (d->ends_nul)
-		stored = (struct str){ arena_z(a, key), key.n + 1 };
-	r = find(d, stored, a, &value);
-	if (r == 0)
-		return TABLE_NONE;
-	if (r == -1)
-		return table_fail(a, out, str_of(t->spec), "%s: %s", t->path, d->pages.why);
-	return table_db_value(t, key, value, a, out);
+	return db_bad(&d->file, "the tree is too deep");
 }
 
 /* --- listing --------------------------------------------------------------------------------- */
 
-struct listing {
+struct walk {
 	struct lmdb *d;
-	struct arena arena;
-	table_each_fn *fn;
-	void *arg;
+	struct db_listing *l;
 	uint64_t visited; /* pages: more than the file has means a circle */
 };
 
-static int list_node(struct listing *l, const struct node *n)
+static int list_node(struct walk *w, const struct node *n)
 {
-	struct str key = n->key, value;
+	struct str value;
 
-	arena_reset(&l->arena);
-	if (node_value(l->d, n, &l->arena, &value) == -1)
+	arena_reset(&w->l->arena);
+	if (node_value(w->d, n, &w->l->arena, &value) == -1)
 		return -1;
-	if (l->d->ends_nul)
-		key.n -= key.n > 0 && key.p[key.n - 1] == '\0';
-	value.n -= value.n > 0 && value.p[value.n - 1] == '\0';
-	return l->fn(l->arg, key, value);
+	return db_list(w->l, n->key, value);
 }
 
-static int list(struct listing *l, uint64_t number, unsigned depth)
+static int list(struct walk *w, uint64_t number, unsigned depth)
 {
-	struct lmdb *d = l->d;
+	struct lmdb *d = w->d;
 	uint8_t *copy;
 	const uint8_t *page;
 	struct node n;
 	bool leaf;
 	int r = 0;
 
-	if (depth > PAGES_DEPTH || ++l->visited > d->pages.count)
-		return bad(d, "the tree runs in a circle");
+	if (depth > PAGES_DEPTH || ++w->visited > d->file.pages.count)
+		return db_bad(&d->file, "the tree runs in a circle");
 	page = tree_page(d, number, &leaf);
 	if (page == NULL)
 		return -1;
-	copy = xmalloc(d->pages.size); /* pages below may push this one out of the cache */
-	memcpy(copy, page, d->pages.size);
+	copy = xmalloc(d->file.pages.size); /* pages below may push this one out of the cache */
+	memcpy(copy, page, d->file.pages.size);
 	for (unsigned i = 0; i < nodes(d, copy) && r == 0; i++) {
 		r = node_at(d, copy, i, &n);
 		if (r == 0)
-			r = leaf ? list_node(l, &n) : list(l, n.child, depth + 1);
+			r = leaf ? list_node(w, &n) : list(w, n.child, depth + 1);
 	}
 	free(copy);
 	return r;
 }
 
-static int each(struct table *t, table_each_fn *fn, void *arg, char *why)
+static int each(struct dbfile *f, struct db_listing *l)
 {
-	struct listing l = { .d = t->content, .fn = fn, .arg = arg };
-	int r = 0;
+	struct walk w = { .d = (struct lmdb *)f, .l = l };
 
-	arena_init(&l.arena);
-	if (l.d->root != no_root)
-		r = list(&l, l.d->root, 0);
-	if (r == -1)
-		table_why(why, "%s: %s", t->path, l.d->pages.why);
-	arena_clear(&l.arena);
-	return r;
+	return w.d->root == no_root ? 0 : list(&w, w.d->root, 0);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -280,16 +245,17 @@ static bool meta_good(const uint8_t *m)
 	       (page_u16(m + AT_FLAGS) & P_META) != 0;
 }
 
-static int read_meta(struct lmdb *d, int fd, char *why)
+static int read_meta(struct dbfile *f, int fd, char *why)
 {
+	struct lmdb *d = (struct lmdb *)f;
 	uint8_t one[META_BYTES], two[META_BYTES], *m = one;
 	uint32_t size;
 
 	if (pread(fd, one, sizeof one, 0) != (ssize_t)sizeof one || !meta_good(one))
 		return table_why(why, "is no LMDB file, or damaged");
 	size = page_u32(one + AT_PAGE_SIZE);
-	if (pages_init(&d->pages, fd, size) == -1)
-		return table_why(why, "%s", d->pages.why);
+	if (pages_init(&d->file.pages, fd, size) == -1)
+		return table_why(why, "%s", d->file.pages.why);
 	if (pread(fd, two, sizeof two, size) != (ssize_t)sizeof two || !meta_good(two))
 		return table_why(why, "damaged: the second meta page");
 	if (page_u64(two + AT_TXN) > page_u64(one + AT_TXN))
@@ -300,47 +266,12 @@ static int read_meta(struct lmdb *d, int fd, char *why)
 	return 0;
 }
 
-/* As in Berkeley DB files of Postfix: the first key tells whether all end with a NUL. */
-static int probe(void *arg, struct str key, struct str value)
-{
-	bool *ends_nul = arg;
-
-	(void)value;
-	*ends_nul = key.n > 0 && key.p[key.n - 1] == '\0';
-	return 1;
-}
+static const struct db_format format = { sizeof(struct lmdb), read_meta, find, each };
 
 static void *load(struct table *t, struct str text, int fd, char *why)
 {
-	struct lmdb *d = xcalloc(1, sizeof *d);
-	char fault[TABLE_WHY];
-	void *before = t->content;
-	bool ends_nul = false;
-	int r;
-
 	(void)text;
-	if (read_meta(d, fd, fault) == -1) {
-		table_why(why, "%s: %.200s", t->path, fault);
-	} else {
-		t->content = d;
-		r = each(t, probe, &ends_nul, why);
-		t->content = before;
-		d->ends_nul = ends_nul;
-		if (r != -1)
-			return d;
-	}
-	pages_clear(&d->pages);
-	free(d);
-	return NULL;
-}
-
-static void unload(void *content)
-{
-	struct lmdb *d = content;
-
-	close(d->pages.fd);
-	pages_clear(&d->pages);
-	free(d);
+	return db_load(t, fd, &format, why);
 }
 
 const struct table_type table_lmdb = { .name = "lmdb",
@@ -348,6 +279,6 @@ const struct table_type table_lmdb = { .name = "lmdb",
 	.suffix = ".lmdb",
 	.fold = true,
 	.load = load,
-	.unload = unload,
-	.lookup = lookup,
-	.each = each };
+	.unload = db_unload,
+	.lookup = db_lookup,
+	.each = db_each };
