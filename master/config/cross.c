@@ -234,6 +234,60 @@ static void check_mechanisms(const struct conf *c, struct faults *f)
 	}
 }
 
+/* --- ports that the kernel lets a process connect to ------------------------------------------ */
+
+static bool has_port(const struct conf *c, const char *list, uint64_t port)
+{
+	uint64_t p;
+
+	for (size_t i = 0; i < conf_count(c, list); i++)
+		if (str_u64(conf_item(c, list, i), UINT16_MAX, &p) == 0 && p == port)
+			return true;
+	return false;
+}
+
+/* Servers "[address]:port" in items of a setting; what is none of them, its reader says. */
+static void check_dns_ports(const struct conf *c, const char *setting, struct faults *f)
+{
+	for (size_t i = 0; i < conf_count(c, setting); i++) {
+		struct str rest = conf_item(c, setting, i), server;
+
+		while (str_cut(&rest, ',', &server)) {
+			ssize_t at = str_search(server, STR("]:"));
+			uint64_t port;
+
+			if (at == -1 ||
+			    str_u64(str_skip(server, (size_t)at + 2), UINT16_MAX, &port) == -1 ||
+			    has_port(c, "dns_ports", port))
+				continue;
+			faults_at(f, conf_where(c, setting),
+			    "%s: port %llu is not one of dns_ports, so that long answers cannot come",
+			    setting, (unsigned long long)port);
+		}
+	}
+}
+
+static void check_ports(const struct conf *c, struct faults *f)
+{
+	/* who names all ports in routes may leave the usual one out of the list */
+	if (!str_eq(conf_where(c, "remote_port"), STR("default")) &&
+	    !has_port(c, "remote_ports", (uint64_t)conf_int(c, "remote_port")))
+		faults_at(f, conf_where(c, "remote_port"),
+		    "remote_port is not one of remote_ports: no host could be reached");
+	check_dns_ports(c, "dns_forwarders", f);
+	check_dns_ports(c, "dns_stub_zones", f);
+}
+
+/* --- names of clients -------------------------------------------------------------------------- */
+
+static void check_names(const struct conf *c, struct faults *f)
+{
+	if (!str_eq(conf_str(c, "reject_unknown_clients"), STR("no")) &&
+	    !conf_bool(c, "smtp_client_names"))
+		faults_at(f, conf_where(c, "reject_unknown_clients"),
+		    "reject_unknown_clients needs smtp_client_names, or nobody is unknown");
+}
+
 void cross_check(const struct conf *c, struct faults *f)
 {
 	static void (*const checks[])(const struct conf *, struct faults *) = {
@@ -244,6 +298,8 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_users,
 		check_ranges,
 		check_mechanisms,
+		check_ports,
+		check_names,
 	};
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

@@ -113,7 +113,9 @@ static void ask_lists(struct client_search *s)
 void client_search(struct client_search *s, const struct client_question *q, struct arena *a,
     void (*done)(struct client_search *s))
 {
-	*s = (struct client_search){ .arena = a, .ip = q->ip, .done = done };
+	s->arena = a;
+	s->ip = q->ip;
+	s->done = done;
 	s->reply = (struct client_reply){ .name_status = DNS_TEMPORARY };
 	s->pending =
 	    1; /* answers may come from within: the search itself counts until all are asked */

@@ -22,12 +22,13 @@ struct client_search {
 	struct arena *arena;
 	struct ip ip;
 	void (*done)(struct client_search *s);
+	void *owner; /* the caller's */
 	struct query reverse, forward[CLIENT_NAMES_MAX];
 	struct list_ask lists[LISTS_MAX];
 	unsigned nlists, pending;
 };
 
-/* Embedded in its owner. done() is called once, perhaps from within. a must stay. */
+/* s is zeroed, but for owner. done() is called once, perhaps from within. a must stay. */
 void client_search(struct client_search *s, const struct client_question *q, struct arena *a,
     void (*done)(struct client_search *s));
 /* What is not known yet counts as not known: completes s->reply. done() is not called. */

@@ -25,7 +25,7 @@ struct job {
 	struct query queries[RESOLVE_TYPES_MAX];
 	unsigned nqueries, pending;
 	struct mail_search mail;
-	struct client_search client;
+	struct client_search *client; /* in the arena: it is large */
 };
 
 static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
@@ -49,8 +49,8 @@ static void job_free(struct job *j)
 		library_forget(&j->queries[i]);
 	if (j->mail.done != NULL)
 		mail_search_stop(&j->mail);
-	if (j->client.done != NULL)
-		client_search_stop(&j->client);
+	if (j->client != NULL)
+		client_search_stop(j->client);
 	timer_clear(&j->deadline);
 	LIST_REMOVE(j, all);
 	njobs--;
@@ -241,19 +241,19 @@ static void answer_client(struct job *j)
 {
 	struct put w = put_start();
 
-	put_client_reply(&w, &j->client.reply);
+	put_client_reply(&w, &j->client->reply);
 	chan_answer(j->chan, j->ref, RESOLVE_CLIENT, &w, NULL, 0);
 	job_free(j);
 }
 
 static void on_client_found(struct client_search *s)
 {
-	answer_client((struct job *)((char *)s - offsetof(struct job, client)));
+	answer_client(s->owner);
 }
 
 static void stop_client(struct job *j)
 {
-	client_search_stop(&j->client);
+	client_search_stop(j->client);
 	answer_client(j);
 }
 
@@ -279,7 +279,9 @@ static int on_client(struct chan *c, struct ipc_msg *m)
 	j = job_new(c, m, q.trace, str_of(text), stop_client);
 	if (timeout > CLIENT_MS)
 		timer_set(&j->deadline, CLIENT_MS, on_deadline, j);
-	client_search(&j->client, &q, &j->arena, on_client_found);
+	j->client = arena_alloc(&j->arena, sizeof *j->client);
+	j->client->owner = j;
+	client_search(j->client, &q, &j->arena, on_client_found);
 	return 0;
 }
 

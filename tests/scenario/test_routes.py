@@ -259,6 +259,10 @@ def test_explained_lookups(suite):
     assert re.search(r'virtual_alias_maps "friends@example.test": found in .*virtual:2: user1', text)
 
 
+def test_own_addresses_are_known(suite):
+    assert suite.events('remote-no-interfaces') == []
+
+
 def test_explained_bounds(suite):
     hop = route(suite, 'a@large.zone.test')['hop']
     assert len(hop['hosts']) == 100 and len(hop['tries']) <= 20

@@ -95,6 +95,13 @@ static const struct {
 	  "012345678901234567890123456789}\n",
 	    "t.conf:1: listener a: the path is longer than 107 bytes" },
 	{ "listener a {address = {}}\n", "t.conf:1: listener a has no address" },
+	{ "remote_port = 2525\n", "t.conf:1: remote_port is not one of remote_ports" },
+	{ "dns_forwarders = {\"192.0.2.1\", \"[192.0.2.1]:5353\"}\n",
+	    "t.conf:1: dns_forwarders: port 5353 is not one of dns_ports" },
+	{ "dns_stub_zones = {\"a.test=192.0.2.1,[192.0.2.2]:54\"}\n",
+	    "t.conf:1: dns_stub_zones: port 54 is not one of dns_ports" },
+	{ "smtp_client_names = no\nreject_unknown_clients = reverse\n",
+	    "t.conf:2: reject_unknown_clients needs smtp_client_names" },
 	{ "run_directory = /12345678901234567890123456789012345678901234567890123456789012345678901"
 	  "234567890123456789012345678901\n",
 	    "t.conf:1: run_directory is longer" },
