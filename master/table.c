@@ -39,8 +39,9 @@ const struct process processes[] = {
 	    .role = ROLE_SASL,
 	    .program = "services-sasl",
 	    .phase = 2,
-	    .reload = RELOAD_IN_PLACE,
-	    .nofile = 1024,
+	    .reload = RELOAD_SWAP,
+	    .calls = CALLS_ACCEPT, /* of the Unix socket for servers of others */
+	    .nofile = 2048,
 	},
 	{
 	    .role = ROLE_KEYS,

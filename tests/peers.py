@@ -13,6 +13,8 @@ STORE = TOP / 'build/peers'
 # a peer and what Debian packages it needs that are not on every machine
 PACKAGES = {
     'postfix': ['postfix', 'libicu72', 'libnsl2', 'libtirpc3', 'libsasl2-2'],
+    'exim': ['exim4-daemon-heavy', 'exim4-base', 'libmariadb3', 'libspf2-2', 'libpq5', 'libldap-2.5-0', 'libperl5.36', 'libgnutls-dane0',
+             'libidn12', 'libsasl2-2', 'libnsl2', 'libtirpc3'],
     'nsd': ['nsd', 'libfstrm0', 'libprotobuf-c1', 'libsystemd0'],
     'dovecot': ['dovecot-core', 'dovecot-imapd', 'dovecot-lmtpd', 'libexttextcat-2.0-0', 'libstemmer0d', 'liblua5.3-0',
                 'libapparmor1', 'libtirpc3', 'libicu72'],
@@ -43,7 +45,7 @@ def root(name):
 
 
 def run_env(where):
-    libs = [where / 'usr/lib/x86_64-linux-gnu', where / 'usr/lib/postfix', where / 'usr/lib/dovecot', where / 'lib/x86_64-linux-gnu']
+    libs = [where / 'usr/lib/x86_64-linux-gnu', where / 'usr/lib', where / 'usr/lib/postfix', where / 'usr/lib/dovecot', where / 'lib/x86_64-linux-gnu']
     return dict(os.environ, LD_LIBRARY_PATH=':'.join(map(str, libs)))
 
 

@@ -43,7 +43,7 @@ enum {
 /* Who wants to log in, from where: the first part of each question about a login. */
 struct auth_who {
 	uint64_t trace;
-	struct str service; /* "imap", "smtp" */
+	struct str service; /* "imap", "smtp", "imap-elsewhere" */
 	struct str client; /* numeric address */
 	struct str mechanism; /* for the log */
 	uint16_t instance; /* of the login process that a session's grant is bound to */

@@ -8,6 +8,7 @@ static const struct service services[] = {
 	{ "submission", ROLE_SUBMIT, "submission_workers", 587, "smtp", false },
 	{ "submissions", ROLE_SUBMIT, "submission_workers", 465, "smtp", true },
 	{ "local", ROLE_LOCAL, NULL, 0, NULL, false },
+	{ "dovecot", ROLE_SASL, NULL, 0, NULL, false },
 	{ "imap", ROLE_LOGIN, "imap_workers", 143, "imap", false },
 	{ "imaps", ROLE_LOGIN, "imap_workers", 993, "imap", true },
 };

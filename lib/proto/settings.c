@@ -243,6 +243,13 @@ static const struct setting table[] = {
 	    .def = "",
 	    .roles = R(SASL),
 	    .help = "Where clients whose token is refused find out how to get another (RFC 7628 3.2.2)." },
+	{ .name = "dovecot_auth_uids",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(SASL),
+	    .help = "Numeric ids of the system users, besides root, that may ask for logins at the path of "
+		    "a listener with the service `dovecot`: those that Postfix's or Exim's server runs "
+		    "as." },
 	{ .name = "auth_threads",
 	    .type = SET_INT,
 	    .def = "0",
@@ -1001,13 +1008,15 @@ static const struct setting table[] = {
 	    .section = "listener",
 	    .name = "service",
 	    .type = SET_ENUM,
-	    .choices = "smtp|submission|submissions|lmtp|imap|imaps|local",
+	    .choices = "smtp|submission|submissions|lmtp|imap|imaps|local|dovecot",
 	    .def = "smtp",
-	    .roles = ROLES_SMTP | R(LOGIN) | R(LOOKUP) | R(REMOTE) | R(KEYS),
+	    .roles = ROLES_SMTP | R(LOGIN) | R(SASL) | R(LOOKUP) | R(REMOTE) | R(KEYS),
 	    .help = "What is spoken there. `imaps` and `submissions` are under TLS from the first byte. "
 		    "`submission` is SMTP for users who have logged in, and for "
 		    "nobody else. `local` is submission by the users of this host, known by their "
-		    "uid, at a `path`; there is one at `submit` unless another is set." },
+		    "uid, at a `path`; there is one at `submit` unless another is set. `dovecot` "
+		    "at a `path` lets Postfix and Exim check logins of the accounts by the protocol "
+		    "of Dovecot; see `dovecot_auth_uids`." },
 	{ .section = "listener",
 	    .name = "address",
 	    .type = SET_LIST,

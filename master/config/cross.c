@@ -113,9 +113,8 @@ static void check_listeners(const struct conf *c, struct faults *f)
 	for (size_t i = 0; (b = conf_section(c, "listener", i)) != NULL; i++) {
 		struct str path = section_str(b, "path");
 
-		if (str_eq(section_str(b, "service"), STR("local")) && path.n == 0)
-			faults_at(f, section_place(b),
-			    "listener %.*s: local submission needs a path",
+		if (service_find(section_str(b, "service"))->port == 0 && path.n == 0)
+			faults_at(f, section_place(b), "listener %.*s: that service needs a path",
 			    STR_ARG(section_title(b)));
 		if (path.n == 0)
 			network++;

@@ -148,6 +148,7 @@ static const struct {
 	bool sessions;
 } services[] = {
 	{ "imap", SCOPE_IMAP, ACCOUNT_NO_IMAP, true },
+	{ "imap-elsewhere", SCOPE_IMAP, ACCOUNT_NO_IMAP, false }, /* a server of others */
 	{ "smtp", SCOPE_SMTP, ACCOUNT_NO_SMTP, false },
 };
 

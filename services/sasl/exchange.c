@@ -10,7 +10,8 @@
 #include "proto/proc.h"
 #include "proto/types.h"
 
-static unsigned nexchanges;
+static unsigned nexchanges, nbusy; /* in all; those that wait for auth */
+static void (*on_idle)(void); /* draining */
 
 unsigned exchange_count(void)
 {
@@ -35,10 +36,16 @@ void exchange_verdict(struct sasl_answer *a, enum sasl_verdict v)
 		status_set(&a->status, rows[v].code, rows[v].enhanced, "%s", rows[v].text);
 }
 
+bool exchange_busy(const struct exchange *x)
+{
+	return x->ask.chan != NULL || x->ask.deadline.armed;
+}
+
 /* --- the end --------------------------------------------------------------------------------- */
 
 void exchange_cancel(struct exchange *x)
 {
+	nbusy -= exchange_busy(x);
 	ask_cancel(&x->ask);
 	timer_clear(&x->deadline);
 	if (x->mechanism->end != NULL)
@@ -114,17 +121,22 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 	struct exchange *x = a->arg;
 	struct get g;
 
+	nbusy--;
 	if (m == NULL) {
 		exchange_end(x, SASL_LATER);
-		return;
+	} else {
+		g = get_start(m->body);
+		x->answered(x, &g);
 	}
-	g = get_start(m->body);
-	x->answered(x, &g);
+	if (nbusy == 0 && on_idle != NULL)
+		on_idle();
 }
 
-bool exchange_busy(const struct exchange *x)
+void exchanges_drain(void (*idle)(void))
 {
-	return x->ask.chan != NULL || x->ask.deadline.armed;
+	on_idle = idle;
+	if (nbusy == 0)
+		idle();
 }
 
 void exchange_ask(struct exchange *x, uint16_t type, const struct put *w,
@@ -132,6 +144,7 @@ void exchange_ask(struct exchange *x, uint16_t type, const struct put *w,
 {
 	timer_clear(&x->deadline);
 	x->answered = answered;
+	nbusy++;
 	chan_ask(proc_peer(ROLE_AUTH), &x->ask, type, w, NULL, 0, AUTH_DEADLINE, on_answer, x);
 }
 

@@ -65,6 +65,8 @@ bool exchange_busy(const struct exchange *x);
 void exchange_cancel(struct exchange *x);
 void exchange_cancel_all(struct asker *a);
 unsigned exchange_count(void);
+/* Calls idle() once none waits for auth. */
+void exchanges_drain(void (*idle)(void));
 
 /* Fills in the verdict and the status that belongs to it. */
 void exchange_verdict(struct sasl_answer *a, enum sasl_verdict v);

@@ -2,7 +2,9 @@
  * services/sasl: takes apart what clients say when they log in, so that neither the servers nor
  * auth has to. Holds no file, no key and no account; whatever it claims, auth checks. See sasl(8).
  */
+#include "dovecot.h"
 #include "mech.h"
+#include "offer.h"
 #include "proto/proc.h"
 #include "server.h"
 
@@ -16,21 +18,27 @@ static int sasl_open(void)
 
 static int sasl_start(void)
 {
-	server_load(proc_conf());
+	offer_load(proc_conf());
 	oauth_load(proc_conf());
+	dovecot_start(proc_conf());
 	return 0;
 }
 
-static void sasl_reload(void)
+static void leave(void)
 {
-	server_load(proc_conf());
-	oauth_load(proc_conf());
-	server_tell();
+	proc_exit(0);
+}
+
+/* Those who wait for auth get its answer; an exchange in which it is the client's turn is lost. */
+static void sasl_drain(void)
+{
+	dovecot_stop();
+	exchanges_drain(leave);
 }
 
 static void sasl_status(struct buf *out)
 {
-	buf_printf(out, "exchanges %u\n", exchange_count());
+	buf_printf(out, "exchanges %u\ndovecot-clients %u\n", exchange_count(), dovecot_count());
 }
 
 static const struct chan_row auth_rows[] = { { 0 } };
@@ -48,7 +56,7 @@ int main(void)
 		.peers = peers,
 		.open = sasl_open,
 		.start = sasl_start,
-		.reload = sasl_reload,
+		.drain = sasl_drain,
 		.status = sasl_status };
 
 	return proc_main(&program);

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "exchange.h"
-#include "mech.h"
+#include "offer.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 
@@ -16,28 +16,12 @@ struct server {
 };
 
 static LIST_HEAD(, server) servers = LIST_HEAD_INITIALIZER(servers);
-static struct sasl_names names;
-
-/* --- what is offered ------------------------------------------------------------------------- */
-
-void server_load(const struct conf *c)
-{
-	names = (struct sasl_names){ 0 };
-	for (size_t i = 0; i < conf_count(c, "sasl_mechanisms") && names.n < SASL_NAMES_MAX; i++) {
-		const struct mechanism *m = mech_find(conf_item(c, "sasl_mechanisms", i));
-
-		if (m == NULL)
-			continue; /* master/config has refused others */
-		(void)str_copy(str_of(m->name), names.rows[names.n].name, SASL_NAME_MAX + 1);
-		names.rows[names.n++].needs = (uint8_t)sasl_needs(str_of(m->name));
-	}
-}
 
 static void tell(struct server *s)
 {
 	struct put w = put_start();
 
-	put_sasl_names(&w, &names);
+	put_sasl_names(&w, offer_names());
 	chan_send(s->chan, SASL_MECHANISMS, &w, NULL, 0);
 }
 
@@ -47,28 +31,6 @@ void server_tell(void)
 
 	LIST_FOREACH (s, &servers, next)
 		tell(s);
-}
-
-/* What a connection lacks for that mechanism (SASL_NEEDS_*); -1 = it is not offered at all. */
-static int lacks(const struct sasl_start *s)
-{
-	unsigned has = (s->secure ? SASL_NEEDS_SECURE : 0) |
-		       (s->exporter.n > 0 ? SASL_NEEDS_EXPORTER : 0) |
-		       (s->certificate.n > 0 ? SASL_NEEDS_CERTIFICATE : 0);
-
-	for (unsigned i = 0; i < names.n; i++)
-		if (str_caseeq(s->mechanism, str_of(names.rows[i].name)))
-			return (int)(names.rows[i].needs & ~has);
-	return -1;
-}
-
-/* Is there one that binds to the TLS channel? */
-static bool binds(void)
-{
-	for (unsigned i = 0; i < names.n; i++)
-		if ((names.rows[i].needs & SASL_NEEDS_EXPORTER) != 0)
-			return true;
-	return false;
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -107,9 +69,9 @@ static int on_start(struct chan *c, struct ipc_msg *m)
 
 	if (get_sasl_start(&g, &start) == -1 || exchange_find(&s->asker, start.id) != NULL)
 		return -1;
-	lack = lacks(&start);
+	lack = offer_lacks(&start);
 	/* a client may say that we bind to no channel when we do not offer it (RFC 5802 6, "y") */
-	if (!binds())
+	if (!offer_binds())
 		start.exporter = STR_NONE;
 	if (lack != 0)
 		refuse(s, ref, SASL_UNKNOWN_MECHANISM, lack == SASL_NEEDS_SECURE);

@@ -5,15 +5,12 @@
 #define SASL_SERVER_H
 
 #include "base/chan.h"
-#include "proto/conf.h"
 
 extern const struct chan_row server_rows[];
 void server_up(struct chan *c);
 void server_down(struct chan *c);
 
-/* Takes the names of the mechanisms to offer from the settings. */
-void server_load(const struct conf *c);
-/* They may have changed: tells all servers. */
+/* What is offered (offer.h) may have changed: tells all servers. */
 void server_tell(void);
 
 #endif

@@ -88,7 +88,7 @@ static const struct {
 	    "t.conf:2: mail_directory is inside spool_directory" },
 	{ "listener a {port = 26}\nlistener b {port = 26\naddress = {127.0.0.1}}\n",
 	    "t.conf:2: listener b: 127.0.0.1 port 26 is taken by listener a" },
-	{ "listener a {service = local}\n", "t.conf:1: listener a: local submission needs a path" },
+	{ "listener a {service = local}\n", "t.conf:1: listener a: that service needs a path" },
 	{ "listener a {path = x}\nlistener b {path = x}\n",
 	    "t.conf:2: listener b: the path is taken by listener a" },
 	{ "listener a {path = 0123456789012345678901234567890123456789012345678901234567890123456789"
