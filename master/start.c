@@ -27,6 +27,7 @@ static struct privilege row_privilege(const struct suite *s, const struct proces
 		.uid = own_uid ? plan->uid : 0,
 		.gid = own_uid ? plan->gid : 0,
 		.nofile = row->nofile,
+		.file = row->bodies ? s->plan->body_max : 0,
 		.root = s->root,
 		.refuse = s->plan->refuse,
 	};

@@ -110,6 +110,7 @@ const struct process processes[] = {
 	    .phase = 3,
 	    .reload = RELOAD_SWAP,
 	    .calls = CALLS_ACCEPT,
+	    .bodies = true,
 	    .nofile = 16384,
 	},
 	{
@@ -118,6 +119,7 @@ const struct process processes[] = {
 	    .phase = 3,
 	    .reload = RELOAD_SWAP,
 	    .calls = CALLS_ACCEPT,
+	    .bodies = true,
 	    .nofile = 4096,
 	},
 	{
@@ -126,6 +128,7 @@ const struct process processes[] = {
 	    .phase = 3,
 	    .reload = RELOAD_SWAP,
 	    .calls = CALLS_ACCEPT,
+	    .bodies = true,
 	    .nofile = 16384,
 	},
 	{

@@ -33,6 +33,17 @@ struct body *stock_find(struct client *c, uint64_t id)
 	return NULL;
 }
 
+int stock_memory(void)
+{
+	int fd = memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd == -1 || (ftruncate(fd, BODY_SMALL) == 0 &&
+			    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == 0))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 struct body *stock_new(struct client *c)
 {
 	struct body *b;
@@ -40,7 +51,7 @@ struct body *stock_new(struct client *c)
 
 	if (c->nbodies >= STOCK_MAX)
 		return NULL;
-	fd = memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = stock_memory();
 	if (fd == -1) {
 		log_error(NULL, EV("no-body"), KERRNO);
 		return NULL;

@@ -37,6 +37,11 @@ void stock_up(struct chan *c);
 void stock_down(struct chan *c);
 
 struct body *stock_find(struct client *c, uint64_t id);
+/*
+ * A memory file for a body, yours; -1 with errno. It has BODY_SMALL bytes from the beginning and keeps
+ * them: memory has no other limit for an smtpd that was taken over.
+ */
+int stock_memory(void);
 /* One more body for an answer, or NULL when there is no memory for it. */
 struct body *stock_new(struct client *c);
 /* Forgets a body, removing what it left. Its message (if any) is the caller's. */

@@ -180,7 +180,9 @@ int body_enlarge(struct body *b, int *file)
 	b->large = true;
 	*file = -1;
 	for (uint64_t at = 0; at < b->size && r == 0;) {
-		ssize_t n = pread(old, copy, sizeof copy, (off_t)at);
+		/* the memory file is always longer than what has been written to it */
+		size_t most = b->size - at < sizeof copy ? b->size - at : sizeof copy;
+		ssize_t n = pread(old, copy, most, (off_t)at);
 
 		if (n == 0)
 			errno = EIO;

@@ -62,6 +62,8 @@ int sandbox_become(const struct privilege *p)
 		return -1;
 	if (p->memory != 0 && set_limit(RLIMIT_AS, p->memory) == -1)
 		return -1;
+	if (p->file != 0 && set_limit(RLIMIT_FSIZE, p->file) == -1)
+		return -1;
 	return p->root ? become_user(p) : 0;
 }
 
@@ -85,14 +87,15 @@ static int confine_root(const struct privilege *p, int root_fd)
 	return layers;
 }
 
-int sandbox_confine(const struct privilege *p, int root_fd, const struct dir_rule *dirs, size_t ndirs,
-    const uint16_t *ports, size_t nports)
+int sandbox_confine(const struct privilege *p, int root_fd, const struct dir_rule *dirs,
+    size_t ndirs, const uint16_t *ports, size_t nports)
 {
 	int layers = 0, more;
 
 	if (p->root && (layers = confine_root(p, root_fd)) == -1)
 		return -1;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		return -1;
 	layers |= LAYER_NNP;
 	more = landlock_confine(dirs, ndirs, ports, nports);

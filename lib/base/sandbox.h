@@ -34,6 +34,7 @@ struct privilege {
 	uint32_t uid, gid;       /* to become, if the suite runs as root */
 	uint32_t nofile;         /* descriptors */
 	uint64_t memory;         /* address space in bytes, 0 = not limited */
+	uint64_t file;           /* bytes up to which it may make any file grow, 0 = not limited */
 	bool root;               /* the suite runs as root: uid, chroot and capabilities apply */
 	bool refuse;             /* an unlisted system call fails with EPERM instead of ending the process */
 };

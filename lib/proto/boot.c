@@ -21,6 +21,7 @@ static void put_privilege(struct put *w, const struct privilege *p)
 	put_u32(w, p->gid);
 	put_u32(w, p->nofile);
 	put_u64(w, p->memory);
+	put_u64(w, p->file);
 	put_u8(w, p->root);
 	put_u8(w, p->refuse);
 }
@@ -35,6 +36,7 @@ static void get_privilege(struct get *g, struct privilege *p)
 	p->gid = get_u32(g);
 	p->nofile = get_u32(g);
 	p->memory = get_u64(g);
+	p->file = get_u64(g);
 	p->root = get_bool(g);
 	p->refuse = get_bool(g);
 }

@@ -88,6 +88,7 @@ void put_plan(struct put *w, const struct plan *p)
 	put_u32(w, p->mailbox_uid_max);
 	put_u32(w, p->sessions_max);
 	put_u32(w, p->sessions_per_account);
+	put_u64(w, p->body_max);
 	put_u32(w, p->shutdown_ms);
 	put_u8(w, p->refuse);
 }
@@ -108,6 +109,7 @@ int get_plan(struct get *g, struct plan *p)
 	p->mailbox_uid_max = get_u32(g);
 	p->sessions_max = get_u32(g);
 	p->sessions_per_account = get_u32(g);
+	p->body_max = get_u64(g);
 	p->shutdown_ms = get_u32(g);
 	p->refuse = get_bool(g);
 	return get_end(g);

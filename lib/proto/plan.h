@@ -64,6 +64,7 @@ struct plan {
 	} roles[ROLE_MAX];
 	uint32_t mailbox_uid_min, mailbox_uid_max;
 	uint32_t sessions_max, sessions_per_account;
+	uint64_t body_max; /* bytes of a file that holds the largest message */
 	uint32_t shutdown_ms;
 	bool refuse; /* struct privilege */
 	uint32_t nlisteners;

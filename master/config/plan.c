@@ -8,6 +8,9 @@
 #include "base/siphash.h"
 #include "proto/service.h"
 
+/* What a file with a message holds besides: the spool's header, and fields that smtpd adds. */
+enum { BODY_SLACK = 64 * 1024 };
+
 static const char *const dir_settings[DIRS] = {
 	[DIR_SPOOL] = "spool_directory",
 	[DIR_MAIL] = "mail_directory",
@@ -141,6 +144,7 @@ void plan_make(const struct conf *c, struct plan *p)
 		.mailbox_uid_max = (uint32_t)conf_int(c, "mailbox_uid_max"),
 		.sessions_max = (uint32_t)conf_int(c, "imap_sessions"),
 		.sessions_per_account = (uint32_t)conf_int(c, "imap_sessions_per_account"),
+		.body_max = conf_size(c, "message_size_limit") + BODY_SLACK,
 		.shutdown_ms = (uint32_t)conf_time(c, "shutdown_timeout"),
 		.refuse = str_eq(conf_str(c, "sandbox_action"), STR("refuse")),
 	};

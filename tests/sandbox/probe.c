@@ -43,7 +43,9 @@
 #include <unistd.h>
 
 #include "../../master/table.h"
+#include "../../queue/stock.h"
 
+enum { FILE_LIMIT = 1 << 20, BLOCK = 64 * 1024 };
 enum { FIRST_UID = 64300, SIBLINGS_SPARE = 50, FSUID_LO = 1879048192, FSUID_HI = 2147483646 };
 
 /* The targets: another mailbox, sockets that listen, and a process of the same uid. */
@@ -54,6 +56,7 @@ static char abstract_name[64];
 static uint32_t role_calls; /* CALLS_* */
 static int own_dir = -1; /* of a role that has one */
 static int handed;       /* a file that it got for appending */
+static int memory;       /* a memory file for a body */
 
 /* --- steps: 0 or more = it worked ------------------------------------------------------------- */
 
@@ -606,6 +609,29 @@ static long punch_handed(void)
 	return fallocate(handed, 3, 0, 1);
 }
 
+/* More than one body may hold. */
+static long overfill(int fd, long limit)
+{
+	static char block[BLOCK];
+
+	for (long n = 0; n <= limit; n += BLOCK)
+		if (write(fd, block, BLOCK) != BLOCK)
+			return -1;
+	return 0;
+}
+static long overfill_handed(void)
+{
+	return overfill(handed, FILE_LIMIT);
+}
+static long overfill_memory(void)
+{
+	return overfill(memory, BODY_SMALL);
+}
+static long enlarge_memory(void)
+{
+	return ftruncate(memory, BODY_SMALL + 1);
+}
+
 #define STEP(f) { #f, f }
 static const struct {
 	const char *name;
@@ -636,7 +662,7 @@ static const struct {
 	STEP(keyring), STEP(mount_tmpfs), STEP(unmount), STEP(set_host_name), STEP(load_module),
 	STEP(kernel_log), STEP(new_ruleset), STEP(terminal_input), STEP(secret_memory),
 	STEP(overwrite_handed), STEP(truncate_handed), STEP(seek_handed), STEP(unappend_handed),
-	STEP(punch_handed),
+	STEP(punch_handed), STEP(overfill_handed), STEP(overfill_memory), STEP(enlarge_memory),
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
@@ -729,6 +755,7 @@ static void confine_as(const struct process *row, uid_t uid, int root_fd, bool k
 		.uid = uid,
 		.gid = uid,
 		.nofile = row->nofile,
+		.file = row->bodies ? FILE_LIMIT : 0,
 		.root = geteuid() == 0,
 		.refuse = !kill_mode,
 	};
@@ -746,6 +773,9 @@ static const char *attempt(const struct process *row, uid_t uid, int root_fd, un
 	pid_t p = fork();
 
 	if (p == 0) {
+		memory = stock_memory();
+		if (memory == -1)
+			_exit(3);
 		confine_as(row, uid, root_fd, kill_mode);
 		_exit(steps[step].fn() >= 0 ? 0 : 1);
 	}

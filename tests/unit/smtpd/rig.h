@@ -120,6 +120,9 @@ static int rig_body(uint64_t *id)
 				 memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	assert(fd != -1);
+	if (!rig.disk_full) /* as the queue makes it */
+		assert(ftruncate(fd, BODY_SMALL) == 0 &&
+		    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == 0);
 	*id = ++rig.next_id;
 	rig.bodies[*id % RIG_BODIES].id = *id;
 	rig.bodies[*id % RIG_BODIES].fd = dup(fd);
@@ -196,6 +199,9 @@ static void rig_keep(struct rig_message *p)
 	buf_init(&k->body, 1 << 30);
 	for (off_t at = 0; (n = pread(fd, block, sizeof block, at)) > 0; at += n)
 		buf_put(&k->body, block, (size_t)n);
+	/* memory is longer than what is in it */
+	if ((fcntl(fd, F_GET_SEALS) & F_SEAL_GROW) != 0 && k->body.n > k->commit.size)
+		k->body.n = k->commit.size;
 	assert(k->body.n == k->commit.size);
 }
 
