@@ -403,6 +403,9 @@ static void on_end(struct conn *c, enum conn_end why)
 		return;
 	}
 	describe_end(s, why, &st);
+	/* a host that takes connections and does not greet is as good as down */
+	if (s->state == S_GREETING)
+		dead_note(&s->ip, s->site->port, loop_now());
 	session_fail(s, &st);
 }
 
@@ -448,7 +451,8 @@ static void on_dialled(void *arg, const struct dialled *d)
 		session_fail(s, &st);
 		return;
 	}
-	dead_forget(&t[d->which].ip, s->site->port);
+	s->ip = t[d->which].ip;
+	dead_forget(&s->ip, s->site->port);
 	name_relay(s, &t[d->which]);
 	connected(s, &fd);
 }

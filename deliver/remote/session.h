@@ -78,6 +78,7 @@ struct session {
 	struct site_order order;
 	unsigned next; /* in order: to be tried next */
 	struct dial *dial; /* NULL: not connecting */
+	struct ip ip; /* of who is at the other end */
 	char relay[HOP_HOST_MAX + IP_TEXT + 16]; /* "host[192.0.2.1]:25" */
 
 	struct caps caps;

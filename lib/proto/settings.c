@@ -844,7 +844,8 @@ static const struct setting table[] = {
 	    .def = "5m",
 	    .max = 86400 * 1000,
 	    .roles = R(REMOTE),
-	    .help = "For so long an address that did not take a connection is tried after all others." },
+	    .help = "For so long an address that did not take a connection, or did not greet, is tried after all "
+		    "others." },
 	{ .name = "own_addresses",
 	    .type = SET_LIST,
 	    .form = FORM_ADDRESS,

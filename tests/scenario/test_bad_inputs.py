@@ -45,9 +45,11 @@ WHERE = {
     '95': 'scenario/test_resolver.py test_bad_data',
     '96': 'scenario/test_resolver.py test_answers_to_other_questions',
     '97': 'scenario/test_resolver.py test_alias_chains',
+    '98': 'scenario/test_routes.py test_sent_back_at_once',
+    '99': 'scenario/test_routes.py test_explained_bounds',
     '100': 'scenario/test_resolver.py test_failures_of_servers',
     '101': 'scenario/test_resolver.py test_names_that_no_host_has',
-    '102': 'scenario/test_resolver.py test_the_bit_of_others_is_not_believed',
+    '102': 'scenario/test_resolver.py test_the_word_of_a_forwarder_is_not_believed',
     # queue and disk
     '103': 'unit/queue/test_format.c test_every_cut',
     '104': 'scenario/test_queue.py test_unfinished_and_strange_files',

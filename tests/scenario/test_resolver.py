@@ -231,6 +231,35 @@ def test_the_bit_of_others_is_not_believed(suite, liar):  # 102
     assert (a['status'], a['security']) == ('ok', 'insecure')
 
 
+# --- forwarders
+
+def forwarding(liar, more=''):
+    """Settings for a resolver that asks the liar everything."""
+    return f'dns_forwarders = {{"[127.0.0.1]:{liar.port}"}}\ndns_ports = {{{liar.port}}}\ndns_timeout = 4s\n' + more
+
+
+def test_forwarder(new_suite, liar):
+    suite = new_suite(users=0, conf=forwarding(liar, 'dns_validation = no\n'))
+    liar.plan['www.forward.test', A] = lambda q: reply(q, [record('www.forward.test', A, b'\x0a\0\0\7')], flags=0x8180)
+    liar.plan['1.2.0.192.in-addr.arpa', PTR] = lambda q: reply(
+        q, [record('1.2.0.192.in-addr.arpa', PTR, name('inside.forward.test'))], flags=0x8180)
+    # "test" is one of the names that nobody is asked for unless a zone says so; others are
+    liar.plan['www.forward.example', A] = lambda q: reply(q, [record('www.forward.example', A, b'\x0a\0\0\7')], flags=0x8180)
+    a = ask(suite, 'www.forward.example', 'A')
+    assert (a['status'], a['security'], a['records']) == ('ok', 'indeterminate', ['10.0.0.7'])
+    assert ask(suite, 'www.forward.test', 'A')['status'] == 'nxdomain' and ('www.forward.test', A) not in liar.asked
+    # it may know private reverse zones
+    assert ask(suite, '192.0.2.1')['records'] == ['inside.forward.test']
+
+
+def test_the_word_of_a_forwarder_is_not_believed(new_suite, liar):  # 102
+    """It says that all is authentic, and has no signature to show for it."""
+    suite = new_suite(users=0, conf=forwarding(liar))
+    liar.plan['www.forward.example', A] = lambda q: reply(q, [record('www.forward.example', A, b'\x0a\0\0\7')], flags=0x81a0)
+    a = ask(suite, 'www.forward.example', 'A')
+    assert a['status'] in ('bogus', 'temporary') and a['security'] != 'secure' and a['records'] == []
+
+
 # --- the process
 
 def test_starts_again(new_suite):

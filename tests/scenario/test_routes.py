@@ -3,7 +3,7 @@ import json, re, smtplib, time
 import pytest
 import conftest
 from dns_server import Liar, Zones, free_port, name, record, reply
-from smtp_fault_server import FaultServer
+from smtp_fault_server import CLOSE, FaultServer
 
 MX = 15
 SENDER = 'user1@example.test'  # ours, so that bounces can be read
@@ -15,6 +15,7 @@ ZONE = {
     'us': 'A 127.0.0.1', 'both': [f'A {UP[0]}', 'AAAA ::1'],
     'first-down': ['MX 10 down', 'MX 20 up2'],
     'all-down': ['MX 10 down'],
+    'quiet': ['MX 10 up2', 'MX 20 up4'],
     'greeting': ['MX 10 up3', 'MX 20 up4'],
     **{f'equal{i}': ['MX 10 up2', 'MX 10 up3'] for i in range(12)},
     'implicit': f'A {UP[0]}',
@@ -160,6 +161,15 @@ def test_a_greeting_that_refuses(suite, hosts):
     hosts.at[UP[1]].plan('connect', '421 4.3.2 not now')
     send(suite, 'greeting', 'a@greeting.zone.test')
     assert arrives(suite, hosts, 'greeting')[0] == UP[2]
+
+
+def test_a_host_that_does_not_greet(suite, hosts):
+    """It is left for the next, and tried after it from then on."""
+    hosts.at[UP[0]].plan('connect', CLOSE)
+    send(suite, 'no greeting', 'a@quiet.zone.test')
+    assert arrives(suite, hosts, 'no greeting')[0] == UP[2]
+    tries = route(suite, 'a@quiet.zone.test')['hop']['tries']
+    assert [t['address'] for t in tries] == [UP[2], UP[0]] and 'failed_lately_ms' in tries[1]
 
 
 def test_nobody_is_up(suite):
