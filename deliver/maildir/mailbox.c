@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -24,6 +25,7 @@ enum {
 	PATH_SIZE = HOME_MAX + FOLDER_MAX + 32,
 	DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 	TRIES = 3, /* when directories are exchanged under our feet */
+	GATHER_NS = 2000000, /* how long a sync waits for those who are about to need one */
 };
 
 enum state { OPENING, READY, STALE };
@@ -52,12 +54,23 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, mailbox) table[BUCKETS];
 static TAILQ_HEAD(idle_list, mailbox) idle = TAILQ_HEAD_INITIALIZER(idle);
 static unsigned nidle, keep_open = 64;
+
+/* Jobs on their way to mailbox_sync(), how many have come, and at what number somebody is woken. */
+static unsigned expected;
+static uint64_t arrived, awaited = UINT64_MAX;
+static pthread_cond_t gathered;
 static int mail_dir = -1;
 
 void mailbox_init(int dir, unsigned keep)
 {
+	pthread_condattr_t attr;
+
 	mail_dir = dir;
 	keep_open = keep;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&gathered, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 /* --- directories ----------------------------------------------------------------------------- */
@@ -441,6 +454,38 @@ int mailbox_subdir(const struct mailbox *m, const char *name)
 
 /* --- grouped sync ---------------------------------------------------------------------------- */
 
+/*
+ * Under the lock, which is given up meanwhile: waits for the jobs that are on their way now, though
+ * not long. Each sync is a commit of the file system's journal that everybody's next step waits
+ * for: where many are under way, fewer commits serve them all sooner.
+ */
+static void gather(void)
+{
+	uint64_t all = arrived + expected;
+	struct timespec end;
+
+	if (expected == 0)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += GATHER_NS;
+	end.tv_sec += end.tv_nsec / 1000000000;
+	end.tv_nsec %= 1000000000;
+	do {
+		if (all < awaited)
+			awaited = all;
+	} while (arrived < all && pthread_cond_timedwait(&gathered, &lock, &end) == 0);
+}
+
+static void arrive(void)
+{
+	expected--;
+	arrived++;
+	if (arrived < awaited)
+		return;
+	awaited = UINT64_MAX;
+	pthread_cond_broadcast(&gathered);
+}
+
 /* Under the lock, which is given up meanwhile: one sync for all who have linked by now. */
 static void sync_group(struct mailbox *m)
 {
@@ -448,6 +493,7 @@ static void sync_group(struct mailbox *m)
 	struct landing *l;
 	int error = m->error;
 
+	gather();
 	TAILQ_CONCAT(&served, &m->waiting, next);
 	pthread_mutex_unlock(&lock);
 	if (error == 0 && fsync(m->new) == -1)
@@ -460,6 +506,13 @@ static void sync_group(struct mailbox *m)
 	m->error = error;
 }
 
+void mailbox_expect(void)
+{
+	pthread_mutex_lock(&lock);
+	expected++;
+	pthread_mutex_unlock(&lock);
+}
+
 void mailbox_sync(struct landings *list)
 {
 	TAILQ_HEAD(, mailbox) duties = TAILQ_HEAD_INITIALIZER(duties);
@@ -467,6 +520,7 @@ void mailbox_sync(struct landings *list)
 	struct mailbox *m;
 
 	pthread_mutex_lock(&lock);
+	arrive();
 	while ((l = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, l, next);
 		m = l->box;

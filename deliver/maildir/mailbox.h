@@ -47,6 +47,9 @@ struct landing {
 };
 TAILQ_HEAD(landings, landing);
 
+/* Something is about to land: mailbox_sync() will be called, be it with an empty list. */
+void mailbox_expect(void);
+
 /*
  * Makes durable all of the list, which is empty afterwards. All who come while a mailbox is synced
  * share the next sync of it. Nobody waits for somebody else's: the thread that syncs a mailbox goes

@@ -245,6 +245,7 @@ static void run_job(struct worker *w, struct job *j, int body_fd)
 	j->results = arena_array(&j->arena, n, sizeof *j->results);
 	j->left = n;
 	claim_take(&j->claim, &j->d);
+	mailbox_expect();
 	for (uint32_t i = 0; i < n; i++) {
 		j->results[i].slot = j->d.rcpts[i].slot;
 		d[i] = (struct delivery){ .job = &j->d,

@@ -92,6 +92,7 @@ static bool deliver_one(struct desk *with, const struct deliver_job *j, int fd, 
 	struct claim claim;
 
 	claim_take(&claim, j);
+	mailbox_expect();
 	deliver(with, &w.d, fd, &list);
 	mailbox_sync(&list);
 	pthread_mutex_lock(&lock);
@@ -450,6 +451,7 @@ static void test_one_sync_for_all(void **state)
 	r[1].slot = 1;
 	r[2].slot = 2;
 	r[2].home = STR("example.org/nobody");
+	mailbox_expect();
 	for (size_t i = 0; i < 3; i++) {
 		w[i] = (struct waiter){
 			.d = { .job = &j, .rcpt = &r[i], .st = &st[i], .done = delivery_done }
