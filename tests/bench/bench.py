@@ -90,7 +90,7 @@ class Bench:
         return took, server.group.cpu() - cpu, busy
 
     def others(self, server):
-        """CPU seconds of everybody but the server, our own clients, and the kernel, whose threads work for the disk"""
+        """CPU seconds of everybody but the server, our clients, and the kernel's threads, which work for the disk"""
         t = [int(x) for x in open('/proc/stat').readline().split()[1:9]]
         own = sum(resource.getrusage(who)[i] for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN) for i in (0, 1))
         if self.load.sink:

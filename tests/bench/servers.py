@@ -202,8 +202,8 @@ class Thurn(Server):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
     def finish(self):
-        r = self.run(sys.executable, TOP / 'tests/instance', 'stop', self.at, '--build', self.build, check=False, capture_output=True,
-                     text=True)
+        r = self.run(sys.executable, TOP / 'tests/instance', 'stop', self.at, '--build', self.build, check=False,
+                     capture_output=True, text=True)
         if r.returncode:
             raise RuntimeError('Thurn has not ended well: ' + r.stderr[-300:])
 
