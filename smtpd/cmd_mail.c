@@ -108,7 +108,8 @@ static int release_possible(const struct transaction *t, struct status *st)
 {
 	int64_t most = (int64_t)(settings()->hold_limit / 1000);
 
-	if (t->envelope.release > time(NULL) + most)
+	if (t->envelope.hold_for > most ||
+	    (t->envelope.hold_for == 0 && t->envelope.release > time(NULL) + most))
 		return status_set(st, 501, "5.5.4",
 		    "messages are kept back for %lld seconds at most", (long long)most);
 	return 0;
@@ -263,6 +264,10 @@ static void rcpt_answered(struct session *s, const struct access_answer *a)
 	if (status_good(st)) {
 		transaction_add(t);
 		t->outgoing += a->outgoing;
+		if (a->outgoing) {
+			t->per_hour = a->per_hour;
+			t->per_day = a->per_day;
+		}
 		session_to(s, S_RCPT);
 		session_say(s, STR("250 2.1.5 Ok\r\n"));
 		return;

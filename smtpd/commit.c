@@ -89,6 +89,8 @@ void commit(struct session *s)
 		.edits = t->edits,
 		.nedits = t->nedits,
 		.outgoing = t->outgoing,
+		.per_hour = t->per_hour,
+		.per_day = t->per_day,
 	};
 	struct chan *c = t->body->lost ? NULL : peer(ROLE_QUEUE);
 	struct put w = put_start();

@@ -66,7 +66,7 @@ static bool set_holdfor(struct transaction *t, struct str value)
 	    n == 0)
 		return false;
 	t->envelope.hold_for = (uint32_t)n;
-	t->envelope.release = time(NULL) + (int64_t)n;
+	t->envelope.release = time(NULL) + 1 + (int64_t)n; /* a second late rather than early */
 	return true;
 }
 

@@ -52,6 +52,7 @@ struct transaction {
 	struct edit *edits; /* what rules prepend */
 	uint32_t nedits;
 	uint32_t outgoing; /* recipients at other hosts */
+	uint32_t per_hour, per_day; /* of those the login may have so many; 0 = as others */
 	size_t edit_bytes;
 	uint32_t rcpt_room; /* size of envelope.rcpts */
 	uint64_t *rcpt_hashes; /* of each recipient, to find a repeated one */

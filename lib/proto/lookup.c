@@ -44,6 +44,8 @@ void put_access_answer(struct put *w, const struct access_answer *a)
 	put_str(w, str_take(a->rule, RULE_MAX));
 	put_u8(w, a->relay);
 	put_u8(w, a->outgoing);
+	put_u32(w, a->per_hour);
+	put_u32(w, a->per_day);
 	put_actions(w, a->actions, a->nactions);
 }
 
@@ -53,6 +55,8 @@ int get_access_answer(struct get *g, struct access_answer *a)
 	a->rule = get_line(g, RULE_MAX);
 	a->relay = get_bool(g);
 	a->outgoing = get_bool(g);
+	a->per_hour = get_u32(g);
+	a->per_day = get_u32(g);
 	a->nactions = get_u32(g);
 	if (a->nactions > ACCESS_ACTIONS) {
 		a->nactions = 0;

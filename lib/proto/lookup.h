@@ -57,6 +57,7 @@ struct access_answer {
 	struct action actions[ACCESS_ACTIONS]; /* LOOKUP_RCPT: what rules want of the message */
 	uint32_t nactions;
 	bool outgoing; /* LOOKUP_RCPT: it is at another host */
+	uint32_t per_hour, per_day; /* so many of those the login may send to; 0 = not its own */
 };
 void put_access_question(struct put *w, const struct access_question *q);
 int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */

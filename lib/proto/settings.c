@@ -561,8 +561,8 @@ static const struct setting table[] = {
 	    .max = 1000000000,
 	    .roles = R(QUEUE),
 	    .help = "Recipients at other hosts that one login may send to within an hour, by submission or "
-		    "from this host (root excepted). Beyond it, messages are refused until the hour is "
-		    "over. 0 means no limit." },
+		    "from this host (root excepted), unless its account says otherwise. Beyond it, "
+		    "messages are refused until the hour is over. 0 means no limit." },
 	{ .name = "login_daily_limit",
 	    .type = SET_INT,
 	    .def = "5000",

@@ -257,6 +257,23 @@ static enum found by_dns(struct run *r, const struct access_question *q,
 	return FOUND;
 }
 
+/* What its account says of how much a login may send. */
+static enum found own_limits(
+    struct run *r, const struct access_question *q, struct access_answer *a)
+{
+	struct account account;
+	enum found f;
+
+	if (!a->outgoing || str_find(q->login, '@') == -1)
+		return FOUND_NONE;
+	f = run_account(r, run_lower(r, q->login), &account);
+	if (f == FOUND) {
+		a->per_hour = account.per_hour;
+		a->per_day = account.per_day;
+	}
+	return f;
+}
+
 void rcpt_answer(struct run *r, const struct access_question *q, struct access_answer *a)
 {
 	struct str address =
@@ -275,6 +292,8 @@ void rcpt_answer(struct run *r, const struct access_question *q, struct access_a
 		f = may_send(r, q, &c.parts, &c.rule, a);
 	if (f == FOUND_NONE)
 		f = exists(&c, address);
+	if (f == FOUND)
+		f = own_limits(r, q, a);
 	if (f == FOUND_FAILED) {
 		access_unavailable(r, a);
 		return;

@@ -39,9 +39,8 @@ def mailbox(suite, subject, n=1):
 def test_it_waits_and_is_sent(suite):
     began = time.time()
     id = submit(suite, 'soon', 'HOLDFOR=2')
-    assert not mailbox(suite, 'soon')
     suite.wait_for(lambda: mailbox(suite, 'soon'))
-    assert time.time() - began >= 1.9
+    assert time.time() - began >= 2
     assert [e['fields']['release'] for e in suite.events('scheduled') if e['queue'] == id]
     suite.wait_for(lambda: record(suite, id) is None)
 

@@ -10,7 +10,8 @@ login_daily_limit = 12
 login_limit_notice = 50
 minimal_backoff = 300s
 maximal_backoff = 300s
-'''
+relayhost = "[127.0.0.1]:24"
+'''  # where nobody listens, so that mail stays in the queue
 
 
 @pytest.fixture
@@ -65,6 +66,28 @@ def test_limits(suite):
     near = [e['fields'] for e in suite.events('login-limit-near')]
     assert near == [{'login': me, 'period': 'hour', 'limit': 10}, {'login': me, 'period': 'day', 'limit': 12}]
     assert len(suite.wait_for(lambda: len(notices(suite, 0)) == 2 and notices(suite, 0))) == 2
+
+
+def test_an_account_may_have_limits_of_its_own(suite):
+    more, less = suite.accounts[0]['address'], suite.accounts[1]['address']
+    suite.tool('user', 'set', '--recipients-per-hour', '20', '--recipients-per-day', '30', more)
+    suite.tool('user', 'set', '--recipients-per-hour', '2', less)
+    assert submit(suite, more, 15)[0] == 250
+    assert submit(suite, more, 6)[0] == 450
+    assert submit(suite, less, 2)[0] == 250
+    code, text = submit(suite, less, 1)
+    assert code == 450 and b'its limit is 2;' in text
+    # at once, without a restart of anything
+    suite.tool('user', 'set', '--recipients-per-hour', '0', less)
+    assert submit(suite, less, 8)[0] == 250
+
+
+def test_an_account_that_may_not_send(suite):
+    me = suite.accounts[2]['address']
+    with session(suite, me) as s:
+        assert s.mail(me)[0] == 250 and s.rset()[0] == 250
+        suite.tool('user', 'set', '--smtp', 'off', me)
+        assert s.mail(me)[0] == 550  # though it had logged in
 
 
 def test_counters_survive(suite):

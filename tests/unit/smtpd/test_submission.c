@@ -244,8 +244,10 @@ static void test_future_release(void **state)
 	check("MAIL FROM:<user@example.test> holdfor=1800\r\nRCPT TO:<a@b.test>\r\nDATA\r\n",
 	    "250 250 354");
 	check("x\r\n.\r\n", "250");
-	assert_in_range(rig.messages[0].commit.envelope.release, now + 1800, now + 1810);
+	assert_in_range(rig.messages[0].commit.envelope.release, now + 1801, now + 1811);
 	assert_int_equal(rig.messages[0].commit.envelope.hold_for, 1800);
+	check("MAIL FROM:<user@example.test> HOLDFOR=3600\r\n", "250"); /* just */
+	check("RSET\r\n", "250");
 	date_format_utc(now + 1000, until);
 	snprintf(say, sizeof say, "MAIL FROM:<user@example.test> HOLDUNTIL=%s\r\n", until);
 	check(say, "250");
