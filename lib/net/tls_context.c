@@ -34,6 +34,7 @@ struct host {
 	X509 *certificate;
 	STACK_OF(X509) * chain; /* without the first */
 	EVP_PKEY *key;
+	uint8_t kind; /* of key */
 };
 
 struct name {
@@ -71,7 +72,8 @@ void tls_open(void)
 	tls_key_open(library);
 	ticket_cipher = EVP_CIPHER_fetch(library, "AES-256-CBC", NULL);
 	if (ticket_cipher == NULL || RAND_bytes_ex(library, &byte, 1, 0) != 1 ||
-	    RAND_priv_bytes_ex(library, &byte, 1, 0) != 1 || ASYNC_init_thread(TLS_WAITING_MAX, 1) != 1)
+	    RAND_priv_bytes_ex(library, &byte, 1, 0) != 1 ||
+	    ASYNC_init_thread(TLS_WAITING_MAX, 1) != 1)
 		abort();
 }
 
@@ -133,7 +135,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 		if (ticket_mac(mac, k) != 1 ||
 		    EVP_DecryptInit_ex2(cipher, ticket_cipher, k->cipher, iv, NULL) != 1)
 			return -1;
-		return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
+		return i == 0 ? 1 : 2; /* replaced once an hour at most */
 	}
 	return 0;
 }
@@ -236,7 +238,7 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	const struct name *found = asked == NULL ? NULL : match_name(c, asked);
 
 	(void)alert;
-	if (found != NULL && SSL_set_SSL_CTX(ssl, found->ctx) == NULL)
+	if (found != NULL && found->ctx != c->ctx && SSL_set_SSL_CTX(ssl, found->ctx) == NULL)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	return asked == NULL ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
 }
@@ -260,7 +262,6 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 {
 	SSL_CTX *x = SSL_CTX_new_ex(library, NULL, TLS_server_method());
-	bool used[3] = { false };
 	uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 			   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 			   SSL_OP_IGNORE_UNEXPECTED_EOF;
@@ -280,8 +281,8 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 		1 ||
 	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 || SSL_CTX_set1_groups_list(x, GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(x, SIGNATURES) != 1 ||
-	    SSL_CTX_set_session_id_context(x, (const unsigned char *)c->policy.alpn,
-		(unsigned)strlen(c->policy.alpn)) != 1 ||
+	    SSL_CTX_set_session_id_context(
+		x, (const unsigned char *)c->policy.alpn, (unsigned)strlen(c->policy.alpn)) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket) != 1)
 		abort();
 	SSL_CTX_set_tlsext_servername_callback(x, on_server_name);
@@ -289,14 +290,9 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 	SSL_CTX_set_alpn_select_cb(x, on_alpn, c);
 	for (size_t i = 0; i < c->nhosts; i++) {
 		const struct host *h = &c->hosts[i];
-		unsigned kind = EVP_PKEY_is_a(h->key, "RSA")  ? 0
-				: EVP_PKEY_is_a(h->key, "EC") ? 1
-							      : 2;
 
-		if ((mask & 1u << i) == 0 || used[kind])
-			continue;
-		used[kind] = true;
-		if (SSL_CTX_use_cert_and_key(x, h->certificate, h->key, h->chain, 1) != 1)
+		if ((mask & 1u << i) != 0 &&
+		    SSL_CTX_use_cert_and_key(x, h->certificate, h->key, h->chain, 1) != 1)
 			abort(); /* load_host() has tried it */
 	}
 	return x;
@@ -312,6 +308,16 @@ static X509 *parse(struct str der)
 		return x;
 	X509_free(x);
 	return NULL;
+}
+
+static uint8_t kind_of(const EVP_PKEY *key)
+{
+	static const char *const kinds[] = { "RSA", "EC", "ED25519" };
+	uint8_t i = 0;
+
+	while (i < sizeof kinds / sizeof *kinds && !EVP_PKEY_is_a(key, kinds[i]))
+		i++;
+	return i;
 }
 
 static bool load_host(struct host *h, const struct tls_certificate *from)
@@ -330,6 +336,7 @@ static bool load_host(struct host *h, const struct tls_certificate *from)
 			return false;
 	}
 	h->key = tls_key_new(h->certificate, from->key);
+	h->kind = h->key == NULL ? 0 : kind_of(h->key);
 	trial = SSL_CTX_new_ex(library, NULL, TLS_server_method());
 	good = h->key != NULL && trial != NULL &&
 	       SSL_CTX_use_cert_and_key(trial, h->certificate, h->key, h->chain, 1) == 1;
@@ -337,10 +344,30 @@ static bool load_host(struct host *h, const struct tls_certificate *from)
 	return good;
 }
 
+/* Of the hosts in mask, the first of each kind of key: nobody gets another. */
+static uint32_t first_of_each(const struct tls_context *c, uint32_t mask)
+{
+	uint32_t first = 0;
+
+	for (size_t i = 0; i < c->nhosts; i++) {
+		bool later = (mask & 1u << i) == 0;
+
+		for (size_t k = 0; k < i && !later; k++)
+			later = (first & 1u << k) != 0 && c->hosts[k].kind == c->hosts[i].kind;
+		if (!later)
+			first |= 1u << i;
+	}
+	return first;
+}
+
 static void make_ctxs(struct tls_context *c)
 {
-	c->ctx = new_ctx(c, ~0u);
+	uint32_t all = first_of_each(c, ~0u);
+
+	c->ctx = new_ctx(c, all);
 	for (size_t i = 0; i < c->nnames; i++) {
+		c->names[i].mask = first_of_each(c, c->names[i].mask);
+		c->names[i].ctx = c->names[i].mask == all ? c->ctx : NULL;
 		for (size_t k = 0; k < i && c->names[i].ctx == NULL; k++)
 			if (c->names[k].mask == c->names[i].mask)
 				c->names[i].ctx = c->names[k].ctx;

@@ -126,10 +126,27 @@ static void keys_reload(void)
 	look(NULL);
 }
 
+/* Days until the first of those in use expires; negative when it has. */
+static int least_days(void)
+{
+	int64_t now = (int64_t)time(NULL);
+	int least = INT32_MAX;
+
+	for (size_t i = 0; i < store_count(); i++) {
+		const struct pair *p = store_slot(i)->pair;
+
+		if (p != NULL && pair_days(p, now) < least)
+			least = pair_days(p, now);
+	}
+	return least;
+}
+
 static void keys_status(struct buf *out)
 {
 	serve_status(out);
 	buf_printf(out, "certificates %zu\n", store_count());
+	if (least_days() != INT32_MAX)
+		buf_printf(out, "certificate_days %d\n", least_days());
 }
 
 static const struct peer_spec peers[] = {
