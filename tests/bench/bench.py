@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: how fast and how small Thurn is, beside the Debian packages of Postfix and Dovecot.
 
-    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,append,mailbox,start"]
+    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,start"]
 
 Servers take turns within one run, on this machine and its disk, each with a file system of its own that is made
 anew for every measurement, so ratios mean more than numbers. The table shows medians, with the least and the
@@ -10,7 +10,7 @@ control group. All is durable: every message and APPEND is synced before its ans
 
 Needs root, overlayfs and loop devices for all of it; without them it says what it leaves out.
 """
-import argparse, collections, os, pathlib, re, resource, shutil, signal, socket, statistics, subprocess, sys, time
+import argparse, collections, os, pathlib, re, resource, shutil, signal, socket, ssl, statistics, subprocess, sys, time
 
 import imap, servers
 from servers import Dovecot, Load, Postfix, Thurn, Unfit, wait_for
@@ -25,6 +25,9 @@ TESTS = {
     'relay': (Postfix, 5, 'relay to a sink, 20 sessions', FLOW),
     'smtp-idle': (Postfix, 1, '5,000 idle SMTP connections', IDLE),
     'imap-idle': (Dovecot, 1, '5,000 IMAP connections before login', IDLE),
+    'tls': (Postfix, 3, 'TLS handshakes, ECDSA on P-256', [
+        ('full', 'port 25, full, per CPU-second', '', 1, None), ('resumed', 'port 465, resumed, per CPU-second', '', 3, None)]),
+    'tls-idle': (None, 1, '5,000 idle IMAP connections under TLS', [('kb', 'memory per connection', 'kB', None, 40)]),
     'append': (Dovecot, 5, 'APPEND of 4 KB', [
         ('one', '1 connection', '/s', 3, None), ('many', '20 connections', '/s', 3, None),
         ('per_cpu', 'messages per CPU-second', '', None, None)]),
@@ -126,12 +129,13 @@ class Bench:
         self.add(test, server, rate=n / took, per_cpu=n / cpu)
 
     def idle(self, test, server):
-        port, greet = ('smtp', b'220') if test == 'smtp-idle' else ('imap', b'* OK')
+        port, greet = {'smtp-idle': ('smtp', b'220'), 'imap-idle': ('imap', b'* OK'), 'tls-idle': ('imaps', b'* OK')}[test]
         n = 5000
         if server.name == 'postfix':  # a process for each: what one needs is seen with fewer
             n = 200 if self.o.quick else 1000
             self.note(f'Postfix was asked to hold {n} connections only')
         server.restart(n + 100)
+        client = ssl.create_default_context(cafile=server.ca) if test == 'tls-idle' else None
         held = []
         try:
             for i in range(n + 5):
@@ -139,6 +143,8 @@ class Bench:
                     time.sleep(.5)
                     before = servers.memory(server.group.pids())
                 s = socket.create_connection(('127.0.0.1', getattr(server, port)), 20)
+                if client:
+                    s = client.wrap_socket(s, server_hostname='localhost')
                 held.append(s)
                 s.settimeout(20)
                 if not s.recv(512).startswith(greet):
@@ -152,6 +158,20 @@ class Bench:
         finally:
             for s in held:
                 s.close()
+
+    def handshakes(self, test, server):
+        server.restart('tls')
+        found = {}
+        for metric, port, kind in (('full', 'smtp', 'starttls'), ('resumed', 'smtps', 'implicit')):
+            act = [servers.BUILD / 'test/bench/handshakes', str(getattr(server, port)), kind, metric, '8']
+            subprocess.run([*act, '0.5'], check=True, stdout=subprocess.DEVNULL, timeout=60)
+            cpu = server.group.cpu()
+            done, resumed, _ = subprocess.run([*act, str(self.seconds)], check=True, capture_output=True, text=True, timeout=60).stdout.split()
+            time.sleep(.2)
+            found[metric] = int(done) / (server.group.cpu() - cpu)
+            if metric == 'resumed' and int(resumed) < .9 * int(done) or metric == 'full' and int(resumed):
+                raise RuntimeError(f'{resumed} of {done} sessions were resumed')
+        self.add(test, server, **found)
 
     # --- IMAP ------------------------------------------------------------------------------------
 
@@ -226,7 +246,7 @@ class Bench:
 
     def measure(self, test, server):
         act = {'inbound': self.flow, 'kept': self.flow, 'relay': self.flow, 'smtp-idle': self.idle, 'imap-idle': self.idle,
-               'append': self.append, 'mailbox': self.mailbox, 'start': self.start}
+               'tls': self.handshakes, 'tls-idle': self.idle, 'append': self.append, 'mailbox': self.mailbox, 'start': self.start}
         try:
             act[test](test, server)
             return True

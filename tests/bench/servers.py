@@ -10,6 +10,7 @@ import json, os, pathlib, re, signal, socket, subprocess, sys, time
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / 'tests'))
 import peers
+from certificates import Authority
 from volume import Volume
 
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TOP / 'build')).resolve()
@@ -195,6 +196,7 @@ class Thurn(Server):
             raise RuntimeError('Thurn does not start: ' + r.stderr[-300:])
         about = json.loads(r.stdout)
         self.smtp, self.imap, self.group.top = about['smtp'], about['imap'], about['pid']
+        self.smtps, self.imaps, self.ca = about['submissions'], about['imaps'], about['ca']
 
     def command(self, *args):
         env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
@@ -261,7 +263,7 @@ class Postfix(Peer):
     packages, binary = ['postfix'], '/usr/sbin/postfix'
 
     def start(self, mode):
-        self.smtp = free_port()
+        self.smtp, self.smtps = free_port(), free_port()
         # processes, when many connections are to be held; destination concurrency and flow: tuned for throughput
         processes = mode if isinstance(mode, int) else 200
         (self.root / 'etc/postfix/main.cf').write_text(f"""\
@@ -298,12 +300,27 @@ maillog_file_prefixes = /disk
         table = (self.root / 'usr/share/postfix/master.cf.dist').read_text()
         table = re.sub(r'(?m)^smtp +inet.*', f'127.0.0.1:{self.smtp} inet n - n - {processes} smtpd', table)
         table = re.sub(r'(?m)^(\w+ +\w+ +\S +\S +)y ', r'\1n ', table)
+        if mode == 'tls':
+            self.offer_tls()
+            table += f'127.0.0.1:{self.smtps} inet n - n - {processes} smtpd -o smtpd_tls_wrappermode=yes\n'
         (self.root / 'etc/postfix/master.cf').write_text(table)
         (self.volume.at / 'queue').mkdir(exist_ok=True)
         (self.volume.at / 'data').mkdir(exist_ok=True)
         self.inside('chown', 'postfix', '/disk/data')
         self.inside('postfix', 'start', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for('Postfix', 20, lambda: answers(self.smtp))
+
+    def offer_tls(self):
+        """with the best key for it, tickets and a session cache"""
+        Authority(self.volume.at / 'tls').issue('mx', ['mx.example.test'])
+        with open(self.root / 'etc/postfix/main.cf', 'a') as f:
+            f.write("""\
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = /disk/tls/mx.key, /disk/tls/mx.pem
+smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache
+smtpd_client_connection_rate_limit = 0
+smtpd_client_connection_count_limit = 0
+""")
 
     def finish(self):
         self.inside('postfix', 'stop', check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -279,6 +279,9 @@ def test_status_and_who_may_ask(suite):
     names = [json.loads(l)['certificate'] for l in suite.tool('tls', '--json', 'status').stdout.splitlines()]
     assert set(names) == {'mx', 'rsa', 'second'}
     assert 'EC 256 bits' in suite.tool('tls', 'status').stdout
+    handshake(suite, 'ec')
+    counts = next(r for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'keys')['counts']
+    assert counts['signatures'] >= 1 and counts['refused'] == 0 and counts['certificate_days'] in (88, 89)
     if os.geteuid() == 0:
         r = subprocess.run(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '/usr/bin/python3', '-c',
                             f'import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect("{suite.run}/keys"); print(s.recv(9))'],

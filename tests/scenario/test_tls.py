@@ -195,6 +195,35 @@ def test_alpn(suite):
     assert 'alert no application protocol' in s_client(suite, suite.smtp_port, '-starttls', 'smtp', '-alpn', 'h2', check=False)
 
 
+def test_sessions_outlive_a_reload_and_end_with_the_suite(new_suite):
+    s = new_suite()
+    a = s.accounts[0]
+
+    def session():
+        m = imaplib.IMAP4_SSL('localhost', s.imaps, ssl_context=context(s), timeout=20)
+        m.login(a['address'], a['password'])
+        m.select()
+        return m
+    old = session()
+    conf = pathlib.Path(s.conf)
+    conf.write_text(conf.read_text() + 'imap_login_timeout = 77s\n')
+    assert s.tool('reload').returncode == 0
+    new = session()
+    for m in (old, new):
+        assert m.noop()[0] == 'OK'
+    s.send('after the reload')
+    s.wait_for(lambda: old.noop() and old.search(None, 'ALL')[1] != [b''])
+    began = time.monotonic()
+    s.stop()
+    assert time.monotonic() - began < 10
+    for m in (old, new):
+        with pytest.raises((imaplib.IMAP4.abort, OSError)):
+            for _ in range(3):
+                m.noop()
+    s.users = 0
+    s.start()
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------------
 
 def failures(suite):
