@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "control.h"
 #include "format.h"
+#include "job.h"
 #include "load.h"
 #include "pool.h"
 #include "proto/proc.h"
@@ -151,7 +152,7 @@ static void queue_reload(void)
 static void drain_check(void *arg)
 {
 	(void)arg;
-	if (run_flying() == 0 && pool_busy() == 0 && message_count(M_ROUTING) == 0)
+	if (job_count() == 0 && pool_busy() == 0 && message_count(M_ROUTING) == 0)
 		proc_exit(0);
 	timer_set(&drain_timer, DRAIN_POLL_MS, drain_check, NULL);
 }

@@ -2,37 +2,21 @@
 #include "run.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "accept.h"
-#include "base/alloc.h"
-#include "base/crash.h"
 #include "file.h"
-#include "proto/deliver.h"
+#include "job.h"
+#include "outcome.h"
 #include "proto/proc.h"
-#include "proto/types.h"
 #include "settings.h"
 #include "settle.h"
 #include "space.h"
-#include "spool.h"
 #include "tell.h"
 
-/* A job under way: targets order[first .. first + n) of a message. */
-struct job {
-	struct ask ask;
-	struct message *m;
-	struct sched_work *work; /* NULL: a short cut */
-	uint32_t first, n;
-	TAILQ_ENTRY(job) next;
-};
-
 static struct sched *sched;
-static TAILQ_HEAD(, job) spare_jobs = TAILQ_HEAD_INITIALIZER(spare_jobs);
 static struct message_list to_check = TAILQ_HEAD_INITIALIZER(to_check);
-static unsigned flying;
 static bool stopped;
 
 static void progress(struct message *m);
@@ -47,123 +31,14 @@ void run_stop(void)
 	stopped = true;
 }
 
-unsigned run_flying(void)
-{
-	return flying;
-}
-
 void run_init(struct sched *s)
 {
 	sched = s;
 }
 
-/* --- jobs ------------------------------------------------------------------------------------- */
+/* --- what may start ----------------------------------------------------------------------------
+ */
 
-static struct job *job_new(struct message *m, struct sched_work *work, uint32_t first, uint32_t n)
-{
-	struct job *j = TAILQ_FIRST(&spare_jobs);
-
-	if (j != NULL)
-		TAILQ_REMOVE(&spare_jobs, j, next);
-	else
-		j = xmalloc(sizeof *j);
-	*j = (struct job){ .m = m, .work = work, .first = first, .n = n };
-	m->flying++;
-	flying++;
-	return j;
-}
-
-static void job_free(struct job *j)
-{
-	j->m->flying--;
-	flying--;
-	TAILQ_INSERT_HEAD(&spare_jobs, j, next);
-}
-
-static struct target *job_target(const struct job *j, uint32_t i)
-{
-	return &j->m->targets[j->m->order[j->first + i]];
-}
-
-static void fill_rcpt(const struct message *m, const struct target *t, struct deliver_rcpt *r)
-{
-	const struct envelope_rcpt *e = target_rcpt(m, t);
-
-	*r = (struct deliver_rcpt){
-		.slot = target_number(t),
-		.addr = t->route->addr,
-		.orcpt = e->orcpt,
-		/* a list answers for its members itself (RFC 3461 5.2.7.3) */
-		.notify = t->route->owner.n > 0 ? NOTIFY_FAILURE : e->notify,
-		.maybe = t->maybe,
-		.home = t->route->home,
-		.folder = t->route->folder,
-		.uid = t->route->uid,
-		.gid = t->route->gid,
-	};
-}
-
-static struct put encode_job(const struct job *j)
-{
-	static struct deliver_rcpt rcpts[JOB_RCPTS];
-	const struct message *m = j->m;
-	const struct envelope *e = &m->content.envelope;
-	const struct route *route = job_target(j, 0)->route;
-	struct put w = put_start();
-	const struct deliver_job d = {
-		.trace = m->tag.trace,
-		.id = m->tag.queue,
-		.arrival = e->arrival,
-		.transport = route->transport,
-		.nexthop = route->nexthop,
-		.sender = route->owner.n > 0 ? route->owner : e->sender,
-		.envid = e->envid,
-		.ret = e->ret,
-		.eightbit = e->eightbit,
-		.utf8 = e->utf8,
-		.body_offset = m->memfd != -1 ? 0 : SPOOL_HEADER,
-		.body_size = m->layout.body_size,
-		.edits = m->content.edits,
-		.nedits = m->content.nedits,
-		.rcpts = rcpts,
-		.nrcpts = j->n,
-	};
-
-	for (uint32_t i = 0; i < j->n; i++)
-		fill_rcpt(m, job_target(j, i), &rcpts[i]);
-	put_job(&w, &d);
-	return w;
-}
-
-/* What happens before the message is accepted is logged after that. */
-static void tell(struct message *m, struct target *t,
-    void (*fn)(const struct message *m, const struct target *t))
-{
-	if (m->state == M_SHORTCUT || m->state == M_SEALING)
-		t->untold = true;
-	else
-		fn(m, t);
-}
-
-static enum role role_of(const struct target *t)
-{
-	return t->route->transport == TRANSPORT_MAILDIR ? ROLE_MAILDIR : ROLE_REMOTE;
-}
-
-/* An outcome for all of a job that never got as far as a worker. */
-static void job_failed(struct job *j, uint32_t from, const char *why)
-{
-	struct status st;
-
-	status_set(&st, 451, "4.3.0", "%s", why);
-	for (uint32_t i = from; i < j->n; i++) {
-		target_status(j->m, job_target(j, i), &st);
-		tell(j->m, job_target(j, i), tell_deferred);
-	}
-	j->m->soon = true;
-}
-
-static enum sched_verdict apply_results(struct job *j, struct ipc_msg *m);
 static void dropped(struct sched_work *w, uint64_t until);
 static void check_dropped(void);
 
@@ -175,13 +50,8 @@ static void work_close(struct message *m, struct sched_work *w)
 	}
 }
 
-/* The message may be gone afterwards. */
-static void job_end(struct job *j, enum sched_verdict verdict)
+void run_job_ended(struct message *m, struct sched_work *work, enum sched_verdict verdict)
 {
-	struct message *m = j->m;
-	struct sched_work *work = j->work;
-
-	job_free(j);
 	if (work != NULL) {
 		sched_done(sched, work, verdict, loop_now(), dropped);
 		work_close(m, work);
@@ -190,64 +60,6 @@ static void job_end(struct job *j, enum sched_verdict verdict)
 		progress(m);
 	check_dropped();
 	run_pump();
-}
-
-static void on_result(struct ask *ask, struct ipc_msg *m)
-{
-	struct job *j = (struct job *)ask;
-
-	crash_point("result.received");
-	job_end(j, apply_results(j, m));
-}
-
-static void on_not_sent(struct ask *ask, struct ipc_msg *m)
-{
-	struct job *j = (struct job *)ask;
-
-	(void)m;
-	job_failed(j, 0, "The message file could not be opened");
-	job_end(j, SCHED_SOFT);
-}
-
-/* Recipients with very long addresses may not fit: the rest goes in a job of its own soon. */
-static struct put encode_fitting(struct job *j)
-{
-	uint32_t all = j->n, fit = j->n;
-	struct put w = encode_job(j);
-
-	while (w.bad && fit > 1) {
-		fit = j->n = fit / 2;
-		w = encode_job(j);
-	}
-	if (fit < all) {
-		j->n = all;
-		job_failed(j, fit, "Too many long addresses for one job");
-		j->n = fit;
-	}
-	return w;
-}
-
-static void job_send(struct job *j)
-{
-	struct message *m = j->m;
-	const struct target *t = job_target(j, 0);
-	enum role role = role_of(t);
-	int fd = m->memfd, opened = -1;
-	struct put w;
-
-	if (fd == -1)
-		fd = opened = spool_open_file(m->tag.queue, 0, O_RDONLY);
-	if (fd == -1) {
-		chan_ask(NULL, &j->ask, DELIVER_JOB, NULL, NULL, 0, 0, on_not_sent, NULL);
-		return;
-	}
-	w = encode_fitting(j);
-	crash_point("job.before_send");
-	chan_ask(proc_peer(role), &j->ask, DELIVER_JOB, &w, &fd, 1,
-	    role == ROLE_MAILDIR ? JOB_LOCAL_MS : JOB_REMOTE_MS, on_result, NULL);
-	crash_point("job.after_send");
-	if (opened != -1)
-		close(opened);
 }
 
 void run_pump(void)
@@ -263,115 +75,7 @@ void run_pump(void)
 	sched_pause(sched, TRANSPORT_SMTP, no_remote);
 	sched_pause(sched, TRANSPORT_LMTP, no_remote);
 	while (sched_next(sched, loop_now(), &s))
-		job_send(job_new(s.work->owner, s.work, s.first, s.n));
-}
-
-/* --- results ---------------------------------------------------------------------------------- */
-
-static void delivered(struct message *m, struct target *t)
-{
-	target_set(t, SLOT_DONE, true);
-	counts.delivered++;
-	tell(m, t, tell_delivered);
-}
-
-static void failed(struct message *m, struct target *t)
-{
-	target_set(t, SLOT_FAILED, true);
-	counts.failed++;
-	tell(m, t, tell_bounced);
-}
-
-static void deferred(struct message *m, struct target *t)
-{
-	target_set(t, SLOT_PENDING, false);
-	counts.deferred++;
-	tell(m, t, tell_deferred);
-}
-
-static void apply_result(struct message *m, struct target *t, const struct deliver_result *r)
-{
-	target_status(m, t, &r->status);
-	t->relay = arena_str(&m->arena, r->relay);
-	t->attempts++;
-	t->maybe = false;
-	t->passed_on = r->dsn;
-	if (status_good(&r->status))
-		delivered(m, t);
-	else if (status_temporary(&r->status))
-		deferred(m, t);
-	else
-		failed(m, t);
-}
-
-/* The worker died or never answered: perhaps it has delivered. */
-static void unknown_result(struct job *j)
-{
-	struct status st;
-
-	status_set(&st, 451, "4.3.0", "The delivery process ended without an answer");
-	for (uint32_t i = 0; i < j->n; i++) {
-		struct target *t = job_target(j, i);
-
-		target_status(j->m, t, &st);
-		t->attempts++;
-		t->maybe = true;
-		target_set(t, SLOT_DISPATCHED, false);
-		tell(j->m, t, tell_deferred);
-	}
-	j->m->soon = true;
-}
-
-/* How the destination did: its own failure weighs, a refusal of one recipient is a sign of life. */
-static enum sched_verdict verdict_of(const struct deliver_result *r, uint32_t n)
-{
-	enum sched_verdict v = SCHED_SOFT;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (r[i].site)
-			return SCHED_SITE;
-		if (!status_temporary(&r[i].status))
-			v = SCHED_OK;
-	}
-	return v;
-}
-
-static bool results_match(const struct job *j, const struct deliver_result *r, uint32_t n)
-{
-	if (n != j->n)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		if (r[i].slot != target_number(job_target(j, i)))
-			return false;
-	}
-	return true;
-}
-
-static enum sched_verdict apply_results(struct job *j, struct ipc_msg *m)
-{
-	struct deliver_result *r;
-	struct arena a;
-	uint32_t n;
-	struct get g;
-	enum sched_verdict v = SCHED_SOFT;
-
-	if (m == NULL) {
-		unknown_result(j);
-		return SCHED_SOFT;
-	}
-	arena_init(&a);
-	g = get_start(m->body);
-	if (m->type != DELIVER_RESULT || get_results(&g, &a, &r, &n) == -1 ||
-	    !results_match(j, r, n)) {
-		log_error(&j->m->tag, EV("bad-result"));
-		unknown_result(j);
-	} else {
-		for (uint32_t i = 0; i < n; i++)
-			apply_result(j->m, job_target(j, i), &r[i]);
-		v = verdict_of(r, n);
-	}
-	arena_clear(&a);
-	return v;
+		job_start(s.work->owner, s.work, s.first, s.n);
 }
 
 /* --- a pass over all recipients ----------------------------------------------------------------
@@ -496,14 +200,7 @@ static bool deliverable(struct message *m, struct target *t)
 		    &st, 451, "4.3.5", "The route of this recipient has an error without a reason");
 	else
 		return true;
-	target_status(m, t, &st);
-	t->attempts++;
-	if (status_good(&st))
-		delivered(m, t);
-	else if (status_temporary(&st))
-		deferred(m, t);
-	else
-		failed(m, t);
+	outcome(m, t, &st);
 	/* what a table could not say has nothing to do with the destination */
 	m->soon |= status_temporary(&st);
 	return false;
@@ -519,8 +216,7 @@ static void drop_duplicates(struct message *m)
 
 		if (kept > 0 && compare(&m->order[kept - 1], &m->order[i], m->targets) == 0) {
 			status_set(&st, 250, "2.0.0", "the same mailbox as another recipient");
-			target_status(m, t, &st);
-			delivered(m, t);
+			outcome(m, t, &st);
 			continue;
 		}
 		m->order[kept++] = m->order[i];
@@ -601,7 +297,7 @@ void run_direct(struct message *m)
 {
 	make_order(m);
 	if (m->norder > 0)
-		job_send(job_new(m, NULL, 0, m->norder));
+		job_start(m, NULL, 0, m->norder);
 }
 
 void run_continue(struct message *m)

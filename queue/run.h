@@ -1,6 +1,6 @@
 /*
- * Delivering: recipients become jobs for deliver-*, jobs get results. The scheduler decides what
- * goes next; this file does what it says.
+ * Delivering: a pass over all recipients of a message. The scheduler decides what goes next; this
+ * file does what it says; job.h has the jobs.
  */
 #ifndef QUEUE_RUN_H
 #define QUEUE_RUN_H
@@ -22,7 +22,7 @@ void run_pump(void);
 void run_wish(struct message *m, unsigned wishes);
 /* No new jobs from now on. */
 void run_stop(void);
-/* Jobs under way. */
-unsigned run_flying(void);
+/* For job.c: a job of m has ended, its results are in the targets. m may be gone afterwards. */
+void run_job_ended(struct message *m, struct sched_work *work, enum sched_verdict verdict);
 
 #endif
