@@ -130,6 +130,45 @@ def test_clients_on_this_host(plain, client):
     check_client(plain, client, 'PLAIN', NONE)
 
 
+# --- mechanisms that prove a password without sending it ---------------------------------------
+
+SCRAM = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
+
+
+@pytest.fixture(scope='module')
+def scram():
+    import conftest
+    names = ', '.join(f'"{m}"' for m in SCRAM)
+    with conftest.running(users=2, conf=CONF + f'sasl_mechanisms = {{{names}, "PLAIN"}}\n') as s:
+        s.tool('domain', 'set', '--scram', 'on', 'example.test')
+        for a in s.accounts:  # the keys are made of the password, when it is set
+            s.tool('user', 'passwd', '--password-stdin', a['address'], input=a['password'] + '\n')
+        yield s
+
+
+@pytest.mark.parametrize('mechanism', SCRAM)
+def test_scram(scram, mechanism):
+    """GNU SASL's client; -PLUS binds the login to this very TLS connection."""
+    me = scram.accounts[0]
+
+    def log_in(password):
+        return subprocess.run(['gsasl', '--client', '--smtp', '--connect', f'localhost:{scram.submission}', '--starttls',
+                               '--x509-ca-file', scram.ca, '--mechanism', mechanism, '--authentication-id', me['address'],
+                               '--password', password, *([] if mechanism.endswith('PLUS') else ['--no-cb'])], input='', capture_output=True, text=True, timeout=60)
+
+    r = log_in(me['password'])
+    assert r.returncode == 0 and '235 2.7.0' in r.stdout, r.stdout + r.stderr
+    accepted = scram.wait_for(lambda: [e['fields'] for e in scram.events('auth-accepted') if e['fields']['mechanism'] == mechanism])
+    assert accepted[0]['service'] == 'smtp' and accepted[0]['login'] == me['address']
+    r = log_in('wrong')
+    assert r.returncode != 0 and '535 5.7.8' in r.stdout, r.stdout + r.stderr
+
+
+def test_scram_is_offered_where_it_can_be_used(scram):
+    with connect(scram) as s:
+        assert s.esmtp_features['auth'].split() == SCRAM + ['PLAIN']
+
+
 def test_wrong_logins(suite):
     """The same answer for each, late, and one line in the log."""
     known = suite.accounts[2]['address']
