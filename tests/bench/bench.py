@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: how fast and how small Thurn is, beside the Debian packages of Postfix and Dovecot.
 
-    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,start"]
+    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,login,start"]
 
 Servers take turns within one run, on this machine and its disk, each with a file system of its own that is made
 anew for every measurement, so ratios mean more than numbers. The table shows medians, with the least and the
@@ -10,15 +10,16 @@ control group. All is durable: every message and APPEND is synced before its ans
 
 Needs root, overlayfs and loop devices for all of it; without them it says what it leaves out.
 """
-import argparse, collections, os, pathlib, re, resource, shutil, signal, socket, ssl, statistics, subprocess, sys, time
+import argparse, collections, concurrent.futures, os, pathlib, re, resource, shutil, signal, socket, ssl, statistics, subprocess, sys, threading, time
 
-import imap, servers
+import imap, scram, servers
 from servers import Dovecot, Load, Postfix, Thurn, Unfit, wait_for
 
 # test: (peer, rounds, what it is, [(metric, what the table calls it, unit, goal as a ratio, goal as a value)]);
 # a ratio says how many times better Thurn is
 FLOW = [('rate', 'messages', '/s', 3, None), ('per_cpu', 'messages per CPU-second', '', 4, None)]
 IDLE = [('kb', 'memory per connection', 'kB', None, 16)]
+PACE = 210  # logins per second that are tried beside mail
 TESTS = {
     'inbound': (Postfix, 5, 'inbound to Maildir, 20 sessions', FLOW),
     'kept': (Postfix, 3, 'inbound, connections kept', FLOW),
@@ -34,6 +35,9 @@ TESTS = {
     'mailbox': (Dovecot, 2, '100,000 messages, warm index', [
         ('select', 'SELECT, server CPU', 'ms', None, 8),
         ('fetch', 'FETCH 1:* (FLAGS UID RFC822.SIZE ENVELOPE)', '/s', 2, None)]),
+    'login': (None, 3, 'logins by SCRAM-SHA-256 (submission) while mail comes in, 20 sessions', [
+        ('alone', 'logins alone', '/s', None, None), ('logins', f'logins beside mail, of {PACE} tried', '/s', None, 200),
+        ('mail', 'mail beside logins, of what it is alone', '', None, .9)]),
     'start': (None, 2, '100,000 deferred messages', [
         ('start', 'start until all are known', 's', None, 5), ('summary', 'queue list --summary', 's', None, .5)]),
 }
@@ -221,6 +225,32 @@ class Bench:
             c.close()
         self.add(test, server, select=statistics.median(select), fetch=statistics.median(rate))
 
+    # --- logins ----------------------------------------------------------------------------------
+
+    def login(self, test, server):
+        server.restart('flow')
+        server.command('domain', 'set', '--scram', 'on', 'example.test')
+        secret = self.scratch / 'password'
+        secret.write_text(server.account[1] + '\n')
+        server.command('user', 'passwd', '--password-file', secret, server.account[0])
+        login = scram.Login(server.submission, *server.account)
+        login.once()
+        stop = threading.Event()
+        timer = threading.Timer(self.seconds, stop.set)
+        timer.start()
+        alone = scram.logins(login, 4, stop)
+        took, _, _ = self.send(server, 300, False, False)
+        n = int(min(20000, max(300, 300 / took * self.seconds)))
+        mail_alone = n / self.send(server, n, False, False)[0]
+        stop.clear()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(scram.logins, login, 4, stop, PACE)
+            try:
+                mail = n / self.send(server, n, False, False)[0]
+            finally:
+                stop.set()
+            self.add(test, server, alone=alone, logins=beside.result(), mail=mail / mail_alone)
+
     # --- the queue -------------------------------------------------------------------------------
 
     def start(self, test, server):
@@ -246,7 +276,8 @@ class Bench:
 
     def measure(self, test, server):
         act = {'inbound': self.flow, 'kept': self.flow, 'relay': self.flow, 'smtp-idle': self.idle, 'imap-idle': self.idle,
-               'tls': self.handshakes, 'tls-idle': self.idle, 'append': self.append, 'mailbox': self.mailbox, 'start': self.start}
+               'tls': self.handshakes, 'tls-idle': self.idle, 'append': self.append, 'mailbox': self.mailbox, 'login': self.login,
+               'start': self.start}
         try:
             act[test](test, server)
             return True
@@ -284,9 +315,10 @@ class Bench:
                 ours, theirs = self.results[test, metric, 'thurn'], self.results[test, metric, peer]
                 a, b = median(ours), median(theirs)
                 better = (b / a if metric in LOWER else a / b) if a and b else None
-                goal = f'x {ratio}' if ratio else f'< {value} {unit}' if value else ''
+                low = metric in LOWER
+                goal = f'x {ratio}' if ratio else f'{"<" if low else ">"} {value} {unit}' if value else ''
                 known = better if ratio else a if value else None
-                met = known is not None and (better >= ratio if ratio else a < value)
+                met = known is not None and (better >= ratio if ratio else a < value if low else a >= value)
                 print(row(f'  {words}' + (f' ({unit})' if unit else ''), spread(ours), spread(theirs),
                           f'x {better:.1f}' if better else '-', goal,
                           '' if not goal else '-' if known is None else 'met' if met else 'missed').rstrip())

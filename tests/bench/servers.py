@@ -186,6 +186,7 @@ class Thurn(Server):
         self.settings = scratch / 'thurn.settings'
         own = f'mailbox_uid = {MAIL_UID}\nmailbox_uid_min = {MAIL_UID}\nmailbox_uid_max = {MAIL_UID}\n' if ROOT else ''
         self.settings.write_text('log_format = text\nsmtp_client_connections = 0\n' + own +
+                                 'submission_plaintext_auth = yes\nsasl_mechanisms = {"SCRAM-SHA-256", "PLAIN"}\n' +
                                  f'relayhost = "[127.0.0.1]:{sink}"\nremote_ports = {{"{sink}"}}\n')
 
     def start(self, mode):
@@ -196,7 +197,7 @@ class Thurn(Server):
             raise RuntimeError('Thurn does not start: ' + r.stderr[-300:])
         about = json.loads(r.stdout)
         self.smtp, self.imap, self.group.top = about['smtp'], about['imap'], about['pid']
-        self.smtps, self.imaps, self.ca = about['submissions'], about['imaps'], about['ca']
+        self.submission, self.smtps, self.imaps, self.ca = (about[k] for k in ('submission', 'submissions', 'imaps', 'ca'))
 
     def command(self, *args):
         env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
