@@ -42,7 +42,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_LOOKUP, .rows = no_rows, .up = peer_up, .down = peer_down, .one = true },
 	{ ROLE_QUEUE, .rows = queue_rows, .up = peer_up, .down = queue_down },
 	{ ROLE_RESOLVER, .rows = no_rows, .up = peer_up, .down = peer_down },
-	{ ROLE_SASL, .rows = sasl_rows, .up = peer_up, .down = peer_down },
+	{ ROLE_SASL, .rows = sasl_rows, .up = peer_up, .down = peer_down, .one = true },
 	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up },
 	{ .role = ROLE_NONE },
 };

@@ -62,12 +62,12 @@ const char *client_capabilities(const struct client *c)
 	buf_z(&text, "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS");
 	if (client_offers_tls(c))
 		buf_z(&text, " STARTTLS");
-	if (!c->private)
-		buf_z(&text, " LOGINDISABLED");
 	if (c->private)
 		has |= SASL_NEEDS_SECURE;
 	if (conn_tls_exporter(&c->conn, exporter) == 0)
 		has |= SASL_NEEDS_EXPORTER;
+	if (!sasl_names_have(&names, has, STR("PLAIN"))) /* which LOGIN is for sasl */
+		buf_z(&text, " LOGINDISABLED");
 	sasl_names_print(&names, has, "AUTH=", &text);
 	return buf_cstr(&text);
 }

@@ -175,7 +175,7 @@ static const struct chan_row no_rows[] = { { 0 } };
 static const struct chan_row sasl_rows[] = { { SASL_MECHANISMS, 0, on_mechanisms }, { 0 } };
 
 static const struct peer_spec peers[] = {
-	{ ROLE_SASL, .rows = sasl_rows },
+	{ ROLE_SASL, .rows = sasl_rows, .one = true },
 	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up },
 	{ ROLE_SPAWN, .rows = no_rows },
 	{ ROLE_NONE },

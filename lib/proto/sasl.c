@@ -68,6 +68,14 @@ int get_sasl_names(struct get *g, struct sasl_names *s)
 	return get_end(g);
 }
 
+bool sasl_names_have(const struct sasl_names *s, unsigned has, struct str name)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (str_caseeq(name, str_of(s->rows[i].name)))
+			return (s->rows[i].needs & ~has) == 0;
+	return false;
+}
+
 void sasl_names_print(const struct sasl_names *s, unsigned has, const char *prefix, struct buf *out)
 {
 	for (unsigned i = 0; i < s->n; i++)

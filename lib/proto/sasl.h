@@ -48,6 +48,7 @@ int get_sasl_names(struct get *g, struct sasl_names *s); /* copies */
  * Appends those that a connection with these properties (SASL_NEEDS_*) can use, each with a blank
  * and prefix ("AUTH=" or "") before it.
  */
+bool sasl_names_have(const struct sasl_names *s, unsigned has, struct str name);
 void sasl_names_print(
     const struct sasl_names *s, unsigned has, const char *prefix, struct buf *out);
 

@@ -30,7 +30,7 @@ static int hmac(enum scram_hash h, struct str key, struct str text, uint8_t out[
 }
 
 /* ServerKey and StoredKey of a salted password, RFC 5802 3. */
-static int derive(enum scram_hash h, struct str salted, struct scram_keys *k)
+static int make_keys(enum scram_hash h, struct str salted, struct scram_keys *k)
 {
 	uint8_t client[SCRAM_HASH_MAX];
 	unsigned n;
@@ -51,25 +51,31 @@ int scram_open(void)
 	return scram_make("warm up", 1, &k);
 }
 
-int scram_make(const char *password, uint32_t iterations, struct scram_keys *k)
+int scram_derive(const char *password, struct scram_keys *k)
 {
 	uint8_t salted[SCRAM_HASH_MAX];
 	char *prepared;
 	int r = 0;
 
-	*k = (struct scram_keys){ .iterations = iterations };
-	if (getrandom(k->salt, sizeof k->salt, 0) != sizeof k->salt ||
-	    stringprep_profile(password, &prepared, "SASLprep", 0) != STRINGPREP_OK)
+	if (stringprep_profile(password, &prepared, "SASLprep", 0) != STRINGPREP_OK)
 		return -1;
 	for (unsigned h = 0; r == 0 && h < SCRAM_HASHES; h++)
 		if (PKCS5_PBKDF2_HMAC(prepared, (int)strlen(prepared), k->salt, sizeof k->salt,
-			(int)iterations, digest(h), (int)scram_size(h), salted) != 1 ||
-		    derive(h, str_bytes(salted, scram_size(h)), k) == -1)
+			(int)k->iterations, digest(h), (int)scram_size(h), salted) != 1 ||
+		    make_keys(h, str_bytes(salted, scram_size(h)), k) == -1)
 			r = -1;
 	explicit_bzero(salted, sizeof salted);
 	explicit_bzero(prepared, strlen(prepared));
 	free(prepared);
 	return r;
+}
+
+int scram_make(const char *password, uint32_t iterations, struct scram_keys *k)
+{
+	*k = (struct scram_keys){ .iterations = iterations };
+	if (getrandom(k->salt, sizeof k->salt, 0) != sizeof k->salt)
+		return -1;
+	return scram_derive(password, k);
 }
 
 bool scram_verify(const struct scram_keys *k, enum scram_hash h, struct str auth_message,

@@ -28,6 +28,8 @@ int scram_open(void);
  * form of it, or there is no salt to be had; then no client could use it with SCRAM.
  */
 int scram_make(const char *password, uint32_t iterations, struct scram_keys *k);
+/* The same with the salt and the iterations that k holds. */
+int scram_derive(const char *password, struct scram_keys *k);
 
 /*
  * Does that proof belong to the keys? If so, `signature` (scram_size() bytes) is what proves to the

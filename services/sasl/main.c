@@ -45,8 +45,8 @@ static const struct chan_row auth_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
 	{ ROLE_AUTH, .rows = auth_rows },
-	{ ROLE_LOGIN, .rows = server_rows, .up = server_up, .down = server_down },
-	{ ROLE_SUBMIT, .rows = server_rows, .up = server_up, .down = server_down },
+	{ ROLE_LOGIN, .rows = server_rows, .up = server_up, .down = server_down, .asks = true },
+	{ ROLE_SUBMIT, .rows = server_rows, .up = server_up, .down = server_down, .asks = true },
 	{ ROLE_NONE },
 };
 

@@ -1,5 +1,5 @@
 """Ways to log in: every mechanism with real clients, and what is no message of any."""
-import base64, hashlib, hmac, imaplib, json, os, re, smtplib, socket, subprocess, threading, time
+import base64, hashlib, hmac, json, os, pathlib, re, socket, subprocess, threading, time
 import pytest
 from conftest import running
 
@@ -418,6 +418,39 @@ def test_a_thousand_tries_in_parallel_are_counted(new_suite):
         c.close()
     assert len(answers) == 1000
     assert sum(b'AUTHENTICATIONFAILED' in a for a in answers) == 10
+
+
+def test_reload(new_suite):
+    """What is offered changes, and nobody who logs in meanwhile notices."""
+    s = new_suite(conf='sasl_mechanisms = {"PLAIN"}\nimap_workers = 1\n')
+    conf = pathlib.Path(s.conf)
+    stop, failed = threading.Event(), []
+
+    def log_in():
+        while not stop.is_set():
+            try:
+                s.login().logout()
+            except Exception as e:
+                failed.append(repr(e))
+
+    t = threading.Thread(target=log_in)
+    t.start()
+    try:
+        for offered in ('"PLAIN", "LOGIN"', '"LOGIN"', '"SCRAM-SHA-256", "PLAIN"'):
+            conf.write_text(re.sub('sasl_mechanisms = .*', f'sasl_mechanisms = {{{offered}}}', conf.read_text()))
+            s.tool('reload')
+
+            def greets():
+                c = Imap(s)
+                c.close()
+                assert (b'LOGINDISABLED' in c.greeting) == (b'AUTH=PLAIN' not in c.greeting)
+                return re.findall(rb'AUTH=(\S+?)[\] ]', c.greeting) == offered.replace('"', '').encode().split(b', ')
+            s.wait_for(greets)
+    finally:
+        stop.set()
+        t.join()
+    # LOGIN of IMAP is PLAIN for sasl: while that is not offered it is refused
+    assert all('no such mechanism' in f for f in failed), failed
 
 
 def test_settings_are_checked(suite, tmp_path):

@@ -47,6 +47,9 @@ static void test_names(void **state)
 	assert_int_equal(out.n, 4);
 	assert_string_equal(out.rows[2].name, "SCRAM-SHA-256-PLUS");
 	assert_int_equal(out.rows[2].needs, SASL_NEEDS_EXPORTER);
+	assert_false(sasl_names_have(&some, 0, STR("PLAIN")));
+	assert_true(sasl_names_have(&some, SASL_NEEDS_SECURE, STR("plain")));
+	assert_false(sasl_names_have(&some, ~0u, STR("LOGIN")));
 	assert_offered(0, " AUTH=SCRAM-SHA-256");
 	assert_offered(SASL_NEEDS_SECURE, " AUTH=PLAIN AUTH=SCRAM-SHA-256");
 	assert_offered(SASL_NEEDS_SECURE | SASL_NEEDS_EXPORTER,
