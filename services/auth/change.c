@@ -317,17 +317,17 @@ static enum db_result apply_alias(struct change *g)
 	return aliases_set(g->subject, str_of(g->text), g->client->by);
 }
 
-/* Whatever it was about: its sessions begin anew, with what holds now. */
+/* Whatever it was about: its sessions begin anew, with what holds now, if it is still there. */
 static enum db_result apply_undo(struct change *g)
 {
 	struct account_record r;
-	char subject[LOGIN_MAX + 1] = "";
-	enum db_result result = change_undo(g->q.number, g->client->by, subject);
+	struct change_entry e;
+	enum db_result found = change_find(g->q.number, &e);
 
-	memcpy(g->subject, subject, sizeof g->subject);
-	if (accounts_find(subject, &r) == DB_OK)
-		memcpy(g->home, r.home, sizeof g->home);
-	return result;
+	if (found != DB_OK || str_copy(e.subject, g->subject, sizeof g->subject) == -1)
+		return found == DB_OK ? DB_FAULT : found;
+	(void)load(g, &r);
+	return change_undo(g->q.number, g->client->by);
 }
 
 static const struct kind kinds[] = {

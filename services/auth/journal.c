@@ -169,11 +169,20 @@ static bool unchanged(const struct change_item *item)
 	return item->has ? r == DB_OK && str_eq(value, item->after) : r == DB_MISSING;
 }
 
-enum db_result change_undo(uint32_t number, struct change_by by, char *subject)
+enum db_result change_find(uint32_t number, struct change_entry *e)
 {
-	/* a copy: what is written moves the pages that an entry is borrowed from */
-	static char copy[ENTRY_MAX], verb[CHANGE_VERB_MAX + 1];
-	struct change_entry e;
+	struct str value;
+	char key[4];
+	enum db_result r = db_get(DB_JOURNAL, number_key(number, key), &value);
+
+	return r == DB_OK && get_change_entry(str_bytes(key, sizeof key), value, e) == -1 ? DB_FAULT
+											  : r;
+}
+
+/* The same in memory of its own: what is written moves the pages that an entry is borrowed from. */
+static enum db_result keep_entry(uint32_t number, struct change_entry *e)
+{
+	static char copy[ENTRY_MAX];
 	struct str value;
 	char key[4];
 	enum db_result r = db_get(DB_JOURNAL, number_key(number, key), &value);
@@ -183,9 +192,21 @@ enum db_result change_undo(uint32_t number, struct change_by by, char *subject)
 	if (value.n > sizeof copy)
 		return DB_FAULT;
 	memcpy(copy, value.p, value.n);
-	if (get_change_entry(str_bytes(key, 4), str_bytes(copy, value.n), &e) == -1 ||
-	    str_copy(e.subject, subject, LOGIN_MAX + 1) == -1)
-		return DB_FAULT;
+	return get_change_entry(str_bytes(key, sizeof key), str_bytes(copy, value.n), e) == -1
+		   ? DB_FAULT
+		   : DB_OK;
+}
+
+enum db_result change_undo(uint32_t number, struct change_by by)
+{
+	static char verb[CHANGE_VERB_MAX + 1], subject[LOGIN_MAX + 1];
+	struct change_entry e;
+	enum db_result r = keep_entry(number, &e);
+
+	if (r == DB_OK && str_copy(e.subject, subject, sizeof subject) == -1)
+		r = DB_FAULT;
+	if (r != DB_OK)
+		return r;
 	for (unsigned i = 0; i < e.n; i++)
 		if (!unchanged(&e.items[i]))
 			return DB_EXISTS;

@@ -44,10 +44,13 @@ int get_change_entry(struct str key, struct str value, struct change_entry *e);
 enum db_result change_each(
     uint32_t before, bool (*fn)(const struct change_entry *e, void *arg), void *arg);
 
+/* What change `number` was; DB_MISSING: there is none. */
+enum db_result change_find(uint32_t number, struct change_entry *e);
+
 /*
  * Puts back what change `number` found, as a change of its own; *subject (LOGIN_MAX + 1 bytes) says
  * of what. DB_MISSING: there is no such change; DB_EXISTS: what it left has changed since.
  */
-enum db_result change_undo(uint32_t number, struct change_by by, char *subject);
+enum db_result change_undo(uint32_t number, struct change_by by);
 
 #endif

@@ -1,5 +1,5 @@
 """thurn user, domain, alias: changes are recorded, shown, undone; many accounts at once; aliases are where mail goes."""
-import csv, io, json, os, pathlib, subprocess
+import csv, imaplib, io, json, os, pathlib, subprocess
 import pytest
 from test_accounts import add, log_in, users
 
@@ -134,6 +134,16 @@ def test_domains(suite):
     suite.tool('domain', 'set', '--scram', 'off', 'example.org')
     assert 'example.org' not in suite.tool('domain', 'list').stdout
     assert suite.tool('domain', 'set', '--scram', 'on', 'not a domain', check=False).returncode == 65
+
+
+def test_undone_accounts_have_no_sessions(suite):
+    add(suite, 'gone@example.test', 'x')
+    m = imaplib.IMAP4(suite.host, suite.imap_port, timeout=20)
+    m.login('gone@example.test', 'x')
+    suite.tool('user', 'undo', str(changes(suite, 'gone@example.test')[0][1]))
+    assert b'BYE' in m.readline()
+    m.shutdown()
+    assert not log_in(suite, 'gone@example.test', 'x')
 
 
 def test_nothing_touches_running_sessions(suite):
