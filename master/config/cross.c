@@ -151,9 +151,12 @@ static const struct conf_section *find_certificate(const struct conf *c, struct 
 static void check_named_certificates(
     const struct conf *c, const struct conf_section *listener, struct faults *f)
 {
-	struct str tls = section_str(listener, "tls");
-	bool needed = str_eq(tls, STR("required")) || str_eq(tls, STR("implicit")) ||
-		      service_find(section_str(listener, "service"))->implicit;
+	struct str tls = section_str(listener, "tls"), service = section_str(listener, "service");
+	/* and no user can log in without it */
+	bool needed =
+	    str_eq(tls, STR("required")) || str_eq(tls, STR("implicit")) ||
+	    service_find(service)->implicit ||
+	    (str_eq(service, STR("submission")) && !conf_bool(c, "submission_plaintext_auth"));
 
 	for (size_t i = 0; i < section_count(listener, "certificates"); i++) {
 		struct str title = section_item(listener, "certificates", i);
@@ -176,10 +179,11 @@ static void check_certificates(const struct conf *c, struct faults *f)
 
 	for (; (s = conf_section(c, "certificate", n)) != NULL; n++) {
 		if (section_title(s).n > KEYS_NAME_MAX)
-			faults_at(f, section_place(s), "the title of a certificate is longer than %d bytes",
-			    KEYS_NAME_MAX);
+			faults_at(f, section_place(s),
+			    "the title of a certificate is longer than %d bytes", KEYS_NAME_MAX);
 		if (section_str(s, "certificate").n == 0 || section_str(s, "key").n == 0)
-			faults_at(f, section_place(s), "certificate %.*s: both files have to be named",
+			faults_at(f, section_place(s),
+			    "certificate %.*s: both files have to be named",
 			    STR_ARG(section_title(s)));
 	}
 	if (n > KEYS_CERTIFICATES)
@@ -260,7 +264,8 @@ static void check_dns_ports(const struct conf *c, const char *setting, struct fa
 			    has_port(c, "dns_ports", port))
 				continue;
 			faults_at(f, conf_where(c, setting),
-			    "%s: port %llu is not one of dns_ports, so that long answers cannot come",
+			    "%s: port %llu is not one of dns_ports, so that long answers cannot "
+			    "come",
 			    setting, (unsigned long long)port);
 		}
 	}
@@ -277,7 +282,8 @@ static void check_ports(const struct conf *c, struct faults *f)
 	check_dns_ports(c, "dns_stub_zones", f);
 }
 
-/* --- names of clients -------------------------------------------------------------------------- */
+/* --- names of clients --------------------------------------------------------------------------
+ */
 
 static void check_names(const struct conf *c, struct faults *f)
 {

@@ -91,7 +91,8 @@ static const struct {
 	{ "listener a {service = local}\n", "t.conf:1: listener a: that service needs a path" },
 	{ "listener a {path = x}\nlistener b {path = x}\n",
 	    "t.conf:2: listener b: the path is taken by listener a" },
-	{ "listener a {path = 0123456789012345678901234567890123456789012345678901234567890123456789"
+	{ "listener a {path = "
+	  "0123456789012345678901234567890123456789012345678901234567890123456789"
 	  "012345678901234567890123456789}\n",
 	    "t.conf:1: listener a: the path is longer than 107 bytes" },
 	{ "listener a {address = {}}\n", "t.conf:1: listener a has no address" },
@@ -154,6 +155,32 @@ static void good_file(void **state)
 	assert_int_equal(f.warnings.n, 0);
 	conf_free(c);
 	faults_clear(&f);
+}
+
+/* Nobody could log in: that is said, but stops nothing. */
+static void submission_without_tls(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned warnings;
+	} rows[] = {
+		{ "listener s { service = submission }\n", 1 },
+		{ "listener s { service = submission }\nsubmission_plaintext_auth = yes\n", 0 },
+		{ "listener s { service = submission }\n"
+		  "certificate c { certificate = /a key = /b }\n",
+		    0 },
+	};
+	struct faults f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct conf *c = read_text(rows[i].text, &f);
+
+		assert_int_equal(f.n, 0);
+		assert_int_equal(f.warnings.n > 0, rows[i].warnings);
+		conf_free(c);
+		faults_clear(&f);
+	}
 }
 
 static void empty_file(void **state)
@@ -311,6 +338,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(good_file),
+		cmocka_unit_test(submission_without_tls),
 		cmocka_unit_test(empty_file),
 		cmocka_unit_test(includes),
 		cmocka_unit_test(too_large),
