@@ -226,6 +226,17 @@ static void check_ranges(const struct conf *c, struct faults *f)
 		    "all mailboxes share one uid: only the sandbox keeps them apart");
 }
 
+/* Tokens are taken from one issuer, for one audience, or not at all. */
+static void check_tokens(const struct conf *c, struct faults *f)
+{
+	static const char *const needed[] = { "oauth_issuer", "oauth_audience" };
+
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		if (conf_count(c, "oauth_keys") > 0 && conf_str(c, needed[i]).n == 0)
+			faults_at(f, conf_where(c, "oauth_keys"),
+			    "oauth_keys without %s: no token would be taken", needed[i]);
+}
+
 static void check_mechanisms(const struct conf *c, struct faults *f)
 {
 	for (size_t i = 0; i < conf_count(c, "sasl_mechanisms"); i++) {
@@ -303,6 +314,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_users,
 		check_ranges,
 		check_mechanisms,
+		check_tokens,
 		check_ports,
 		check_names,
 	};
