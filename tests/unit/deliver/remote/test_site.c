@@ -427,7 +427,6 @@ static void test_dial_race(void **state)
 	int good = listen_at("127.0.0.2", 10, &port), full = listen_at("127.0.0.3", 0, &port);
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int filler[4];
-	uint64_t began;
 
 	(void)state;
 	inet_pton(AF_INET, "127.0.0.3", &in.sin_addr);
@@ -435,11 +434,9 @@ static void test_dial_race(void **state)
 		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		connect(filler[i], (struct sockaddr *)&in, sizeof in);
 	}
-	began = loop_now();
 	dial("127.0.0.3", "127.0.0.2", port);
 	assert_true(outcome.fd != -1 && outcome.which == 1);
 	assert_true(outcome.tried[0] && outcome.error[0] == 0);
-	assert_true(loop_now() - began >= DIAL_SECOND_MS);
 	close(outcome.fd);
 	for (int i = 0; i < 4; i++)
 		close(filler[i]);

@@ -212,13 +212,16 @@ static void do_expunge(struct store_view *v)
 	struct store_change c = { .op = STORE_ADD, .flags = STORE_DELETED };
 	uint32_t idx[40], count;
 	enum store_result res[40];
-	size_t n = pick(v, idx, 40);
+	size_t n = 0, picked = pick(v, idx, 40);
 
-	for (size_t i = 0; i < n; i++) {
+	/* one that moves faster than it can be opened stays: nobody could say which it was */
+	for (size_t i = 0; i < picked; i++) {
 		uint32_t m = number_of(v, idx[i]);
 
-		if (m != 0)
-			atomic_store(&sh->state[m], REMOVED);
+		if (m == 0)
+			continue;
+		atomic_store(&sh->state[m], REMOVED);
+		idx[n++] = idx[i];
 	}
 	check(store_change(v, idx, n, &c, res), "flags");
 	check(store_expunge(v, idx, n, &count), "expunge");
@@ -365,7 +368,10 @@ static void kill_at_random(void **state)
 	for (int i = 0; i < BOXES; i++)
 		recount(r, i, seen, &bytes, &messages);
 	for (uint32_t n = 1; n < MESSAGES; n++) {
-		lost += sh->state[n] == ACKED && seen[n] == 0;
+		if (sh->state[n] == ACKED && seen[n] == 0) {
+			print_message("message %u is lost\n", n);
+			lost++;
+		}
 		twice += seen[n] > 1;
 		assert_true(seen[n] <= 1 || sh->moving[n] > 0);
 	}
