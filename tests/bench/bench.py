@@ -53,6 +53,7 @@ class Bench:
         self.scratch.mkdir(parents=True)
         self.results = collections.defaultdict(list)  # (test, metric, server): values
         self.notes, self.servers = [], {}
+        self.disturbed = {}  # test: by how many CPUs, at most
         self.load = Load(self.scratch)
 
     def prepare(self, tests):
@@ -129,7 +130,8 @@ class Bench:
                 break
         took, cpu, busy = best
         if busy >= DISTURBED:
-            self.note(f'{test}, {server.name}: others used {busy:.0%} of a CPU meanwhile')
+            self.disturbed[test] = max(busy, self.disturbed.get(test, 0))
+            print(f'  {test:10} {server.name:8} disturbed: others used {busy:.0%} of a CPU')
         self.add(test, server, rate=n / took, per_cpu=n / cpu)
 
     def idle(self, test, server):
@@ -322,6 +324,8 @@ class Bench:
                 print(row(f'  {words}' + (f' ({unit})' if unit else ''), spread(ours), spread(theirs),
                           f'x {better:.1f}' if better else '-', goal,
                           '' if not goal else '-' if known is None else 'met' if met else 'missed').rstrip())
+        for test, busy in self.disturbed.items():
+            print(f'{test}: others used up to {busy:.0%} of a CPU meanwhile; that slows down whoever has fewer processes')
         for n in self.notes:
             print(n)
 
