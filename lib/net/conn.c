@@ -292,7 +292,7 @@ static void begin_handshake(struct conn *c)
 	c->secure = HANDSHAKE;
 	timer_set(&c->deadline, CONN_HANDSHAKE_MS, expired, c);
 	watch_set(&c->watch, c->fd, WATCH_READ, ready, c);
-	if (tls_ahead(c->tls))
+	if (tls_begins(c->tls))
 		queue(c);
 }
 
@@ -508,18 +508,34 @@ void conn_close(struct conn *c)
 	close(fd);
 }
 
+/* What is to leave in plain text leaves first. */
+static void secure_with(struct conn *c, struct tls *t)
+{
+	c->tls = t;
+	c->secure = PLAIN_OUTPUT;
+	if (c->out.n == 0)
+		begin_handshake(c);
+	else
+		queue(c);
+}
+
 int conn_tls_accept(struct conn *c, struct tls_context *context, bool ahead)
 {
 	if (c->tls != NULL || (c->in.n > 0 && !ahead)) {
 		errno = c->tls != NULL ? EALREADY : EPROTO;
 		return -1;
 	}
-	c->tls = tls_accept(context, c->fd, &c->in, wake, c);
-	c->secure = PLAIN_OUTPUT;
-	if (c->out.n == 0)
-		begin_handshake(c);
-	else
-		queue(c);
+	secure_with(c, tls_accept(context, c->fd, &c->in, wake, c));
+	return 0;
+}
+
+int conn_tls_connect(struct conn *c, struct tls_client *client, const struct tls_server *to)
+{
+	if (c->tls != NULL || c->in.n > 0) {
+		errno = c->tls != NULL ? EALREADY : EPROTO;
+		return -1;
+	}
+	secure_with(c, tls_connect(client, to, c->fd));
 	return 0;
 }
 

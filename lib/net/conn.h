@@ -33,7 +33,8 @@ struct conn_events {
 	 * deadline passed, or conn_finish() is done (CONN_EOF). Does not close; after a deadline
 	 * that is not one of conn_finish() things may go on. */
 	void (*end)(struct conn *c, enum conn_end why);
-	/* The handshake that conn_tls_accept() began is done. NULL where that is never called. */
+	/* The handshake of conn_tls_accept() or conn_tls_connect() is done. NULL where neither is
+	 * called. */
 	void (*secured)(struct conn *c);
 };
 
@@ -102,6 +103,12 @@ void conn_close(struct conn *c);
  */
 enum { CONN_HANDSHAKE_MS = 30 * 1000 };
 int conn_tls_accept(struct conn *c, struct tls_context *context, bool ahead);
+/*
+ * The same as a client; the context must outlive the connection. Whether it is the right server is
+ * told by the facts: a handshake does not fail for that. Input that is there already is as suspect
+ * (EPROTO): it would be taken for what comes encrypted.
+ */
+int conn_tls_connect(struct conn *c, struct tls_client *client, const struct tls_server *to);
 /* The facts about it; NULL while the connection is plain. */
 const struct tls_facts *conn_tls(const struct conn *c);
 /* What binds an authentication to this connection (tls-exporter, RFC 9266); -1 if nothing can. */

@@ -22,7 +22,9 @@ enum { WHY_MAX = 160 };
 
 struct tls {
 	SSL *ssl;
-	struct tls_context *context;
+	struct tls_context *context; /* of a server */
+	struct tls_client *client; /* of a client */
+	char *names, *session; /* wanted of the server; the key of its session */
 	int fd;
 	void (*wake)(void *);
 	void *wake_arg;
@@ -194,31 +196,55 @@ static void on_info(const SSL *ssl, int where, int what)
 /* --- one connection ----------------------------------------------------------------------------
  */
 
-struct tls *tls_accept(
-    struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg)
+/* Takes ssl. */
+static struct tls *new_tls(SSL *ssl, int fd)
 {
 	struct tls *t = xcalloc(1, sizeof *t);
 	BIO *b = new_bio(t);
 
 	t->fd = fd;
+	t->ssl = ssl;
+	SSL_set_app_data(ssl, t);
+	SSL_set_info_callback(ssl, on_info);
+	SSL_set_bio(ssl, b, b);
+	return t;
+}
+
+struct tls *tls_accept(
+    struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg)
+{
+	struct tls *t = new_tls(tls_context_ssl(c), fd);
+
 	buf_init(&t->ahead, ahead->max);
 	buf_str(&t->ahead, buf_view(ahead));
 	buf_clear(ahead);
 	t->context = tls_context_ref(c);
 	t->wake = wake;
 	t->wake_arg = arg;
-	t->ssl = tls_context_ssl(c);
-	SSL_set_app_data(t->ssl, t);
-	SSL_set_info_callback(t->ssl, on_info);
-	SSL_set_bio(t->ssl, b, b);
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
 	SSL_set_accept_state(t->ssl);
 	return t;
 }
 
-bool tls_ahead(const struct tls *t)
+struct tls *tls_connect(struct tls_client *c, const struct tls_server *to, int fd)
 {
-	return t->ahead.n > 0;
+	struct tls *t = new_tls(tls_client_ssl(c, to), fd);
+
+	t->client = c;
+	t->names = xstrdup(to->names);
+	t->session = xstrdup(to->session);
+	SSL_set_connect_state(t->ssl);
+	return t;
+}
+
+const char *tls_session_key(const struct tls *t)
+{
+	return t->session;
+}
+
+bool tls_begins(const struct tls *t)
+{
+	return t->client != NULL || t->ahead.n > 0;
 }
 
 void tls_free(struct tls *t)
@@ -244,6 +270,8 @@ void tls_free(struct tls *t)
 	tls_context_free(t->context);
 	free(t->facts.name);
 	free(t->why);
+	free(t->names);
+	free(t->session);
 	buf_clear(&t->ahead);
 	free(t);
 }
@@ -278,6 +306,8 @@ static void secured(struct tls *t)
 		.resumed = SSL_session_reused(t->ssl) == 1,
 		.name = name == NULL ? NULL : xstrdup(name),
 	};
+	if (t->client != NULL)
+		tls_client_judge(t->ssl, t->names, &t->facts);
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC); /* nothing more is signed */
 }
 
@@ -310,6 +340,8 @@ enum tls_step tls_handshake(struct tls *t)
 		return TLS_RESTS;
 	default:
 		fail_ssl(t);
+		if (t->client != NULL)
+			tls_client_forget(t->client, t->session);
 		return TLS_FAILED;
 	}
 }

@@ -1,9 +1,9 @@
 /*
  * TLS for the connections of conn.h, by OpenSSL: versions 1.2 and 1.3, key exchange by X25519,
- * P-256 or P-384, authenticated encryption only; no compression, no renegotiation, no file and no
- * openssl.cnf.
+ * P-256 or P-384; no compression, no renegotiation, no openssl.cnf. Servers use authenticated
+ * encryption only; clients, as a last choice, also what older servers have (tls_client.c).
  *
- * The private keys are in another process. What a handshake has to sign goes to the signer with the
+ * The private keys of a server are in another process. What a handshake has to sign goes to the signer with the
  * id of the key; meanwhile that handshake rests, and the event loop serves others.
  */
 #ifndef NET_TLS_H
@@ -102,7 +102,26 @@ struct tls_ticket_key {
 enum { TLS_TICKET_KEYS = 3, TLS_TICKET_HOURS = 1 }; /* each is the first for so long */
 void tls_set_tickets(const struct tls_ticket_key *keys, size_t n);
 
+/*
+ * The client's side. anchors: a PEM file of the certificates that are trusted, read here and now
+ * (before confinement); *n is how many there are. Without any, no server is verified.
+ */
+struct tls_client;
+struct tls_client *tls_client_new(const char *anchors, size_t *n);
+void tls_client_free(struct tls_client *c); /* no connection may use it; NULL is fine */
+
+/* Whom a client wants to speak to. */
+struct tls_server {
+	const char *host; /* name, for SNI (RFC 6066 3), or numeric address */
+	/* one of these the certificate must have (RFC 9525), with blanks between; ".example.org" =
+	 * any below it */
+	const char *names;
+	const char *session; /* sessions are resumed with the same text only */
+};
+
 /* --- one connection -------------------------------------------------------------------------- */
+
+enum { TLS_FINGERPRINT = 32 };
 
 struct tls_facts {
 	const char *version; /* "TLSv1.3" */
@@ -111,6 +130,11 @@ struct tls_facts {
 	unsigned bits; /* of the cipher */
 	bool resumed;
 	char *name; /* asked for by SNI, or NULL */
+	/* for a client: what it knows of the server */
+	bool trusted; /* its chain leads to a trust anchor, and all of it is valid now */
+	bool named; /* it has one of the names that were wanted */
+	const char *distrust; /* what is missing; NULL when it is trusted and named */
+	uint8_t fingerprint[TLS_FINGERPRINT]; /* SHA-256 of its SubjectPublicKeyInfo */
 };
 
 #endif

@@ -25,10 +25,6 @@ enum {
 
 /* RFC 9325 4.2; the server's choice, so AES first where the machine has it */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
-#define GROUPS  "X25519:P-256:P-384"
-#define SIGNATURES                                                                                 \
-	"ECDSA+SHA256:ed25519:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"          \
-	"RSA+SHA256:RSA+SHA384:RSA+SHA512"
 
 struct host {
 	X509 *certificate;
@@ -279,8 +275,9 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 	SSL_CTX_set_num_tickets(x, c->policy.tickets ? 1 : 0);
 	if (SSL_CTX_set_min_proto_version(x, c->policy.only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) !=
 		1 ||
-	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 || SSL_CTX_set1_groups_list(x, GROUPS) != 1 ||
-	    SSL_CTX_set1_sigalgs_list(x, SIGNATURES) != 1 ||
+	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 ||
+	    SSL_CTX_set1_groups_list(x, TLS_GROUPS) != 1 ||
+	    SSL_CTX_set1_sigalgs_list(x, TLS_SIGNATURES) != 1 ||
 	    SSL_CTX_set_session_id_context(
 		x, (const unsigned char *)c->policy.alpn, (unsigned)strlen(c->policy.alpn)) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket) != 1)

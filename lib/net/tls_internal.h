@@ -1,4 +1,4 @@
-/* What tls_key.c, tls_context.c and tls.c share, and conn.c drives. */
+/* What tls_key.c, tls_context.c, tls_client.c and tls.c share, and conn.c drives. */
 #ifndef NET_TLS_INTERNAL_H
 #define NET_TLS_INTERNAL_H
 
@@ -19,6 +19,20 @@ EVP_PKEY *tls_key_new(X509 *certificate, uint64_t id);
 OSSL_LIB_CTX *tls_library(void);
 SSL *tls_context_ssl(struct tls_context *c);
 
+/* Of both sides. */
+#define TLS_GROUPS "X25519:P-256:P-384"
+#define TLS_SIGNATURES                                                                             \
+	"ECDSA+SHA256:ed25519:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"          \
+	"RSA+SHA256:RSA+SHA384:RSA+SHA512"
+
+/* --- tls_client.c ----------------------------------------------------------------------------- */
+
+SSL *tls_client_ssl(struct tls_client *c, const struct tls_server *to);
+/* The session of that key is of no use. */
+void tls_client_forget(struct tls_client *c, const char *key);
+/* Fills in what the certificate of the server tells. */
+void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts);
+
 /* --- tls.c ------------------------------------------------------------------------------------ */
 
 /* Asks the signer from inside of a handshake, which rests until it has the answer. */
@@ -30,8 +44,12 @@ struct tls;
 /* ahead: read from fd already, is moved from there. wake(arg): the handshake, which rested, can go on. */
 struct tls *tls_accept(
     struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg);
-/* Is there some of that left? */
-bool tls_ahead(const struct tls *t);
+/* As a client, which speaks first. c must outlive it; the strings are copied. */
+struct tls *tls_connect(struct tls_client *c, const struct tls_server *to, int fd);
+/* Of such a one: what its session is kept under. */
+const char *tls_session_key(const struct tls *t);
+/* Can the handshake begin before the socket says that there is something to read? */
+bool tls_begins(const struct tls *t);
 void tls_free(struct tls *t);
 enum tls_step tls_handshake(struct tls *t);
 /*

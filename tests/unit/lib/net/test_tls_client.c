@@ -1,0 +1,295 @@
+/* The client's side of TLS, against a server of our own at the other end of a socket pair. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/conn.h"
+#include "tls_rig.h"
+
+struct side {
+	struct conn c;
+	unsigned secured, ends;
+	enum conn_end why;
+	char reason[160];
+	struct buf got;
+};
+
+static struct side server, client;
+static struct tls_context *context;
+static struct tls_client *trusting;
+static char anchors[] = "/tmp/thurn-anchors-XXXXXX";
+
+static void on_input(struct conn *c)
+{
+	struct side *s = c->owner;
+
+	buf_str(&s->got, buf_view(&c->in));
+	buf_drop(&c->in, c->in.n);
+}
+
+static void on_end(struct conn *c, enum conn_end why)
+{
+	struct side *s = c->owner;
+
+	s->ends++;
+	s->why = why;
+	snprintf(s->reason, sizeof s->reason, "%s", conn_tls_why(c));
+	conn_close(c);
+}
+
+static void on_secured(struct conn *c)
+{
+	((struct side *)c->owner)->secured++;
+}
+
+static const struct conn_events events = {
+	.input = on_input, .end = on_end, .secured = on_secured
+};
+
+static void side_open(struct side *s, int *fd)
+{
+	memset(s, 0, sizeof *s);
+	buf_init(&s->got, 65536);
+	conn_init(&s->c, fd, 65536, 65536, &events, s);
+}
+
+static void connect_both(void)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	side_open(&server, &fds[0]);
+	side_open(&client, &fds[1]);
+}
+
+static void close_both(void)
+{
+	conn_close(&server.c);
+	conn_close(&client.c);
+	buf_clear(&server.got);
+	buf_clear(&client.got);
+}
+
+static void turn(int n)
+{
+	for (; n > 0; n--)
+		loop_poll();
+}
+
+/* A server with that certificate, which is a trust anchor as well. */
+static void start(EVP_PKEY *key, const char *names, bool trust)
+{
+	static const struct tls_policy policy = { .alpn = "smtp", .tickets = true };
+	static const struct tls_ticket_key ticket = { .name = "n", .cipher = "c", .mac = "m" };
+	struct tls_certificate c = rig_certificate(key, names);
+	const unsigned char *p = (const unsigned char *)c.chain[0].p;
+	X509 *x = d2i_X509(NULL, &p, (long)c.chain[0].n);
+	FILE *f = fopen(anchors, "w");
+	size_t bad, n;
+
+	assert_non_null(f);
+	if (trust)
+		PEM_write_X509(f, x);
+	fclose(f);
+	X509_free(x);
+	context = tls_context_new(&policy, &c, 1, &bad);
+	assert_non_null(context);
+	tls_set_tickets(&ticket, 1);
+	trusting = tls_client_new(anchors, &n);
+	assert_int_equal(n, trust);
+}
+
+static void handshake(const char *host, const char *names)
+{
+	connect_both();
+	assert_int_equal(conn_tls_accept(&server.c, context, false), 0);
+	assert_int_equal(conn_tls_connect(&client.c, trusting,
+			     &(struct tls_server){ host, names, "mx[192.0.2.1]:25" }),
+	    0);
+	turn(20);
+	assert_int_equal(client.secured, 1);
+	assert_int_equal(server.secured, 1);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&tls_rig, 0, sizeof tls_rig);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	close_both();
+	tls_client_free(trusting);
+	tls_context_free(context);
+	trusting = NULL;
+	context = NULL;
+	for (unsigned i = 0; i < tls_rig.n; i++)
+		EVP_PKEY_free(tls_rig.keys[i]);
+	timer_clear(&tls_rig.soon);
+	tls_set_tickets(NULL, 0);
+	return 0;
+}
+
+static void test_facts(void **state)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	uint8_t *der = NULL, digest[32];
+	const struct tls_facts *f;
+	int n = i2d_PUBKEY(key, &der);
+
+	(void)state;
+	EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL);
+	OPENSSL_free(der);
+	start(key, "DNS:mx.example.org", true);
+	handshake("mx.example.org", "mx.example.org");
+	f = conn_tls(&client.c);
+	assert_true(f->trusted && f->named && f->distrust == NULL && !f->resumed);
+	assert_string_equal(f->version, "TLSv1.3");
+	assert_memory_equal(f->fingerprint, digest, sizeof digest);
+	assert_string_equal(conn_tls(&server.c)->name, "mx.example.org");
+	conn_write(&client.c, STR("hello"));
+	turn(5);
+	assert_true(str_eq(buf_view(&server.got), STR("hello")));
+}
+
+/* RFC 9525 6: exact, or a wildcard for the first label; no part of a label, no common name. */
+static void test_names(void **state)
+{
+	static const struct {
+		const char *wanted;
+		bool named;
+	} rows[] = { { "mx.example.org", true }, { "MX.EXAMPLE.org", true },
+		{ "example.org", false }, { "a.mx.example.org", false }, { ".example.org", true },
+		{ ".org", true }, { "x.example.net", true }, { "x.y.example.net", false },
+		{ "example.net", false }, { "192.0.2.1", true }, { "192.0.2.2", false },
+		{ "2001:db8::1", true }, { "", false }, { "test", false },
+		{ "fo.example.com", false }, { "no.test mx.example.org", true } };
+
+	(void)state;
+	start(EVP_EC_gen("P-256"),
+	    "DNS:mx.example.org,DNS:*.example.net,DNS:f*.example.com,IP:192.0.2.1,IP:2001:db8::1",
+	    true);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		handshake("any.test", rows[i].wanted);
+		if (conn_tls(&client.c)->named != rows[i].named)
+			fail_msg("%s", rows[i].wanted);
+		assert_true(conn_tls(&client.c)->trusted);
+		if (!rows[i].named)
+			assert_string_equal(
+			    conn_tls(&client.c)->distrust, "the certificate is for other names");
+		close_both();
+	}
+}
+
+static void test_no_anchor(void **state)
+{
+	const struct tls_facts *f;
+
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:a", false);
+	handshake("192.0.2.1", "a");
+	f = conn_tls(&client.c);
+	assert_true(!f->trusted && f->named);
+	assert_string_equal(f->distrust, "self-signed certificate");
+	assert_null(conn_tls(&server.c)->name); /* an address is no server name */
+}
+
+/* With the same key only; what is thought of the certificate stays, the names are looked at anew.
+ */
+static void test_sessions(void **state)
+{
+	const struct tls_facts *f;
+
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:a", true);
+	handshake("a", "a");
+	turn(5);
+	conn_finish(&client.c);
+	turn(5);
+	close_both();
+	handshake("a", "b");
+	f = conn_tls(&client.c);
+	assert_true(f->resumed && f->trusted && !f->named);
+	turn(5);
+	conn_finish(&client.c);
+	turn(5);
+	close_both();
+	connect_both();
+	conn_tls_accept(&server.c, context, false);
+	conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "other" });
+	turn(20);
+	assert_false(conn_tls(&client.c)->resumed);
+}
+
+static void test_not_with_input(void **state)
+{
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:a", true);
+	handshake("a", "a");
+	assert_int_equal(
+	    conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a" }), -1);
+	assert_int_equal(errno, EALREADY);
+	close_both();
+	connect_both();
+	buf_z(&client.c.in, "250 injected\r\n");
+	assert_int_equal(
+	    conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a" }), -1);
+	assert_int_equal(errno, EPROTO);
+	assert_null(conn_tls(&client.c));
+}
+
+/* What was written before leaves in plain text, and the server's nonsense ends it. */
+static void test_failure(void **state)
+{
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:a", true);
+	connect_both();
+	conn_write(&client.c, STR("STARTTLS\r\n"));
+	conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a" });
+	turn(5);
+	assert_true(str_starts(buf_view(&server.got), STR("STARTTLS\r\n\x16\x03")));
+	conn_write(&server.c, STR("454 no\r\n"));
+	turn(5);
+	conn_close(&server.c);
+	turn(5);
+	assert_int_equal(client.ends, 1);
+	assert_int_equal(client.why, CONN_TLS);
+	assert_string_equal(client.reason, "wrong version number");
+	assert_int_equal(client.secured, 0);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_facts),
+		TEST(test_names),
+		TEST(test_no_anchor),
+		TEST(test_sessions),
+		TEST(test_not_with_input),
+		TEST(test_failure),
+	};
+	int failed, fd = mkstemp(anchors);
+
+	if (fd == -1)
+		return 1;
+	close(fd);
+	loop_init();
+	tls_open();
+	tls_set_signer(&rig_signer);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(anchors);
+	return failed;
+}
