@@ -84,6 +84,7 @@ static struct put encode_job(const struct job *j)
 		.arrival = e->arrival,
 		.transport = route->transport,
 		.nexthop = route->nexthop,
+		.tls = route->tls,
 		.sender = route->owner.n > 0 ? route->owner : e->sender,
 		.envid = e->envid,
 		.ret = e->ret,
@@ -121,6 +122,7 @@ static void job_failed(struct job *j, uint32_t from, const char *why)
 static void apply_result(struct message *m, struct target *t, const struct deliver_result *r)
 {
 	t->relay = arena_str(&m->arena, r->relay);
+	t->tls = arena_str(&m->arena, r->tls);
 	t->maybe = false;
 	t->passed_on = r->dsn;
 	outcome(m, t, &r->status);

@@ -27,7 +27,9 @@ static void tell_target(const struct message *m, const struct target *t, const c
 	snprintf(text, sizeof text, "%d %s", st->code, st->text);
 	log_notice(&m->tag, event, KS("to", to),
 	    KS("orig_to", str_eq(to, r->addr) ? STR_NONE : r->addr),
-	    KS("relay", relay.n > 0 ? relay : STR("none")),
+	    KS("relay", relay.n > 0 ? relay : STR("none")), KS("tls", t->tls),
+	    KS("tls_policy", t->route != NULL ? t->route->tls : STR_NONE),
+	    KS("tls_rule", t->route != NULL ? t->route->tls_rule : STR_NONE),
 	    KI("delay", wall_millis() - m->content.envelope.arrival / 1000),
 	    KZ("dsn", st->enhanced), KZ("status", text),
 	    KS("rule", t->route != NULL ? t->route->rule : STR_NONE));

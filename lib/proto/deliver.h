@@ -20,6 +20,7 @@
 enum {
 	JOB_RCPTS = 100,
 	RELAY_MAX = 400, /* of deliver_result.relay */
+	RESULT_TLS_MAX = 100,
 };
 
 struct deliver_rcpt {
@@ -37,6 +38,7 @@ struct deliver_job {
 	int64_t arrival;
 	uint8_t transport;   /* enum transport */
 	struct str nexthop;  /* remote */
+	struct str tls;      /* remote: struct tls_wish as text */
 	struct str sender;
 	struct str envid;
 	uint8_t ret;
@@ -56,6 +58,7 @@ struct deliver_result {
 	uint32_t slot;
 	struct status status;
 	struct str relay; /* "mx.example.org[192.0.2.1]:25"; empty for local */
+	struct str tls;   /* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 verified"; empty = in plain text */
 	bool site;        /* the failure is the next hop's as a whole (no connection, 421 greeting) */
 	bool dsn;         /* the next hop announced DSN and has taken over the duty to report success */
 };
@@ -71,6 +74,7 @@ struct hop_question {
 	uint64_t trace;
 	uint8_t transport;
 	struct str nexthop;
+	struct str tls;
 };
 enum hop_source { HOP_LITERAL, HOP_STATIC, HOP_HOST, HOP_MX, HOP_SOURCES };
 struct hop_try {

@@ -9,6 +9,7 @@
 #include "mail/envelope.h"
 #include "mail/status.h"
 #include "proto/grant.h"
+#include "proto/tls_wish.h"
 
 enum {
 	NEXTHOP_MAX = 512,
@@ -107,6 +108,8 @@ struct route {
 	uint8_t transport;
 	struct str addr; /* the final recipient address */
 	struct str nexthop;
+	struct str tls; /* to another host: struct tls_wish as text */
+	struct str tls_rule; /* which rule wants that */
 	struct str
 	    owner; /* envelope sender to use instead (owner-alias); empty = the message's own */
 	struct str home; /* below the mail directory: "example.org/alice" */

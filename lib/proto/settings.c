@@ -839,6 +839,39 @@ static const struct setting table[] = {
 	    .roles = R(REMOTE),
 	    .help = "Which addresses of a host are tried first, or at all. When one has not answered "
 		    "after a quarter of a second, one of the other kind is tried beside it." },
+	{ .name = "remote_tls",
+	    .type = SET_ENUM,
+	    .choices = "none|may|encrypt|verify|secure",
+	    .def = "may",
+	    .roles = R(LOOKUP),
+	    .help = "How other hosts are spoken to where `remote_tls_policy` says nothing. With `may` by TLS when they "
+		    "offer it and it works, else in plain text; `encrypt`: by TLS, with whoever is there; `verify`: their "
+		    "certificate must be valid for the name of the host, which may be no better than DNS; `secure`: for "
+		    "the domain that the mail is for. From `encrypt` on, mail waits when that cannot be had." },
+	{ .name = "remote_tls_policy",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Tables of such levels by next hop, as in smtp_tls_policy_maps of Postfix. A next hop with "
+		    "brackets or a port is looked for as the route has it, a domain also as `.parent` of its "
+		    "parents. Values are `none`, `may`, `encrypt`, or, followed by names, "
+		    "`verify match=hostname:NAME`, `secure match=nexthop:dot-nexthop:NAME:.NAME`, or "
+		    "`fingerprint match=HEX|HEX`: SHA-256 of a public key. The word `implicit` behind it speaks "
+		    "TLS from the first byte." },
+	{ .name = "remote_tls_plain_time",
+	    .type = SET_TIME,
+	    .def = "1h",
+	    .max = INT64_C(30) * 86400 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "For so long an address at which TLS failed gets mail in plain text, where the level is `may`." },
+	{ .name = "tls_ca_file",
+	    .type = SET_STR,
+	    .form = FORM_PATH,
+	    .def = "/etc/ssl/certs/ca-certificates.crt",
+	    .roles = R(REMOTE),
+	    .help = "PEM file of the authorities that may vouch for other hosts, which the user of deliver-remote must be "
+		    "able to read. It is read when that program starts: with the suite, and at a reload that "
+		    "changes one of its settings. Without any, no host is verified." },
 	{ .name = "remote_dead_time",
 	    .type = SET_TIME,
 	    .def = "5m",

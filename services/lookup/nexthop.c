@@ -61,6 +61,12 @@ static int to_smtp(struct str host, struct nexthop *out)
 	return 0;
 }
 
+static int to_smtps(struct str host, struct nexthop *out)
+{
+	out->implicit_tls = true;
+	return to_smtp(host, out);
+}
+
 static int to_mailbox(struct str host, struct nexthop *out)
 {
 	(void)host;
@@ -94,7 +100,7 @@ struct transport_name {
 	int (*fn)(struct str host, struct nexthop *out);
 };
 static const struct transport_name names[] = { { "", to_default }, { "smtp", to_smtp },
-	{ "relay", to_smtp }, { "lmtp", to_lmtp }, { "local", to_mailbox },
+	{ "relay", to_smtp }, { "smtps", to_smtps }, { "lmtp", to_lmtp }, { "local", to_mailbox },
 	{ "virtual", to_mailbox }, { "maildir", to_mailbox }, { "discard", to_discard },
 	{ "error", to_error }, { "retry", to_retry }, { "hold", to_hold } };
 

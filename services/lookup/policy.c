@@ -25,7 +25,7 @@ static const struct maps_row maps_rows[] = { MAPS("client_access", client_access
 	MAPS("recipient_canonical_maps", recipient_canonical),
 	MAPS("virtual_alias_maps", virtual_alias), MAPS("alias_maps", alias),
 	MAPS("sender_login_maps", sender_login), MAPS("relay_recipient_maps", relay_recipients),
-	MAPS("transport_maps", transport) };
+	MAPS("transport_maps", transport), MAPS("remote_tls_policy", remote_tls_policy) };
 enum { MAPS_ROWS = sizeof maps_rows / sizeof maps_rows[0] };
 
 static const char *const class_settings[CLASSES] = { [CLASS_LOCAL] = "local_domains",
@@ -254,6 +254,9 @@ static int load_names(struct policy *p, const struct conf *c, char *why)
 	}
 	p->relayhost = arena_str(&p->arena, conf_str(c, "relayhost"));
 	p->relayhost_where = arena_str(&p->arena, conf_where(c, "relayhost"));
+	p->remote_tls = arena_str(&p->arena, conf_str(c, "remote_tls"));
+	p->remote_tls_rule =
+	    arena_printf(&p->arena, "remote_tls (%.*s)", STR_ARG(conf_where(c, "remote_tls")));
 	p->postmaster_where = arena_str(&p->arena, conf_where(c, "postmaster"));
 	if (postmaster.n > 0) {
 		if (address_parse(postmaster, ADDRESS_UTF8 | ADDRESS_BARE, &a) != ADDRESS_OK)

@@ -49,6 +49,8 @@ struct policy {
 	    recipient_access;
 	struct maps canonical, sender_canonical, recipient_canonical;
 	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
+	struct maps remote_tls_policy;
+	struct str remote_tls, remote_tls_rule; /* where that knows nothing */
 };
 
 enum { POLICY_WHY = 512 };

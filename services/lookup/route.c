@@ -9,6 +9,7 @@
 #include "nexthop.h"
 #include "resolve.h"
 #include "table/file.h"
+#include "tls.h"
 
 enum { INCLUDE_MAX = 64 * 1024 * 1024 /* bytes of one :include: file */ };
 
@@ -202,7 +203,8 @@ static void add_targets(struct expansion *x, const struct item *it, struct targe
 /* --- mailboxes and other hosts --------------------------------------------------------------- */
 
 /* An alias of the account database. */
-static void to_targets(struct expansion *x, const struct item *it, struct str targets, struct str rule)
+static void to_targets(
+    struct expansion *x, const struct item *it, struct str targets, struct str rule)
 {
 	struct str to;
 
@@ -271,6 +273,7 @@ static enum found by_transport(struct expansion *x, const struct item *it, const
 {
 	struct table_answer out;
 	struct nexthop hop;
+	struct result *res;
 	struct status *st;
 	enum found f = resolve_transport(x->r, p, &out);
 
@@ -293,8 +296,9 @@ static enum found by_transport(struct expansion *x, const struct item *it, const
 		return FOUND;
 	default:
 		/* the rule names the way: relayhost does not count, not even without a next hop */
-		add_result(x, it, (enum transport)hop.transport, out.rule)->nexthop =
-		    hop.host.n > 0 ? hop.host : p->domain;
+		res = add_result(x, it, (enum transport)hop.transport, out.rule);
+		res->nexthop = hop.host.n > 0 ? hop.host : p->domain;
+		res->implicit_tls = hop.implicit_tls;
 		return FOUND;
 	}
 }
@@ -405,6 +409,30 @@ static void (*const stages[STAGES])(struct expansion *x, const struct item *it) 
 	[STAGE_ADDRESS] = on_address, [STAGE_ALIAS] = on_alias, [STAGE_INCLUDE] = on_include
 };
 
+/* --- TLS ------------------------------------------------------------------------------------- */
+
+/* How each result that goes to another host is to be spoken to. Neighbours often go the same way.
+ */
+static void add_tls(struct run *r, struct routes *out)
+{
+	const struct result *last = NULL;
+
+	for (struct result *res = out->first; res != NULL && !r->failed; res = res->next) {
+		if (res->transport != TRANSPORT_SMTP && res->transport != TRANSPORT_LMTP)
+			continue;
+		if (last == NULL || !str_eq(last->nexthop, res->nexthop) ||
+		    last->implicit_tls != res->implicit_tls) {
+			if (tls_policy_of(r, res->nexthop, res->implicit_tls, &res->tls,
+				&res->tls_rule) == FOUND_FAILED)
+				return;
+		} else {
+			res->tls = last->tls;
+			res->tls_rule = last->tls_rule;
+		}
+		last = res;
+	}
+}
+
 /* --- the whole ------------------------------------------------------------------------------- */
 
 /* Nothing is delivered by halves: the queue tries the whole again later. */
@@ -457,6 +485,7 @@ static void to_filter(struct run *r, const struct route_question *q, struct rout
 	*st = hop.status;
 	remote = hop.transport == TRANSPORT_SMTP || hop.transport == TRANSPORT_LMTP;
 	*res = (struct result){ .transport = hop.transport,
+		.implicit_tls = hop.implicit_tls,
 		.addr = q->rcpt,
 		.nexthop = !remote ? STR_NONE
 			   : hop.host.n > 0
@@ -473,6 +502,10 @@ void route_answer(struct run *r, const struct route_question *q, struct routes *
 
 	if (q->filter.n > 0) {
 		to_filter(r, q, out);
+		add_tls(r, out);
+		if (r->failed)
+			give_up(&x, q);
+		strmap_clear(&x.reached);
 		return;
 	}
 	*out = (struct routes){ .n = 0 };
@@ -490,6 +523,8 @@ void route_answer(struct run *r, const struct route_question *q, struct routes *
 
 		add_error(&x, &it, STR("no target"), 451, "4.3.5", "its alias names nobody");
 	}
+	if (!x.overflow && !run_waits(r))
+		add_tls(r, out);
 	if (r->failed || x.overflow)
 		give_up(&x, q);
 	out->expanded = out->n != 1 || !str_eq(out->first->addr, q->rcpt);

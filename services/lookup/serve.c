@@ -149,6 +149,8 @@ static void fill_route(const struct result *res, struct route *r)
 	*r = (struct route){ .transport = res->transport,
 		.addr = str_take(res->addr, ADDRESS_MAX),
 		.nexthop = res->nexthop,
+		.tls = res->tls,
+		.tls_rule = str_take(res->tls_rule, RULE_MAX),
 		.owner = str_take(res->owner, ADDRESS_MAX),
 		.home = res->home,
 		.folder = STR_NONE,
@@ -161,8 +163,8 @@ static void fill_route(const struct result *res, struct route *r)
 
 static size_t route_size(const struct result *res)
 {
-	return 64 + res->addr.n + res->nexthop.n + res->owner.n + res->home.n + RULE_MAX +
-	       (res->status == NULL ? 0 : STATUS_TEXT_MAX + STATUS_ENHANCED_MAX);
+	return 64 + res->addr.n + res->nexthop.n + res->tls.n + res->owner.n + res->home.n +
+	       2 * RULE_MAX + (res->status == NULL ? 0 : STATUS_TEXT_MAX + STATUS_ENHANCED_MAX);
 }
 
 /* Sends one packet of the routes and moves on; true when it was the last. */
@@ -255,7 +257,8 @@ struct kind {
 };
 static const struct kind kinds[] = { { LOOKUP_CLIENT, on_client, &counts.client },
 	{ LOOKUP_RCPT, on_rcpt, &counts.rcpt }, { LOOKUP_SENDER, on_sender, &counts.sender },
-	{ LOOKUP_ROUTE, on_route, &counts.route }, { LOOKUP_EXPLAIN, on_explain, &counts.explain } };
+	{ LOOKUP_ROUTE, on_route, &counts.route },
+	{ LOOKUP_EXPLAIN, on_explain, &counts.explain } };
 
 static const struct kind *kind_of(uint16_t type)
 {

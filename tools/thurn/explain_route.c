@@ -140,8 +140,8 @@ static int ask_hop(struct explained *e, const struct route *r)
 	static uint8_t space[IPC_BODY_MAX];
 	struct put w = put_into(space, sizeof space);
 
-	put_hop_question(
-	    &w, &(struct hop_question){ .transport = r->transport, .nexthop = r->nexthop });
+	put_hop_question(&w, &(struct hop_question){
+				 .transport = r->transport, .nexthop = r->nexthop, .tls = r->tls });
 	return explain_ask(DELIVER_HOP, &w, on_hop, e);
 }
 
@@ -156,6 +156,10 @@ static json_t *route_json(const struct route *r)
 		json_object_set_new(o, "sender", explain_text(r->owner));
 	if (r->nexthop.n > 0)
 		json_object_set_new(o, "nexthop", explain_text(r->nexthop));
+	if (r->tls.n > 0)
+		json_object_set_new(o, "tls",
+		    json_pack("{s:o, s:o}", "policy", explain_text(r->tls), "rule",
+			explain_text(r->tls_rule)));
 	if (r->transport == TRANSPORT_MAILDIR) {
 		json_object_set_new(o, "home", explain_text(r->home));
 		json_object_set_new(o, "uid", json_integer(r->uid));
@@ -229,9 +233,13 @@ static void print_hop(json_t *hop)
 
 static void print_route(json_t *o)
 {
+	json_t *tls = json_object_get(o, "tls");
+
 	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
 	    text_of(o, "rule"), text_of(o, "transport"),
 	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
+	if (tls != NULL)
+		printf("    TLS: %s (%s)\n", text_of(tls, "policy"), text_of(tls, "rule"));
 	if (text_of(o, "sender")[0] != '\0')
 		printf("    sender becomes: %s\n", text_of(o, "sender"));
 	if (text_of(o, "home")[0] != '\0')

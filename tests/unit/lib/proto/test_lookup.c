@@ -55,7 +55,10 @@ static void test_route(void **state)
 				       .uid = 3000000000,
 				       .gid = 5,
 				       .rule = STR("account") },
-		{ .transport = TRANSPORT_ERROR, .addr = STR("b@example.org") } };
+		{ .transport = TRANSPORT_ERROR,
+		    .addr = STR("b@example.org"),
+		    .tls = STR("may"),
+		    .tls_rule = STR("remote_tls (default)") } };
 	struct route_answer r = { .more = true, .expanded = true, .routes = routes, .nroutes = 2 },
 			    s;
 	struct route_question q = { 9, STR_NONE, STR("a@example.org") }, p;
@@ -76,6 +79,8 @@ static void test_route(void **state)
 	assert_int_equal(get_route_answer(&g, &arena, &s), 0);
 	assert_true(s.more && s.expanded && s.nroutes == 2);
 	assert_int_equal(s.routes[0].uid, 3000000000);
+	assert_true(str_eq(s.routes[1].tls, routes[1].tls) &&
+		    str_eq(s.routes[1].tls_rule, routes[1].tls_rule));
 	assert_true(str_eq(s.routes[0].home, routes[0].home) &&
 		    str_eq(s.routes[0].folder, routes[0].folder));
 	assert_true(str_eq(s.routes[0].owner, routes[0].owner));
@@ -134,10 +139,16 @@ static void test_steps(void **state)
 
 	(void)state;
 	arena_init(&a);
-	steps[0] = (struct lookup_step){ .found = true, .setting = STR("transport_maps"),
-		.key = STR("example.org"), .rule = STR("hash:t:3"), .value = STR("smtp:[a]") };
-	steps[1] = (struct lookup_step){ .failed = true, .setting = STR("alias_maps"),
-		.key = STR("x\ny"), .rule = STR("hash:a"), .value = STR("gone") };
+	steps[0] = (struct lookup_step){ .found = true,
+		.setting = STR("transport_maps"),
+		.key = STR("example.org"),
+		.rule = STR("hash:t:3"),
+		.value = STR("smtp:[a]") };
+	steps[1] = (struct lookup_step){ .failed = true,
+		.setting = STR("alias_maps"),
+		.key = STR("x\ny"),
+		.rule = STR("hash:a"),
+		.value = STR("gone") };
 	w = put_start();
 	put_lookup_steps(&w, steps, 2, false);
 	for (size_t i = 0; i <= w.n + 1; i++) {
@@ -152,7 +163,9 @@ static void test_steps(void **state)
 	memset(text, 'x', sizeof text);
 	for (uint32_t i = 0; i < LOOKUP_STEPS_MAX; i++)
 		steps[i] = (struct lookup_step){ .setting = STR("alias_maps"),
-			.key = str_bytes(text, sizeof text), .rule = STR("r"), .value = STR("v") };
+			.key = str_bytes(text, sizeof text),
+			.rule = STR("r"),
+			.value = STR("v") };
 	w = put_start();
 	put_lookup_steps(&w, steps, LOOKUP_STEPS_MAX, false);
 	assert_false(w.bad);
@@ -165,8 +178,8 @@ static void test_steps(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_access),
-		cmocka_unit_test(test_route),
-		cmocka_unit_test(test_steps), cmocka_unit_test(test_hostile) };
+		cmocka_unit_test(test_route), cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_hostile) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

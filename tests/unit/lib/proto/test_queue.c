@@ -163,11 +163,16 @@ static void test_job(void **state)
 	};
 	struct deliver_job j = { .id = 1,
 		.sender = STR("s@t"),
+		.tls = STR("secure match=a"),
 		.body_size = 10,
 		.rcpts = &r,
 		.nrcpts = 1 },
 			   out;
-	struct deliver_result res = { .slot = 4, .relay = STR("mx[::1]:25"), .site = true }, *rs;
+	struct deliver_result res = { .slot = 4,
+		.relay = STR("mx[::1]:25"),
+		.tls = STR("TLSv1.3 X verified"),
+		.site = true },
+			      *rs;
 	uint32_t n;
 	struct put w = put_start();
 	struct get g;
@@ -182,6 +187,7 @@ static void test_job(void **state)
 	g = get_start(put_view(&w));
 	assert_int_equal(get_job(&g, &a, &out), 0);
 	assert_true(str_eq(out.rcpts[0].home, r.home) && out.rcpts[0].maybe);
+	assert_true(str_eq(out.tls, j.tls));
 	status_set(&res.status, 250, "2.0.0", "stored");
 	w = put_start();
 	put_results(&w, &res, 1);

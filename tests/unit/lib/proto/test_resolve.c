@@ -240,7 +240,7 @@ static void test_hop(void **state)
 	};
 	struct ip ip = { .family = 4, .bytes = { 192, 0, 2, 1 } };
 	struct hop_try try = { .ip = ip, .host = 0, .dead_ms = 1234 };
-	struct hop_question q = { 3, TRANSPORT_LMTP, STR("[a.test]:24") }, p;
+	struct hop_question q = { 3, TRANSPORT_LMTP, STR("[a.test]:24"), STR("may") }, p;
 	struct hop_reply r = { .source = HOP_MX,
 		.port = 25,
 		.usable = 1,

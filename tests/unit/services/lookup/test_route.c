@@ -85,6 +85,54 @@ static void test_transport(void **state)
 	route("x@any.example", "x@any.example smtp star.example");
 }
 
+static void tls(const char *rcpt, const char *text, const char *rule)
+{
+	struct routes routes = ask_route("a@b.example", rcpt);
+
+	assert_int_equal(routes.n, 1);
+	assert_string_equal(z(routes.first->tls), text);
+	if (!str_starts(routes.first->tls_rule, str_of(rule)))
+		fail_msg("%s: %s", rcpt, z(routes.first->tls_rule));
+}
+
+static void test_tls(void **state)
+{
+	(void)state;
+	domains();
+	file("t", "hop.example      smtp:[MX.hop.example]:2525\n"
+		  "implicit.example smtps:[MX.hop.example]:465\n"
+		  "loud.example     smtps:[mx.loud.example]\n"
+		  "lmtp.example     lmtp:[127.0.0.1]:24\n");
+	file("p", "[mx.hop.example]:2525 verify match=a.example\n"
+		  "[mx.hop.example]:465  verify\n"
+		  "mx.hop.example        none\n"
+		  "hop.example           none\n"
+		  ".deep.example         secure\n"
+		  "of.deep.example       none\n"
+		  "bad.example           sometimes\n");
+	set("transport_maps", "texthash:t");
+	load();
+	tls("x@else.example", "may", "remote_tls (default)");
+	set("remote_tls", "encrypt");
+	set("remote_tls_policy", "texthash:p");
+	load();
+	tls("x@else.example", "encrypt", "remote_tls (thurn.conf:");
+	tls("x@lmtp.example", "encrypt", "remote_tls (thurn.conf:");
+	/* a next hop with brackets or a port as it is, whatever the domain */
+	tls("x@hop.example", "verify match=a.example", "texthash:p:1");
+	tls("x@implicit.example", "verify implicit", "texthash:p:2");
+	set("remote_tls", "may");
+	load();
+	tls("x@loud.example", "encrypt implicit", "remote_tls (");
+	/* parents of domains */
+	tls("x@a.b.deep.example", "secure", "texthash:p:5");
+	tls("x@deep.example", "may", "remote_tls (");
+	tls("x@of.deep.example", "none", "texthash:p:6");
+	route("x@bad.example", "x@bad.example error 451 4.3.0");
+	/* what stays here has none */
+	tls("alice@mail.example", "", "");
+}
+
 static void test_virtual(void **state)
 {
 	(void)state;
@@ -307,8 +355,8 @@ int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	static const struct CMUnitTest tests[] = { ROW(test_plain), ROW(test_transport),
-		ROW(test_virtual), ROW(test_aliases), ROW(test_canonical), ROW(test_bounds),
-		ROW(test_waiting), ROW(test_cache) };
+		ROW(test_tls), ROW(test_virtual), ROW(test_aliases), ROW(test_canonical),
+		ROW(test_bounds), ROW(test_waiting), ROW(test_cache) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

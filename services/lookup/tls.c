@@ -1,0 +1,58 @@
+/* The TLS policy of next hops. See tls.h. */
+#include "tls.h"
+
+#include "mail/domain.h"
+#include "proto/tls_wish.h"
+
+/*
+ * As tls_policy(5) of Postfix has it: a next hop with brackets or a port is looked for as it is; a
+ * domain also as ".parent" for all of its parents.
+ */
+static enum found find(struct run *r, struct str nexthop, struct table_answer *out)
+{
+	const struct maps *maps = &r->policy->remote_tls_policy;
+	struct str key = run_lower(r, nexthop);
+	char name[DOMAIN_MAX + 1];
+	bool domain = domain_canonical(key, true, name) == 0;
+	enum found f;
+
+	if (domain)
+		key = arena_str(r->arena, str_of(name));
+	for (;;) {
+		ssize_t dot;
+
+		f = run_find(r, maps, key, false, out);
+		dot = str_find(str_skip(key, 1), '.');
+		if (f != FOUND_NONE || !domain || dot == -1)
+			return f;
+		key = str_skip(key, (size_t)dot + 1);
+	}
+}
+
+/* Where nothing but TLS is spoken, no level below `encrypt` has a meaning. */
+static struct str made_implicit(struct run *r, struct str text, const struct tls_wish *w)
+{
+	if (w->implicit)
+		return text;
+	if (w->level < TLS_LEVEL_ENCRYPT)
+		return STR("encrypt implicit");
+	return arena_printf(r->arena, "%.*s implicit", STR_ARG(text));
+}
+
+enum found tls_policy_of(
+    struct run *r, struct str nexthop, bool implicit, struct str *text, struct str *rule)
+{
+	struct table_answer out;
+	struct tls_wish w;
+	enum found f = find(r, nexthop, &out);
+
+	if (f == FOUND_FAILED)
+		return f;
+	*text = f == FOUND ? str_trim(out.value) : r->policy->remote_tls;
+	*rule = f == FOUND ? out.rule : r->policy->remote_tls_rule;
+	if (text->n == 0 || tls_wish_parse(*text, &w) == -1)
+		return run_fail(r, *rule, STR("not LEVEL [match=...] of a known TLS level"));
+	if (implicit)
+		*text = made_implicit(r, *text, &w);
+	return FOUND;
+}
