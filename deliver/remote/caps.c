@@ -3,6 +3,12 @@
 
 enum { LIMIT_MAX = 999999 }; /* RFC 9422 section 4: at most six digits */
 
+static void cap_starttls(struct caps *c, struct str args)
+{
+	(void)args;
+	c->starttls = true;
+}
+
 static void cap_pipelining(struct caps *c, struct str args)
 {
 	(void)args;
@@ -72,6 +78,7 @@ static const struct {
 	const char *keyword;
 	void (*fn)(struct caps *c, struct str args);
 } keywords[] = {
+	{ "STARTTLS", cap_starttls },
 	{ "PIPELINING", cap_pipelining },
 	{ "CHUNKING", cap_chunking },
 	{ "8BITMIME", cap_8bitmime },

@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 struct caps {
+	bool starttls; /* RFC 3207 */
 	bool pipelining; /* RFC 2920 */
 	bool chunking; /* RFC 3030 */
 	bool eightbit; /* RFC 6152 */

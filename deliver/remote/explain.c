@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/id.h"
-#include "dead.h"
+#include "lately.h"
 #include "hop.h"
 #include "proto/types.h"
 #include "settings.h"
@@ -30,7 +30,7 @@ static void question_free(struct question *q)
 
 static bool is_dead(const struct ip *ip, uint16_t port)
 {
-	return dead_for(ip, port, loop_now()) > 0;
+	return lately_for(LATELY_DEAD, ip, port, loop_now()) > 0;
 }
 
 static void fill_tries(const struct site *s, struct hop_reply *r)
@@ -43,7 +43,7 @@ static void fill_tries(const struct site *s, struct hop_reply *r)
 	for (unsigned i = 0; i < o.n; i++)
 		tries[i] = (struct hop_try){ .ip = o.at[i].ip,
 			.host = o.at[i].host,
-			.dead_ms = dead_for(&o.at[i].ip, s->port, loop_now()) };
+			.dead_ms = lately_for(LATELY_DEAD, &o.at[i].ip, s->port, loop_now()) };
 	r->tries = tries;
 	r->ntries = o.n;
 }
@@ -77,7 +77,7 @@ int explain_hop(struct chan *c, struct ipc_msg *m)
 	if (get_hop_question(&g, &ask) == -1)
 		return -1;
 	q = xcalloc(1, sizeof *q);
-	q->hop = hop_pin(ask.transport, ask.nexthop);
+	q->hop = hop_pin(&ask);
 	if (q->hop == NULL) {
 		free(q);
 		status_set(&bad.status, 451, "4.3.5", "next hop \"%.*s\" is not valid",

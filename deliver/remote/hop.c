@@ -8,7 +8,7 @@
 #include "session.h"
 #include "settings.h"
 
-enum { BUCKETS = 1024, PORT_LMTP = 24 };
+enum { BUCKETS = 1024, PORT_LMTP = 24, PORT_SMTPS = 465 };
 
 static LIST_HEAD(, hop) table[BUCKETS];
 static TAILQ_HEAD(starved_list, hop) starved = TAILQ_HEAD_INITIALIZER(starved); /* longest first */
@@ -33,41 +33,52 @@ static size_t bucket(struct str key)
 	return h % BUCKETS;
 }
 
-static struct hop *find(uint8_t transport, struct str key)
+static struct hop *find(const struct hop_question *q)
 {
 	struct hop *h;
 
-	LIST_FOREACH (h, &table[bucket(key)], chain)
-		if (h->transport == transport && str_eq(str_of(h->key), key))
+	LIST_FOREACH (h, &table[bucket(q->nexthop)], chain)
+		if (h->transport == q->transport && str_eq(str_of(h->key), q->nexthop) &&
+		    str_eq(str_of(h->tls), q->tls))
 			return h;
 	return NULL;
 }
 
-/* NULL when the next hop cannot be read. */
-static struct hop *make(uint8_t transport, struct str key)
+static uint16_t default_port(uint8_t transport, const struct tls_wish *w)
 {
-	uint16_t port = transport == TRANSPORT_LMTP ? PORT_LMTP : settings()->port;
+	if (transport == TRANSPORT_LMTP)
+		return PORT_LMTP;
+	return w->implicit ? PORT_SMTPS : settings()->port;
+}
+
+/* NULL when the next hop or its policy cannot be read. */
+static struct hop *make(const struct hop_question *q)
+{
 	struct nexthop target;
+	struct tls_wish w;
 	struct hop *h;
 
-	if (nexthop_parse(key, port, &target) == -1)
+	if (tls_wish_parse(q->tls, &w) == -1 ||
+	    nexthop_parse(q->nexthop, default_port(q->transport, &w), &target) == -1)
 		return NULL;
 	h = xcalloc(1, sizeof *h);
-	h->transport = transport;
+	h->transport = q->transport;
 	h->target = target;
-	h->key = str_dup(key);
+	h->key = str_dup(q->nexthop);
+	h->tls = str_dup(q->tls);
+	tls_wish_parse(str_of(h->tls), &h->wish); /* borrows from there */
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INIT(&h->idle);
-	site_finder_init(&h->finder, &h->target, transport);
-	LIST_INSERT_HEAD(&table[bucket(key)], h, chain);
+	site_finder_init(&h->finder, &h->target, q->transport);
+	LIST_INSERT_HEAD(&table[bucket(q->nexthop)], h, chain);
 	return h;
 }
 
-static struct hop *get(uint8_t transport, struct str key)
+static struct hop *get(const struct hop_question *q)
 {
-	struct hop *h = find(transport, key);
+	struct hop *h = find(q);
 
-	return h != NULL ? h : make(transport, key);
+	return h != NULL ? h : make(q);
 }
 
 static void drop_if_unused(struct hop *h)
@@ -77,6 +88,7 @@ static void drop_if_unused(struct hop *h)
 	LIST_REMOVE(h, chain);
 	site_finder_clear(&h->finder);
 	free(h->key);
+	free(h->tls);
 	free(h);
 }
 
@@ -138,14 +150,16 @@ static void refuse(struct job *j)
 {
 	struct status st;
 
-	status_set(&st, 451, "4.3.5", "next hop \"%.*s\" is not valid", STR_ARG(j->d.nexthop));
+	status_set(&st, 451, "4.3.5", "next hop \"%.*s\" with TLS policy \"%.*s\" is not valid",
+	    STR_ARG(j->d.nexthop), STR_ARG(j->d.tls));
 	job_settle_rest(j, &(struct outcome){ .status = &st });
 	job_finish(j);
 }
 
 void hop_submit(struct job *j)
 {
-	struct hop *h = get(j->d.transport, j->d.nexthop);
+	struct hop *h = get(&(struct hop_question){
+	    .transport = j->d.transport, .nexthop = j->d.nexthop, .tls = j->d.tls });
 	struct session *s;
 
 	if (h == NULL) {
@@ -235,9 +249,9 @@ void hop_close_idle(void)
 /* --- for whoever explains ----------------------------------------------------------------------
  */
 
-struct hop *hop_pin(uint8_t transport, struct str nexthop)
+struct hop *hop_pin(const struct hop_question *q)
 {
-	struct hop *h = get(transport, nexthop);
+	struct hop *h = get(q);
 
 	if (h != NULL)
 		h->pins++;

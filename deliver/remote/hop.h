@@ -2,7 +2,7 @@
  * Next hops: which connections there are to each, which jobs wait for one, and how many connections
  * the whole process may have. How many jobs go to a next hop at a time is the queue's decision;
  * here each gets a connection at once, an idle one if there is one, until the process is at its
- * limit.
+ * limit. The same host under another TLS policy is another next hop: connections are not shared.
  */
 #ifndef REMOTE_HOP_H
 #define REMOTE_HOP_H
@@ -17,12 +17,13 @@ struct hop {
 	bool starved;
 	uint8_t transport;
 	struct nexthop target;
+	struct tls_wish wish;
 	TAILQ_HEAD(job_list, job) waiting;
 	TAILQ_HEAD(session_list, session) idle; /* most recently used first */
 	unsigned sessions; /* idle and busy */
 	unsigned pins; /* those who want it explained */
 	struct site_finder finder;
-	char *key; /* next hop as in the job */
+	char *key, *tls; /* next hop and TLS policy as in the job */
 };
 
 /* Starts the job, or lets it wait for a connection. */
@@ -42,8 +43,8 @@ void hop_close_idle(void);
 
 unsigned hop_connections(void);
 
-/* The next hop of that text, kept until hop_unpin(), or NULL when it cannot be read. */
-struct hop *hop_pin(uint8_t transport, struct str nexthop);
+/* What that leads to, kept until hop_unpin(), or NULL when it cannot be read. */
+struct hop *hop_pin(const struct hop_question *q);
 void hop_unpin(struct hop *h);
 
 #endif

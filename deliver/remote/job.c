@@ -10,8 +10,10 @@
 #include "proto/types.h"
 #include "session.h"
 
-enum { TEXT_SHORT = 200 };
-_Static_assert(JOB_RCPTS *(TEXT_SHORT + HOP_HOST_MAX + IP_TEXT + 64) < IPC_BODY_MAX, "must fit");
+enum { TEXT_SHORT = 180 };
+_Static_assert(
+    JOB_RCPTS *(TEXT_SHORT + HOP_HOST_MAX + IP_TEXT + RESULT_TLS_MAX + 64) < IPC_BODY_MAX,
+    "must fit");
 
 static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
 static unsigned njobs;
@@ -80,6 +82,7 @@ void job_settle(struct job *j, uint32_t i, const struct outcome *o)
 	r->slot = j->d.rcpts[i].slot;
 	r->status = *o->status;
 	r->relay = arena_str(&j->arena, str_take(o->relay, RELAY_MAX));
+	r->tls = arena_str(&j->arena, str_take(o->tls, RESULT_TLS_MAX));
 	r->site = o->site;
 	r->dsn = o->dsn;
 	count(o->status);

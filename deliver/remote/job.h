@@ -45,10 +45,10 @@ struct job {
 /* Takes a DELIVER_JOB and starts on it. -1 when it is malformed. */
 int job_receive(struct chan *c, struct ipc_msg *m);
 
-/* The outcome of recipient i; relay is copied. Only the first one counts. */
+/* The outcome of recipient i; relay and tls are copied. Only the first one counts. */
 struct outcome {
 	const struct status *status;
-	struct str relay;
+	struct str relay, tls;
 	bool site; /* the fault is the next hop's as a whole */
 	bool dsn; /* the next hop reports success itself */
 };

@@ -1,10 +1,11 @@
 /*
  * deliver-remote: takes jobs from the queue and hands messages to other hosts by SMTP or LMTP. It
- * opens no file: message bodies come as descriptors from the queue.
+ * opens no file: message bodies come as descriptors from the queue, and the trust anchors for TLS
+ * are read before confinement.
  */
 #include "base/log.h"
 #include "base/loop.h"
-#include "dead.h"
+#include "lately.h"
 #include "explain.h"
 #include "hop.h"
 #include "job.h"
@@ -13,6 +14,7 @@
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "settings.h"
+#include "starttls.h"
 
 enum { DRAIN_POLL_MS = 50 };
 
@@ -22,7 +24,8 @@ static struct timer drain_timer;
 static int configure(void)
 {
 	settings_read(proc_conf());
-	dead_start(settings()->dead);
+	lately_start(LATELY_DEAD, settings()->dead);
+	lately_start(LATELY_NO_TLS, settings()->plain);
 	if (own_configure(proc_conf()) == -1) {
 		log_error(NULL, EV("remote-bad-own-address"));
 		return -1;
@@ -33,6 +36,7 @@ static int configure(void)
 static int remote_open(void)
 {
 	own_look();
+	starttls_open(proc_conf());
 	return configure();
 }
 

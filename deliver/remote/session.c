@@ -9,7 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/id.h"
-#include "dead.h"
+#include "greeting.h"
+#include "lately.h"
 #include "settings.h"
 #include "transaction.h"
 
@@ -21,9 +22,11 @@ enum {
 #define TO(s) (1u << (s))
 static const unsigned edges[S_STATES] = {
 	[S_RESOLVING] = TO(S_CONNECTING) | TO(S_DEAD),
-	[S_CONNECTING] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_DEAD),
+	[S_CONNECTING] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_HANDSHAKE) | TO(S_DEAD),
 	[S_GREETING] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_DEAD),
-	[S_HELLO] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_READY) | TO(S_DEAD),
+	[S_HELLO] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_STARTTLS) | TO(S_READY) | TO(S_DEAD),
+	[S_STARTTLS] = TO(S_CONNECTING) | TO(S_HANDSHAKE) | TO(S_READY) | TO(S_DEAD),
+	[S_HANDSHAKE] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_HELLO) | TO(S_DEAD),
 	[S_READY] = TO(S_ENVELOPE) | TO(S_CLOSING) | TO(S_DEAD),
 	[S_ENVELOPE] = TO(S_READY) | TO(S_CONTENT) | TO(S_FINAL) | TO(S_DEAD),
 	[S_CONTENT] = TO(S_FINAL) | TO(S_DEAD),
@@ -41,6 +44,7 @@ void session_state(struct session *s, enum session_state to)
  */
 
 static void connect_next(struct session *s);
+static void connect_again(struct session *s);
 
 static void reap(void *arg)
 {
@@ -92,8 +96,10 @@ void session_fail(struct session *s, const struct status *st)
 		hop_submit(j);
 		return;
 	}
-	job_settle_rest(j,
-	    &(struct outcome){ .status = st, .relay = str_of(s->relay), .site = early || s->last });
+	job_settle_rest(j, &(struct outcome){ .status = st,
+			       .relay = str_of(s->relay),
+			       .tls = str_of(s->tls_text),
+			       .site = early || s->last });
 	job_finish(j);
 }
 
@@ -120,19 +126,16 @@ bool session_committed(const struct session *s)
 /* --- expected replies --------------------------------------------------------------------------
  */
 
-static void on_greeting(struct session *s, const struct reply *r, uint32_t rcpt);
-static void on_ehlo(struct session *s, const struct reply *r, uint32_t rcpt);
-static void on_helo(struct session *s, const struct reply *r, uint32_t rcpt);
-
 static const struct {
 	const char *command; /* as in "in reply to ..." */
 	transaction_fn *fn;
 	int class; /* first digit of the reply that means yes */
 } steps[STEPS] = {
-	[STEP_GREETING] = { "connection", on_greeting, 2 },
-	[STEP_EHLO] = { "EHLO command", on_ehlo, 2 },
-	[STEP_HELO] = { "HELO command", on_helo, 2 },
-	[STEP_LHLO] = { "LHLO command", on_helo, 2 },
+	[STEP_GREETING] = { "connection", greeting_220, 2 },
+	[STEP_EHLO] = { "EHLO command", greeting_ehlo, 2 },
+	[STEP_HELO] = { "HELO command", greeting_helo, 2 },
+	[STEP_LHLO] = { "LHLO command", greeting_helo, 2 },
+	[STEP_STARTTLS] = { "STARTTLS command", greeting_starttls, 2 },
 	[STEP_RSET] = { "RSET command", transaction_rset, 2 },
 	[STEP_MAIL] = { "MAIL FROM command", transaction_mail, 2 },
 	[STEP_RCPT] = { "RCPT TO command", transaction_rcpt, 2 },
@@ -188,7 +191,8 @@ static void set_deadline(struct session *s)
 	const struct settings *set = settings();
 	uint64_t ms = set->command;
 
-	if (s->state == S_CLOSING || s->state == S_DEAD)
+	/* a handshake has its own */
+	if (s->state == S_HANDSHAKE || s->state == S_CLOSING || s->state == S_DEAD)
 		return;
 	if (s->state == S_READY)
 		ms = set->idle;
@@ -198,60 +202,6 @@ static void set_deadline(struct session *s)
 		 (s->nexpects > 0 && s->expects[s->first].step == STEP_DATA))
 		ms = set->data;
 	conn_deadline(&s->conn, ms);
-}
-
-/* --- greeting ----------------------------------------------------------------------------------
- */
-
-static void hello(struct session *s, const char *verb, enum step step)
-{
-	if (s->state != S_HELLO || step == STEP_HELO)
-		session_state(s, S_HELLO);
-	conn_printf(&s->conn, "%s %s\r\n", verb, settings()->hostname);
-	session_expect(s, step, 0);
-}
-
-/* A host that does not want to talk now may want to later, whatever the digit. */
-static void on_greeting(struct session *s, const struct reply *r, uint32_t rcpt)
-{
-	struct status st;
-
-	(void)rcpt;
-	if (r->code == 220) {
-		if (s->hop->transport == TRANSPORT_LMTP)
-			hello(s, "LHLO", STEP_LHLO);
-		else
-			hello(s, "EHLO", STEP_EHLO);
-		return;
-	}
-	status_set(&st, 451, "4.3.2", "%s refused to talk: %d %s%s%s", s->relay, r->code,
-	    r->enhanced, r->enhanced[0] != '\0' ? " " : "", r->text);
-	session_fail(s, &st);
-}
-
-static void on_helo(struct session *s, const struct reply *r, uint32_t rcpt)
-{
-	bool lmtp = s->hop->transport == TRANSPORT_LMTP;
-	struct status st;
-
-	(void)rcpt;
-	if (r->code / 100 == 2) {
-		session_state(s, S_READY);
-		return;
-	}
-	session_reply_status(s, r, lmtp ? STEP_LHLO : STEP_HELO, &st);
-	session_fail(s, &st);
-}
-
-/* RFC 5321 3.2: a server that does not know EHLO is asked with HELO. */
-static void on_ehlo(struct session *s, const struct reply *r, uint32_t rcpt)
-{
-	if (r->code / 100 != 5) {
-		on_helo(s, r, rcpt);
-		return;
-	}
-	s->caps = (struct caps){ 0 };
-	hello(s, "HELO", STEP_HELO);
 }
 
 /* --- input -------------------------------------------------------------------------------------
@@ -318,6 +268,8 @@ static void take_reply(struct session *s)
 	/* what follows cannot be the answer to something that is about to be sent; behind the end
 	 * of a message it is looked at when its outcome has been noted */
 	if (s->nexpects == 0 && s->conn.in.n > 0 && e.step != STEP_FINAL) {
+		if (e.step == STEP_STARTTLS) /* it was meant to be taken for what comes encrypted */
+			log_warning(NULL, EV("remote-starttls-injection"), KZ("relay", s->relay));
 		protocol_error(s, "reply to no command");
 		return;
 	}
@@ -383,12 +335,25 @@ static void on_drained(struct conn *c)
 	set_deadline(s);
 }
 
+static void on_secured(struct conn *c)
+{
+	struct session *s = c->owner;
+
+	greeting_secured(s);
+	set_deadline(s);
+}
+
 static void describe_end(const struct session *s, enum conn_end why, struct status *st)
 {
 	const char *how = why == CONN_EOF       ? "connection closed"
 			  : why == CONN_TIMEOUT ? "timed out"
+			  : why == CONN_TLS     ? conn_tls_why(&s->conn)
 						: strerror(errno);
 
+	if (s->state == S_HANDSHAKE) {
+		status_set(st, 451, "4.7.5", "TLS handshake with %s failed: %s", s->relay, how);
+		return;
+	}
 	status_set(st, 451, "4.4.2", "lost %s: %s (%s%s)", s->relay, how,
 	    s->state == S_CONTENT ? "while " : "waiting for an answer to ", doing(s));
 }
@@ -399,20 +364,24 @@ static void on_end(struct conn *c, enum conn_end why)
 	struct status st;
 
 	if (s->state == S_READY && why == CONN_TIMEOUT && s->job == NULL) {
-		bury(s);
+		session_quit(s);
 		return;
 	}
 	describe_end(s, why, &st);
+	if (greeting_plain_instead(s, &st)) {
+		connect_again(s);
+		return;
+	}
 	/* a host that takes connections and does not greet is as good as down */
 	if (s->state == S_GREETING)
-		dead_note(&s->ip, s->site->port, loop_now());
+		lately_note(LATELY_DEAD, &s->ip, s->site->port, loop_now());
 	session_fail(s, &st);
 }
 
 /* --- connecting --------------------------------------------------------------------------------
  */
 
-static const struct conn_events events = { on_input, on_drained, on_end };
+static const struct conn_events events = { on_input, on_drained, on_end, on_secured };
 
 static void name_relay(struct session *s, const struct site_target *t)
 {
@@ -426,8 +395,7 @@ static void name_relay(struct session *s, const struct site_target *t)
 static void connected(struct session *s, int *fd)
 {
 	conn_init(&s->conn, fd, IN_MAX, OUT_MAX, &events, s);
-	session_state(s, S_GREETING);
-	session_expect(s, STEP_GREETING, 0);
+	greeting_begin(s);
 	set_deadline(s);
 }
 
@@ -439,12 +407,13 @@ static void on_dialled(void *arg, const struct dialled *d)
 	int fd = d->fd;
 
 	s->dial = NULL;
+	s->at = s->next + d->which;
 	for (unsigned i = 0; i < 2 && d->tried[i]; i++) {
 		s->next++;
 		name_relay(s, &t[i]);
 		if (d->error[i] == 0)
 			continue;
-		dead_note(&t[i].ip, s->site->port, loop_now());
+		lately_note(LATELY_DEAD, &t[i].ip, s->site->port, loop_now());
 		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(d->error[i]));
 	}
 	if (fd == -1) {
@@ -452,7 +421,7 @@ static void on_dialled(void *arg, const struct dialled *d)
 		return;
 	}
 	s->ip = t[d->which].ip;
-	dead_forget(&s->ip, s->site->port);
+	lately_forget(LATELY_DEAD, &s->ip, s->site->port);
 	name_relay(s, &t[d->which]);
 	connected(s, &fd);
 }
@@ -462,25 +431,43 @@ static const struct ip *rival(const struct session *s)
 {
 	const struct site_target *t = &s->order.at[s->next];
 
-	if (s->next + 1 < s->order.n && t[0].host == t[1].host && t[0].ip.family != t[1].ip.family)
+	if (!s->plain && s->next + 1 < s->order.n && t[0].host == t[1].host &&
+	    t[0].ip.family != t[1].ip.family)
 		return &t[1].ip;
 	return NULL;
 }
 
-/* There is one. */
-static void connect_next(struct session *s)
+static void dial_next(struct session *s)
 {
 	session_state(s, S_CONNECTING);
 	s->first = s->nexpects = 0;
 	s->caps = (struct caps){ 0 };
+	s->tls = false;
+	s->tls_text[0] = '\0';
 	reply_start(&s->reply);
 	s->dial = dial_start(
 	    &s->order.at[s->next].ip, rival(s), s->site->port, settings()->connect, on_dialled, s);
 }
 
+/* There is one. */
+static void connect_next(struct session *s)
+{
+	s->plain = false;
+	dial_next(s);
+}
+
+/* The same address once more, without TLS. */
+static void connect_again(struct session *s)
+{
+	conn_close(&s->conn);
+	s->next = s->at;
+	s->plain = true;
+	dial_next(s);
+}
+
 static bool is_dead(const struct ip *ip, uint16_t port)
 {
-	return dead_for(ip, port, loop_now()) > 0;
+	return lately_for(LATELY_DEAD, ip, port, loop_now()) > 0;
 }
 
 static void on_site(void *arg, struct site *site)

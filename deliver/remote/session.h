@@ -1,6 +1,6 @@
 /*
- * One connection to a next hop: finding it, connecting, greeting, and reading replies. What is said
- * once it is ready is in transaction.c.
+ * One connection to a next hop: finding it, connecting, and reading replies. What is said until it is
+ * ready is in greeting.c, and then in transaction.c.
  *
  * The server is not trusted. Each reply answers the oldest command that is open; anything that
  * comes when nothing is open ends the connection, so that no reply can be put in advance.
@@ -21,6 +21,8 @@ enum session_state {
 	S_CONNECTING,
 	S_GREETING,
 	S_HELLO, /* EHLO, HELO or LHLO was sent */
+	S_STARTTLS, /* was sent */
+	S_HANDSHAKE,
 	S_READY, /* greeted; idle, or about to get a job */
 	S_ENVELOPE, /* RSET, MAIL, RCPT, DATA */
 	S_CONTENT, /* the message is being sent */
@@ -36,6 +38,7 @@ enum step {
 	STEP_EHLO,
 	STEP_HELO,
 	STEP_LHLO,
+	STEP_STARTTLS,
 	STEP_RSET,
 	STEP_MAIL,
 	STEP_RCPT,
@@ -77,9 +80,14 @@ struct session {
 	struct site *site;
 	struct site_order order;
 	unsigned next; /* in order: to be tried next */
+	unsigned at; /* in order: connected to */
+	bool plain; /* TLS has failed there: now without */
 	struct dial *dial; /* NULL: not connecting */
 	struct ip ip; /* of who is at the other end */
 	char relay[HOP_HOST_MAX + IP_TEXT + 16]; /* "host[192.0.2.1]:25" */
+
+	bool tls; /* a handshake was begun on this connection */
+	char tls_text[RESULT_TLS_MAX]; /* as in deliver_result */
 
 	struct caps caps;
 	struct reply reply;
@@ -105,7 +113,7 @@ bool session_committed(const struct session *s);
 /* Breaks the connection; the job is forgotten, not settled. */
 void session_abort(struct session *s);
 
-/* --- for transaction.c --------------------------------------------------------------------------
+/* --- for greeting.c and transaction.c --------------------------------------------------------------------------
  */
 
 void session_state(struct session *s, enum session_state to);

@@ -15,6 +15,7 @@ struct settings {
 	unsigned messages; /* over one connection */
 	uint64_t idle; /* all times in milliseconds */
 	uint64_t connect, command, data, final;
+	uint64_t plain; /* how long an address at which TLS failed is spoken to without */
 	uint64_t dead; /* how long an address that failed is tried last */
 };
 

@@ -19,8 +19,10 @@ static struct buf content = { .max = 8 * BLOCK };
 static void settle(struct session *s, uint32_t i, const struct status *st)
 {
 	job_settle(s->job, i,
-	    &(struct outcome){
-		.status = st, .relay = str_of(s->relay), .dsn = s->caps.dsn && status_good(st) });
+	    &(struct outcome){ .status = st,
+		.relay = str_of(s->relay),
+		.tls = str_of(s->tls_text),
+		.dsn = s->caps.dsn && status_good(st) });
 }
 
 /* All recipients whose state is one of those. */

@@ -7,13 +7,15 @@
     ...
     server.messages                              # what was accepted: Message(sender, rcpts, data, ...)
 
-Steps are connect, ehlo, helo, mail, rcpt, data, bdat, final, rset, quit. What is planned for a step is used up in
+With tls=CONTEXT (an ssl.SSLContext) it offers STARTTLS; with implicit=True it begins with the handshake.
+
+Steps are connect, ehlo, helo, starttls, mail, rcpt, data, bdat, final, rset, quit. What is planned for a step is used up in
 order; then the step is answered well. An action is a reply (a string; several lines divided by newlines), or one of the
 functions below, or any function(session) that returns a reply, or None for none.
 
 By hand: smtp_fault_server.py PORT [--lmtp] [STEP=REPLY ...]
 """
-import argparse, collections, dataclasses, re, socket, struct, sys, threading, time
+import argparse, collections, dataclasses, re, socket, ssl, struct, sys, threading, time, weakref
 
 
 class End(Exception):
@@ -68,6 +70,19 @@ def ADVANCE(session):
     session.send_raw(b'250 ok\r\n' * 2 + b'354 go\r\n250 2.0.0 taken\r\n')
 
 
+def INJECT(session):
+    """The answer to STARTTLS, and in the same packet what the client shall take for encrypted."""
+    session.send_raw(b'220 2.0.0 go\r\n250-fault.test\r\n250 SIZE 1\r\n')
+    raise End
+
+
+def CUT(session):
+    """Goes while the client shakes hands."""
+    session.send_raw(b'220 2.0.0 go\r\n')
+    session.sock.recv(16)
+    raise End
+
+
 def SLOW(seconds, reply='250 2.0.0 ok'):
     def act(session):
         time.sleep(seconds)
@@ -95,6 +110,9 @@ class Message:
     connection: int    # number of the connection, from 1
     chunked: bool
     answered: bool = True
+    tls: str = None    # its version, None = in plain text
+    resumed: bool = False
+    name: str = None   # asked for by SNI
 
 
 class Session(threading.Thread):
@@ -110,6 +128,8 @@ class Session(threading.Thread):
 
     def run(self):
         try:
+            if self.server.implicit:
+                self.secure()
             self.step('connect', '220 fault.test ready')
             while True:
                 self.command(self.line())
@@ -173,13 +193,29 @@ class Session(threading.Thread):
 
     def do_ehlo(self, rest):
         self.reset()
-        self.step('ehlo', '\n'.join(['250 fault.test', *self.server.extensions]))
+        more = [] if self.secured() or self.server.tls is None else ['STARTTLS', *self.server.plain_extensions]
+        self.step('ehlo', '\n'.join(['250 fault.test', *self.server.extensions, *more]))
 
     do_lhlo = do_ehlo
 
     def do_helo(self, rest):
         self.reset()
         self.step('helo', '250 fault.test')
+
+    def secured(self):
+        return isinstance(self.sock, ssl.SSLSocket)
+
+    def secure(self):
+        if self.input:
+            self.server.faults.append('input between STARTTLS and its answer')
+        self.sock = self.server.tls.wrap_socket(self.sock, server_side=True)
+
+    def do_starttls(self, rest):
+        if self.server.tls is None or self.secured():
+            return self.say('502 5.5.1 not here')
+        if (self.step('starttls', '220 2.0.0 go') or '').startswith('220'):
+            self.secure()
+            self.reset()
 
     def do_rset(self, rest):
         self.reset()
@@ -234,6 +270,9 @@ class Session(threading.Thread):
         if re.search(rb'(?<!\r)\n|\r(?!\n)', data):
             self.server.faults.append('message with a bare CR or LF')
         message = Message(self.sender, self.mail_args, [], [], data, self.number, chunked, False)
+        if self.secured():
+            message.tls, message.resumed = self.sock.version(), self.sock.session_reused
+            message.name = self.server.names.get(self.sock)
         self.server.seen.append(message)
         for rcpt, args in zip(self.rcpts, self.rcpt_args) if self.server.lmtp else [(None, None)]:
             reply = self.step('final', '250 2.0.0 taken')
@@ -248,8 +287,12 @@ class Session(threading.Thread):
 
 class FaultServer:
     def __init__(self, port=0, lmtp=False, extensions=('PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES'),
-                 address='127.0.0.1'):
+                 address='127.0.0.1', tls=None, implicit=False, plain_extensions=()):
         self.lmtp, self.extensions = lmtp, list(extensions)
+        self.tls, self.implicit, self.plain_extensions = tls, implicit, plain_extensions
+        self.names = weakref.WeakKeyDictionary()  # connection -> name asked for by SNI
+        if tls is not None:
+            tls.sni_callback = lambda sock, name, context: self.names.__setitem__(sock, name)
         self.lock = threading.Lock()
         self.plans = collections.defaultdict(collections.deque)
         self.refused = {}      # recipient -> reply, always

@@ -11,7 +11,9 @@
  */
 #include "../../../../deliver/remote/hop.h"
 #include "../../../../deliver/remote/job.h"
+#include "../../../../deliver/remote/lately.h"
 #include "../../../../deliver/remote/settings.h"
+#include "../../../../deliver/remote/starttls.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -33,6 +35,7 @@ enum { PATIENCE_S = 5, RCPTS_MAX = 4 };
 
 static int listener;
 static char nexthop[64];
+static const char *tls_policy = "";
 static const char *const *script;
 static char problem[512];
 static char message[1 << 20]; /* what came by D: */
@@ -160,6 +163,7 @@ static void send_job(uint8_t transport, const char *const *rcpts, const char *te
 	struct deliver_job j = { .id = 7,
 		.transport = transport,
 		.nexthop = str_of(nexthop),
+		.tls = str_of(tls_policy),
 		.sender = STR("s@x.test"),
 		.body_size = strlen(text),
 		.rcpts = r };
@@ -491,7 +495,8 @@ static void test_unreachable(void **state)
 	assert_string_equal(results[0].status.enhanced, "4.4.1");
 	assert_true(results[0].site);
 	snprintf(nexthop, sizeof nexthop, "nowhere.test");
-	expect(TRANSPORT_SMTP, nothing, RCPTS("a@y.test"), "451", "DNS lookup for nowhere.test failed");
+	expect(TRANSPORT_SMTP, nothing, RCPTS("a@y.test"), "451",
+	    "DNS lookup for nowhere.test failed");
 	snprintf(nexthop, sizeof nexthop, "[bad");
 	expect(TRANSPORT_SMTP, nothing, RCPTS("a@y.test"), "451", "not valid");
 }
@@ -558,6 +563,72 @@ static void test_reuse(void **state)
 	assert_string_equal(problem, "");
 }
 
+#define MAIL                                                                                       \
+	"C: MAIL FROM:<s@x.test>", "S: 250 ok", "C: RCPT TO:<a@y.test>", "S: 250 ok", "C: DATA",   \
+	    "S: 354 go", "D: \n..x\n", "S: 250 ok", "C: QUIT", "E"
+
+static void tls_dialogue(
+    const char *policy, const char *const *dialogue, const char *code, const char *text)
+{
+	tls_policy = policy;
+	expect(TRANSPORT_SMTP, dialogue, RCPTS("a@y.test"), code, text);
+	tls_policy = "";
+}
+
+/* What a server without TLS, or with one that does not work, means to each policy. Handshakes that
+ * succeed are in tests/scenario. */
+static void test_tls_policy(void **state)
+{
+	(void)state;
+	tls_dialogue("none", SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", MAIL), "250", "ok");
+	tls_dialogue("may", SCRIPT(HELLO, "S: 250 srv", MAIL), "250", "ok");
+	tls_dialogue("encrypt", SCRIPT(HELLO, "S: 250 srv", "E"), "451", "does not offer TLS");
+	assert_string_equal(results[0].status.enhanced, "4.7.4");
+	assert_true(results[0].site);
+	tls_dialogue("may",
+	    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS", "S: 454 no", MAIL), "250",
+	    "ok");
+	tls_dialogue("verify",
+	    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS", "S: 502 5.5.1 no", "E"),
+	    "451", "refused TLS: 502 5.5.1 no (TLS policy verify)");
+	tls_dialogue("may",
+	    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS", "S: 421 bye", "E"), "451",
+	    "refused TLS: 421");
+	tls_dialogue("often", SCRIPT("-"), "451", "TLS policy \"often\" is not valid");
+	assert_string_equal(results[0].status.enhanced, "4.3.5");
+}
+
+/* What stands behind the answer to STARTTLS in plain text is somebody else's. */
+static void test_tls_injection(void **state)
+{
+	static const char *const policies[] = { "may", "encrypt" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		tls_dialogue(policies[i],
+		    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS",
+			"R: 220 go\r\n250 injected\r\n", "E"),
+		    "451", "reply to no command");
+}
+
+/* A failed handshake, then the same address in plain text where that may be; the next time at once.
+ */
+static void test_tls_fallback(void **state)
+{
+	(void)state;
+	lately_start(LATELY_NO_TLS, 60000);
+	tls_dialogue("encrypt",
+	    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS", "R: 220 go\r\n", "X"),
+	    "451", "TLS handshake with 127.0.0.1[127.0.0.1]:");
+	assert_string_equal(results[0].status.enhanced, "4.7.5");
+	tls_dialogue("may",
+	    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS", "R: 220 go\r\n", "X",
+		HELLO, "S: 250-srv", "S: 250 STARTTLS", MAIL),
+	    "250", "ok");
+	assert_true(results[0].tls.n == 0);
+	tls_dialogue("may", SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", MAIL), "250", "ok");
+}
+
 /* More jobs than connections: they wait, and none is forgotten. */
 static void test_limit(void **state)
 {
@@ -608,8 +679,12 @@ static void test_queue_gone(void **state)
 
 static int start(void **state)
 {
+	struct conf *c = conf_new();
+
 	(void)state;
 	loop_init();
+	starttls_open(c);
+	conf_free(c);
 	return 0;
 }
 
@@ -633,6 +708,9 @@ int main(void)
 		TEST(test_lost),
 		TEST(test_unreachable),
 		TEST(test_8bit),
+		TEST(test_tls_policy),
+		TEST(test_tls_injection),
+		TEST(test_tls_fallback),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -1,5 +1,5 @@
 /* Where mail for a next hop may go, and in which order; whose address is our own; and dialling. */
-#include "../../../../deliver/remote/dead.h"
+#include "../../../../deliver/remote/lately.h"
 #include "../../../../deliver/remote/dial.h"
 #include "../../../../deliver/remote/own.h"
 #include "../../../../deliver/remote/site.h"
@@ -60,7 +60,7 @@ static bool none_dead(const struct ip *ip, uint16_t port)
 
 static bool is_dead(const struct ip *ip, uint16_t port)
 {
-	return dead_for(ip, port, 1000) > 0;
+	return lately_for(LATELY_DEAD, ip, port, 1000) > 0;
 }
 
 /* The order as "192.0.2.1 2001:db8::1". */
@@ -157,21 +157,21 @@ static void test_dead_ones_last(void **state)
 	struct ip ip;
 
 	(void)state;
-	dead_start(500);
+	lately_start(LATELY_DEAD, 500);
 	begin("x.test", HOP_MX);
 	add_host(10, "a.test", "192.0.2.1 192.0.2.2", DNS_OK);
 	add_host(20, "b.test", "192.0.2.3", DNS_OK);
 	judged(0, NULL);
 	ip_parse(STR("192.0.2.1"), &ip);
-	dead_note(&ip, 25, 600);
+	lately_note(LATELY_DEAD, &ip, 25, 600);
 	assert_string_equal(
 	    order_by(FAMILY_SIX_FIRST, &seed, is_dead), "192.0.2.2 192.0.2.3 192.0.2.1");
-	assert_int_equal(dead_for(&ip, 25, 1099), 1);
-	assert_int_equal(dead_for(&ip, 25, 1100), 0);
-	assert_int_equal(dead_for(&ip, 26, 700), 0);
-	dead_forget(&ip, 26);
-	assert_true(dead_for(&ip, 25, 700) > 0);
-	dead_forget(&ip, 25);
+	assert_int_equal(lately_for(LATELY_DEAD, &ip, 25, 1099), 1);
+	assert_int_equal(lately_for(LATELY_DEAD, &ip, 25, 1100), 0);
+	assert_int_equal(lately_for(LATELY_DEAD, &ip, 26, 700), 0);
+	lately_forget(LATELY_DEAD, &ip, 26);
+	assert_true(lately_for(LATELY_DEAD, &ip, 25, 700) > 0);
+	lately_forget(LATELY_DEAD, &ip, 25);
 	assert_string_equal(
 	    order_by(FAMILY_SIX_FIRST, &seed, is_dead), "192.0.2.1 192.0.2.2 192.0.2.3");
 }

@@ -1,0 +1,187 @@
+/* Until a server can be given mail. See greeting.h. */
+#include "greeting.h"
+
+#include <stdio.h>
+
+#include "lately.h"
+#include "settings.h"
+#include "starttls.h"
+
+static bool lmtp(const struct session *s)
+{
+	return s->hop->transport == TRANSPORT_LMTP;
+}
+
+static void hello(struct session *s, const char *verb, enum step step)
+{
+	if (s->state != S_HELLO || step == STEP_HELO)
+		session_state(s, S_HELLO);
+	s->caps = (struct caps){ 0 }; /* what was said in plain text counts no more under TLS */
+	conn_printf(&s->conn, "%s %s\r\n", verb, settings()->hostname);
+	session_expect(s, step, 0);
+}
+
+static void first_hello(struct session *s)
+{
+	if (lmtp(s))
+		hello(s, "LHLO", STEP_LHLO);
+	else
+		hello(s, "EHLO", STEP_EHLO);
+}
+
+/* --- TLS ---------------------------------------------------------------------------------------
+ */
+
+/* For names of certificates, an address is what a next hop that is one is called. */
+static struct starttls_peer peer_of(const struct session *s, char ip[IP_TEXT])
+{
+	bool literal = s->hop->target.ip.family != 0;
+
+	ip_format(&s->ip, ip);
+	return (struct starttls_peer){ .wish = &s->hop->wish,
+		.host = literal ? str_of(ip) : site_host(s->site, &s->order.at[s->at]),
+		.nexthop = literal ? ip : s->hop->target.host,
+		.relay = s->relay };
+}
+
+static void begin_tls(struct session *s)
+{
+	char ip[IP_TEXT];
+	struct starttls_peer p = peer_of(s, ip);
+
+	session_state(s, S_HANDSHAKE);
+	s->tls = true;
+	starttls_begin(&s->conn, &p);
+}
+
+static bool wants_tls(const struct session *s)
+{
+	enum tls_level level = s->hop->wish.level;
+
+	if (s->tls || level == TLS_LEVEL_NONE)
+		return false;
+	return level != TLS_LEVEL_MAY ||
+	       (!s->plain && lately_for(LATELY_NO_TLS, &s->ip, s->site->port, loop_now()) == 0);
+}
+
+/* There is no TLS to be had here: that matters to some policies. */
+static void without_tls(struct session *s, const struct status *st)
+{
+	if (s->hop->wish.level == TLS_LEVEL_MAY)
+		session_state(s, S_READY);
+	else
+		session_fail(s, st);
+}
+
+static void ready(struct session *s)
+{
+	struct status st;
+
+	if (!wants_tls(s)) {
+		session_state(s, S_READY);
+	} else if (s->caps.starttls) {
+		session_state(s, S_STARTTLS);
+		conn_write(&s->conn, STR("STARTTLS\r\n"));
+		session_expect(s, STEP_STARTTLS, 0);
+	} else {
+		status_set(&st, 451, "4.7.4", "%s does not offer TLS (TLS policy %s)", s->relay,
+		    tls_level_name(s->hop->wish.level));
+		without_tls(s, &st);
+	}
+}
+
+void greeting_starttls(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	struct status st;
+
+	(void)rcpt;
+	if (r->code == 220) {
+		begin_tls(s);
+		return;
+	}
+	status_set(&st, 451, "4.7.4", "%s refused TLS: %d %s%s%s (TLS policy %s)", s->relay,
+	    r->code, r->enhanced, r->enhanced[0] != '\0' ? " " : "", r->text,
+	    tls_level_name(s->hop->wish.level));
+	if (r->code == 421)
+		session_fail(s, &st); /* it goes, whatever the policy */
+	else
+		without_tls(s, &st);
+}
+
+void greeting_secured(struct session *s)
+{
+	char ip[IP_TEXT];
+	struct starttls_peer p = peer_of(s, ip);
+	struct status st;
+
+	starttls_text(&s->conn, &p, s->tls_text);
+	if (starttls_check(&s->conn, &p, &st) == -1) {
+		session_fail(s, &st);
+	} else if (s->hop->wish.implicit) {
+		session_state(s, S_GREETING);
+		session_expect(s, STEP_GREETING, 0);
+	} else {
+		first_hello(s);
+	}
+}
+
+bool greeting_plain_instead(struct session *s, const struct status *st)
+{
+	bool failed = s->state == S_STARTTLS || (s->tls && s->state < S_READY);
+
+	if (!failed || s->hop->wish.level != TLS_LEVEL_MAY)
+		return false;
+	lately_note(LATELY_NO_TLS, &s->ip, s->site->port, loop_now());
+	log_info(NULL, EV("remote-plain-text"), KZ("relay", s->relay), KZ("reason", st->text));
+	return true;
+}
+
+/* --- greeting and EHLO -------------------------------------------------------------------------
+ */
+
+void greeting_begin(struct session *s)
+{
+	if (s->hop->wish.implicit) {
+		begin_tls(s);
+		return;
+	}
+	session_state(s, S_GREETING);
+	session_expect(s, STEP_GREETING, 0);
+}
+
+/* A host that does not want to talk now may want to later, whatever the digit. */
+void greeting_220(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	struct status st;
+
+	(void)rcpt;
+	if (r->code == 220) {
+		first_hello(s);
+		return;
+	}
+	status_set(&st, 451, "4.3.2", "%s refused to talk: %d %s%s%s", s->relay, r->code,
+	    r->enhanced, r->enhanced[0] != '\0' ? " " : "", r->text);
+	session_fail(s, &st);
+}
+
+void greeting_helo(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	struct status st;
+
+	(void)rcpt;
+	if (r->code / 100 == 2) {
+		ready(s);
+		return;
+	}
+	session_reply_status(s, r, lmtp(s) ? STEP_LHLO : STEP_HELO, &st);
+	session_fail(s, &st);
+}
+
+/* RFC 5321 3.2: a server that does not know EHLO is asked with HELO. */
+void greeting_ehlo(struct session *s, const struct reply *r, uint32_t rcpt)
+{
+	if (r->code / 100 == 5)
+		hello(s, "HELO", STEP_HELO);
+	else
+		greeting_helo(s, r, rcpt);
+}
