@@ -153,10 +153,12 @@ static unsigned charges(
 {
 	unsigned n = 0;
 
-	out[n++] = (struct charge){ key_of(p->secret, client, login), p->per_minute };
+	/* a token need not say whose it is: tries of strangers must not count as somebody else's */
+	if (login.n > 0)
+		out[n++] = (struct charge){ key_of(p->secret, client, login), p->per_minute };
 	out[n++] =
 	    (struct charge){ key_of(p->secret, client, STR_NONE), p->per_minute * PENALTY_SPRAY };
-	if (p->memory != NULL && !is_known(p, client, login))
+	if (login.n > 0 && p->memory != NULL && !is_known(p, client, login))
 		out[n++] = (struct charge){ key_of(p->secret, STR_NONE, login),
 			p->per_minute * PENALTY_STRANGERS };
 	return n;

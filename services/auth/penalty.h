@@ -3,7 +3,7 @@
  * network alone, and one per login alone; each try is charged before any hash is computed, so tries
  * in parallel count, and a success gives it back. The one per login is not for networks from which
  * that login has succeeded before, so that strangers cannot lock anybody out of where he always is.
- * Fixed memory; time is an argument.
+ * Fixed memory; time is an argument. An empty login has the bucket of the network only.
  */
 #ifndef AUTH_PENALTY_H
 #define AUTH_PENALTY_H

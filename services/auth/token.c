@@ -22,6 +22,10 @@ void token_load(const struct conf *c)
 	(void)str_copy(conf_str(c, "oauth_login_claim"), rules.claim, sizeof rules.claim);
 }
 
+/*
+ * The token is looked at before the try is charged: a client need not say whose it is, and what it
+ * costs has to be given back to the account that it proves. A signature is cheap to verify.
+ */
 static void check_token(struct attempt *a, const struct auth_token *t)
 {
 	char login[LOGIN_MAX + 1], said[LOGIN_MAX + 1];
@@ -29,8 +33,6 @@ static void check_token(struct attempt *a, const struct auth_token *t)
 	enum db_result found;
 	const char *why;
 
-	if (!attempt_charge(a))
-		return;
 	why = jwt_check(&rules, t->text, t->signature, (int64_t)time(NULL), login);
 	memcpy(said, a->name, sizeof said);
 	if (why == NULL) {
@@ -40,6 +42,8 @@ static void check_token(struct attempt *a, const struct auth_token *t)
 		else if (strcmp(a->prover, a->name) != 0)
 			why = "it names no account";
 	}
+	if (!attempt_charge(a))
+		return;
 	found = why == NULL ? attempt_prover(a, &r) : DB_MISSING;
 	if (found == DB_FAULT)
 		attempt_later(a, EV("auth-unavailable"), "the account database cannot be read");

@@ -42,8 +42,8 @@ def suite(keys):
 
 
 class Imap:
-    def __init__(self, suite):
-        self.socket = socket.create_connection((suite.host, suite.imap_port), timeout=20)
+    def __init__(self, suite, source='127.0.0.1'):
+        self.socket = socket.create_connection((suite.host, suite.imap_port), timeout=20, source_address=(source, 0))
         self.file = self.socket.makefile('rb')
         self.greeting = self.line()
 
@@ -292,6 +292,22 @@ def test_tokens_refused(suite, keys, tmp_path):
         assert answer['status'] == 'invalid_token' and answer['scope'] == 'mail' and 'openid-configuration' in answer
         assert c.say('AQ==').startswith(b'a NO [AUTHENTICATIONFAILED]'), why
         c.close()
+
+
+def test_tokens_that_name_nobody_are_nobodys_tries(new_suite, keys):
+    """Neither good tokens nor those of strangers use up the tries of other clients that need not say who they are."""
+    s = new_suite(conf=CONF.replace('per_minute = 0', 'per_minute = 3') + f'oauth_keys = {{"{keys["ES256"][1]}"}}\n')
+
+    def log_in(jwt, source='127.0.0.1'):
+        c = Imap(s, source)
+        answer = bearer(c, jwt, '')
+        c.close()
+        return answer
+
+    assert all(log_in(token(keys)).startswith(b'a OK') for _ in range(20))
+    bad = [log_in(token(keys, aud='other'), '127.0.0.2') for _ in range(20)]
+    assert bad[0].startswith(b'+ ') and bad[-1].startswith(b'a NO [UNAVAILABLE]')
+    assert log_in(token(keys, email='user2@example.test')).startswith(b'a OK')
 
 
 @pytest.mark.parametrize('message', [b'', b'n,', b'n,,', b'n,,\1', b'n,,\1\1', b'n,,\1auth=Basic x\1\1', b'n,,\1auth=Bearer \1\1',

@@ -46,6 +46,19 @@ static void test_rate(void **state)
 	assert_int_equal(tries(61000 + 7000, "192.0.2.1", "alice", 100), 10);
 }
 
+static void test_nobody_is_no_login(void **state)
+{
+	char client[32];
+
+	(void)state;
+	penalty_init(&p, secret, 10, true);
+	assert_int_equal(tries(1000, "192.0.2.1", "", 1000), 50);
+	for (int i = 0; i < 100; i++) {
+		snprintf(client, sizeof client, "198.51.100.%d", i);
+		assert_int_equal(tries(1000, client, "", 2), 2);
+	}
+}
+
 static void test_success_gives_back(void **state)
 {
 	(void)state;
@@ -184,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hash_vectors),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_nobody_is_no_login),
 		cmocka_unit_test(test_success_gives_back),
 		cmocka_unit_test(test_network_is_limited_too),
 		cmocka_unit_test(test_ipv6_counts_by_64),
