@@ -120,18 +120,15 @@ void cmd_quit(struct session *s, struct str arg)
 	conn_finish(&s->conn);
 }
 
+/* Nothing of whoever was here before stays: a login that is not named is none. */
 static void become(struct session *s, const struct xclient *x)
 {
 	if (x->ip.family != 0)
 		s->ip = x->ip;
-	if (x->has_helo) {
-		free(s->helo);
-		s->helo = x->helo[0] == '\0' ? NULL : xstrdup(x->helo);
-	}
-	if (x->has_login) {
-		free(s->login);
-		s->login = x->login[0] == '\0' ? NULL : xstrdup(x->login);
-	}
+	free(s->helo);
+	free(s->login);
+	s->helo = x->helo[0] == '\0' ? NULL : xstrdup(x->helo);
+	s->login = x->login[0] == '\0' ? NULL : xstrdup(x->login);
 	s->errors = s->idle_commands = s->messages = 0;
 	s->esmtp = false;
 }

@@ -19,13 +19,11 @@ static int set_addr(struct xclient *x, struct str value)
 
 static int set_helo(struct xclient *x, struct str value)
 {
-	x->has_helo = true;
 	return str_copy(value, x->helo, sizeof x->helo);
 }
 
 static int set_login(struct xclient *x, struct str value)
 {
-	x->has_login = true;
 	return str_copy(value, x->login, sizeof x->login);
 }
 

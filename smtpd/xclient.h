@@ -9,8 +9,7 @@
 /* What was given; the rest is 0 or empty. */
 struct xclient {
 	struct ip ip;
-	bool has_helo, has_login;
-	char helo[LIMIT_HELO + 1], login[LIMIT_LOGIN + 1]; /* empty = unavailable */
+	char helo[LIMIT_HELO + 1], login[LIMIT_LOGIN + 1]; /* empty = not given, or unavailable */
 };
 
 /* 0, or -1 with the reason in *why. */

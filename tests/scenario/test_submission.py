@@ -91,6 +91,19 @@ def test_refused_author_is_logged(proxied):
     assert refused[0]['rule'].startswith('inline') and refused[0]['code'] == 553
 
 
+def test_a_login_does_not_outlive_another_client(proxied):
+    """A proxy that serves several clients over one connection names each; the login of the one before is not the next one's."""
+    me = proxied.accounts[0]['address']
+    with session(proxied, me) as s:
+        assert s.mail(me)[0] == 250 and s.rset()[0] == 250
+        assert s.docmd('XCLIENT', 'ADDR=203.0.113.7')[0] == 220
+        s.ehlo('[192.168.1.8]')
+        assert s.mail(me)[0] == 530
+        assert s.docmd('XCLIENT', f'ADDR=203.0.113.5 LOGIN={me}')[0] == 220
+        s.ehlo('[192.168.1.8]')
+        assert s.mail(me)[0] == 250
+
+
 def test_rules_for_strangers_do_not_count(proxied):
     """The rules that let this client in on submission would send it away on port 25, and the other way round."""
     with smtplib.SMTP(proxied.host, proxied.submission, timeout=20) as s:
