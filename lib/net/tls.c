@@ -263,8 +263,8 @@ void tls_free(struct tls *t)
 		SSL_do_handshake(t->ssl); /* lets the job end */
 		current = NULL;
 		assert(t->signing == NULL);
-		feed_starving();
 	}
+	feed_starving(); /* the job is free, or the turn that t was given */
 	SSL_free(t->ssl);
 	ERR_clear_error();
 	tls_context_free(t->context);
@@ -313,21 +313,20 @@ static void secured(struct tls *t)
 
 enum tls_step tls_handshake(struct tls *t)
 {
-	bool rested = t->signing != NULL;
-	int r;
+	int r, error;
 
-	if (t->starved || (rested && !t->signing->done))
+	if (t->starved || (t->signing != NULL && !t->signing->done))
 		return TLS_RESTS;
 	current = t;
 	r = SSL_do_handshake(t->ssl);
 	current = NULL;
-	if (rested && t->signing == NULL)
-		feed_starving();
-	if (r == 1) {
+	error = SSL_get_error(t->ssl, r);
+	if (error != SSL_ERROR_WANT_ASYNC && error != SSL_ERROR_WANT_ASYNC_JOB)
+		feed_starving(); /* even if this was one of them, and came to no signature */
+	switch (error) {
+	case SSL_ERROR_NONE:
 		secured(t);
 		return TLS_SECURE;
-	}
-	switch (SSL_get_error(t->ssl, r)) {
 	case SSL_ERROR_WANT_READ:
 		return TLS_WANTS_READ;
 	case SSL_ERROR_WANT_WRITE:
