@@ -43,9 +43,18 @@ bool exchange_busy(const struct exchange *x)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+/* One waits for auth no longer. */
+static void answered_or_gone(void)
+{
+	nbusy--;
+	if (nbusy == 0 && on_idle != NULL)
+		on_idle();
+}
+
 void exchange_cancel(struct exchange *x)
 {
-	nbusy -= exchange_busy(x);
+	bool busy = exchange_busy(x);
+
 	ask_cancel(&x->ask);
 	timer_clear(&x->deadline);
 	if (x->mechanism->end != NULL)
@@ -55,6 +64,8 @@ void exchange_cancel(struct exchange *x)
 	nexchanges--;
 	explicit_bzero(x, sizeof *x);
 	free(x);
+	if (busy)
+		answered_or_gone();
 }
 
 void exchange_cancel_all(struct asker *a)
@@ -121,15 +132,13 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 	struct exchange *x = a->arg;
 	struct get g;
 
-	nbusy--;
 	if (m == NULL) {
 		exchange_end(x, SASL_LATER);
 	} else {
 		g = get_start(m->body);
 		x->answered(x, &g);
 	}
-	if (nbusy == 0 && on_idle != NULL)
-		on_idle();
+	answered_or_gone();
 }
 
 void exchanges_drain(void (*idle)(void))

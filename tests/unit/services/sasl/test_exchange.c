@@ -236,6 +236,31 @@ static void test_ends(void **state)
 	assert_int_equal(asked.count, before);
 }
 
+static unsigned idles;
+
+static void idle(void)
+{
+	idles++;
+}
+
+/* The last one that waits for auth is given up by its client while the process waits to leave. */
+static void test_drain(void **state)
+{
+	struct sasl_start s = { .id = 1,
+		.service = STR("imap"),
+		.client = STR("192.0.2.1"),
+		.mechanism = STR("PLAIN"),
+		.has_initial = true,
+		.initial = STR("\0alice\0x") };
+
+	(void)state;
+	exchange_start(&asker, &s, (struct chan_ref){ 1, 1 });
+	exchanges_drain(idle);
+	assert_int_equal(idles, 0);
+	exchange_cancel(exchange_find(&asker, 1));
+	assert_int_equal(idles, 1);
+}
+
 static void test_dovecot_lines(void **state)
 {
 	struct dovecot_line l;
@@ -283,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_dovecot_lines),
+		cmocka_unit_test(test_drain),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
