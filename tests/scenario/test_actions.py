@@ -107,7 +107,7 @@ def test_hold_then_release(rules):
     assert one['queue_name'] == 'hold' and len(one['recipients']) == 2
     assert one['actions'] == [{'action': 'HOLD', 'value': 'look at this', 'rule': 'texthash:senders:2'}]
     assert one['queue_id'] + '!' in rules.tool('queue', 'list').stdout
-    assert rules.acted('HOLD', rule='texthash:senders:2', to='user1@example.test')
+    rules.wait_for(lambda: rules.acted('HOLD', rule='texthash:senders:2', to='user1@example.test'))
     # it is held whatever restarts, and until it is released
     rules.tool('stop'), rules.tool('start')
     rules.wait_for(lambda: rules.queued('hold'))
@@ -137,7 +137,7 @@ def test_discard(rules):
     rules.arrives('gone', 0, 0)
     rules.arrives('trapped', 0, 0)
     rules.arrives('large and gone', 0, 0)
-    assert len(rules.events('discarded')) == 3 and rules.acted('DISCARD', to='trap@example.test')
+    rules.wait_for(lambda: len(rules.events('discarded')) == 3 and rules.acted('DISCARD', to='trap@example.test'))
     assert not rules.queued()
 
 
