@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -13,7 +14,10 @@
 #include "store.h"
 #include "tickets.h"
 
-enum { COMPLAIN = 1000 }; /* ms between events about one peer */
+enum {
+	COMPLAIN = 1000, /* ms between events about one peer */
+	EARLY_MAX = 1024, /* questions that wait for the first look at the files */
+};
 
 /* What each kind of peer may have signed. */
 static const struct {
@@ -32,6 +36,17 @@ struct peer_state {
 	unsigned refused; /* since then */
 };
 
+/* A handshake that was under way when this process began: its key is on the way, too. */
+struct early {
+	TAILQ_ENTRY(early) next;
+	struct chan *from;
+	struct chan_ref ref;
+	struct keys_question question;
+	char text[TLS_TEXT_MAX];
+};
+
+static TAILQ_HEAD(, early) early = TAILQ_HEAD_INITIALIZER(early);
+static unsigned nearly;
 static unsigned rate;
 static bool ready; /* the files have been looked at */
 static uint64_t signatures, refusals;
@@ -92,11 +107,6 @@ void serve_up(struct chan *c)
 		publish(c);
 }
 
-void serve_down(struct chan *c)
-{
-	free(c->owner);
-	c->owner = NULL;
-}
 
 /* --- signing -----------------------------------------------------------------------------------
  */
@@ -139,23 +149,18 @@ static void refuse(struct chan *c, const char *why)
 	s->refused = 0;
 }
 
-static int on_sign(struct chan *c, struct ipc_msg *m)
+static int answer(struct chan *c, struct chan_ref ref, const struct keys_question *q)
 {
-	struct get g = get_start(m->body);
 	uint8_t signature[TLS_SIGNATURE_MAX];
 	struct put w = put_start();
-	struct keys_question q;
 	const char *why = "no such key for this peer";
-	EVP_PKEY *key;
+	EVP_PKEY *key = store_key(q->key, c->role);
 	size_t n = 0;
 
-	if (get_keys_question(&g, &q) == -1)
-		return -1;
-	key = store_key(q.key, c->role);
 	if (!has_token(c->owner))
 		why = "more than keys_rate";
 	else if (key != NULL)
-		why = sign(key, q.scheme, q.text, texts_of(c->role), signature, &n);
+		why = sign(key, q->scheme, q->text, texts_of(c->role), signature, &n);
 	if (why != NULL) {
 		n = 0;
 		refuse(c, why);
@@ -163,13 +168,69 @@ static int on_sign(struct chan *c, struct ipc_msg *m)
 		signatures++;
 	}
 	put_str(&w, str_bytes(signature, n));
-	return chan_reply(c, m, KEYS_SIGN, &w, NULL, 0) == -1 ? -1 : 0;
+	return chan_answer(c, ref, KEYS_SIGN, &w, NULL, 0);
+}
+
+static void early_free(struct early *e)
+{
+	TAILQ_REMOVE(&early, e, next);
+	nearly--;
+	free(e);
+}
+
+static void wait_for_files(struct chan *c, struct chan_ref ref, const struct keys_question *q)
+{
+	struct early *e = xcalloc(1, sizeof *e);
+
+	*e = (struct early){ .from = c, .ref = ref, .question = *q };
+	memcpy(e->text, q->text.p, q->text.n);
+	e->question.text.p = e->text;
+	TAILQ_INSERT_TAIL(&early, e, next);
+	nearly++;
+}
+
+/* Those that have waited. */
+static void answer_early(void)
+{
+	struct early *e;
+
+	while ((e = TAILQ_FIRST(&early)) != NULL) {
+		answer(e->from, e->ref, &e->question);
+		early_free(e);
+	}
+}
+
+static int on_sign(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct chan_ref ref = { m->id, m->gen };
+	struct keys_question q;
+
+	if (get_keys_question(&g, &q) == -1)
+		return -1;
+	if (ready || nearly == EARLY_MAX)
+		return answer(c, ref, &q);
+	wait_for_files(c, ref, &q);
+	return 0;
 }
 
 const struct chan_row serve_rows[] = { { KEYS_SIGN, 0, on_sign }, { 0 } };
 
 /* --- for main.c --------------------------------------------------------------------------------
  */
+
+void serve_down(struct chan *c)
+{
+	struct early *e, *after;
+
+	for (e = TAILQ_FIRST(&early); e != NULL; e = after) {
+		after = TAILQ_NEXT(e, next);
+		if (e->from == c)
+			early_free(e);
+	}
+	free(c->owner);
+	c->owner = NULL;
+}
 
 void serve_set_rate(unsigned per_second)
 {
@@ -180,6 +241,7 @@ void serve_publish(void)
 {
 	ready = true;
 	for_all_peers(publish);
+	answer_early();
 }
 
 void serve_publish_tickets(void)

@@ -146,7 +146,7 @@ static bool ask(struct peer *p, uint64_t key, uint16_t scheme, struct str text)
 static char verify[200];
 static struct str good_text;
 
-static int set_up(void **state)
+static int with_files(void **state)
 {
 	struct conf *c = conf_new();
 	struct conf_section *s = conf_add_section(c, "certificate", STR("main"), "f", 1);
@@ -185,6 +185,12 @@ static int set_up(void **state)
 	assert_true(store_take(NOW, false));
 	conf_free(c);
 	serve_set_rate(1000);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	with_files(state);
 	serve_publish();
 	return 0;
 }
@@ -194,6 +200,39 @@ static int tear_down(void **state)
 	(void)state;
 	store_clear();
 	return 0;
+}
+
+/* A process that has just begun does not refuse what it will be able to sign; a peer that goes
+ * away meanwhile is not answered. */
+static void test_questions_before_the_files(void **state)
+{
+	struct peer gone, smtpd;
+	struct ask asks[3] = { 0 };
+	struct peer *peers[] = { &gone, &smtpd, &smtpd };
+	uint64_t key;
+
+	with_files(state);
+	key = store_slot(0)->pair->certificate.key;
+	connect_peer(&gone, ROLE_SMTPD);
+	connect_peer(&smtpd, ROLE_SMTPD);
+	answered = signed_ = 0;
+	for (int i = 0; i < 3; i++) {
+		struct put w = put_start();
+
+		put_keys_question(&w,
+		    &(struct keys_question){ key + (i == 2), TLS_ECDSA_SHA256, good_text });
+		chan_ask(&peers[i]->far, &asks[i], KEYS_SIGN, &w, NULL, 0, 5000, on_answer, NULL);
+	}
+	for (int i = 0; i < 10; i++)
+		loop_poll();
+	assert_int_equal(answered, 0);
+	disconnect(&gone);
+	serve_publish();
+	for (int i = 0; i < 10; i++)
+		loop_poll();
+	assert_int_equal(answered, 2 + 1); /* gone's own end of it, too */
+	assert_int_equal(signed_, 1);
+	disconnect(&smtpd);
 }
 
 static void test_what_each_gets(void **state)
@@ -297,6 +336,7 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_questions_before_the_files, tear_down),
 		TEST(test_what_each_gets),
 		TEST(test_a_taken_over_peer),
 		TEST(test_malformed_messages_cost_the_channel),
