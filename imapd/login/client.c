@@ -98,6 +98,7 @@ static void close_session_end(struct client *c)
 static void client_free(struct client *c)
 {
 	cancel_exchange(c);
+	waiting_end(&c->waiting);
 	ask_cancel(&c->ask);
 	timer_clear(&c->delay);
 	if (c->relay != NULL)
@@ -210,6 +211,7 @@ static void on_handed(struct ask *a, struct ipc_msg *m)
 	}
 	close_session_end(c);
 	if (status_good(&st)) {
+		waiting_end(&c->waiting);
 		if (conn_tls(&c->conn) == NULL)
 			leave_to_session(c);
 		else
@@ -520,13 +522,14 @@ void client_start_tls(struct client *c)
 		client_bye(c, "TLS is not available");
 }
 
-void client_new(int *fd, const struct ip *ip, struct secure *secure)
+void client_new(int *fd, const struct ip *ip, struct secure *secure, struct waiting *waiting)
 {
 	struct client *c = xcalloc(1, sizeof *c);
 
 	c->trace.trace = id_random();
 	ip_format(ip, c->address);
 	c->secure = secure;
+	c->waiting = waiting;
 	c->inner = c->session_end = -1;
 	c->private = secure_mode(secure) != SECURE_REQUIRED &&
 		     (login_settings.plaintext || ip_loopback(ip));

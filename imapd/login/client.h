@@ -14,6 +14,7 @@
 #include "proto/secure.h"
 #include "relay.h"
 #include "proto/sasl.h"
+#include "waiting.h"
 
 enum {
 	INPUT_MAX = 16 * 1024, /* read ahead: a command and what is pipelined behind it */
@@ -55,6 +56,7 @@ struct client {
 	struct timer delay;
 	uint64_t asked; /* when the login command came */
 	struct secure *secure; /* of its listener */
+	struct waiting *waiting; /* until it has logged in; NULL = not counted */
 	struct relay *relay; /* under TLS, after login */
 	int inner, session_end; /* of a socket pair, while it is offered to spawn; else -1 */
 	uint8_t nonce[NONCE_BYTES];
@@ -63,8 +65,11 @@ struct client {
 
 /* The mechanisms to offer from now on. */
 void clients_offer(const struct sasl_names *s);
-/* Takes *fd, greets; under TLS from the first byte where secure, the listener's, says so. */
-void client_new(int *fd, const struct ip *ip, struct secure *secure);
+/*
+ * Takes *fd, greets; under TLS from the first byte where secure, the listener's, says so. waiting is
+ * what waiting_begin() gave.
+ */
+void client_new(int *fd, const struct ip *ip, struct secure *secure, struct waiting *waiting);
 unsigned clients_count(void);
 /* *idle is called when none is left: neither one before its login nor one whose session is relayed. */
 void clients_retire(void (*idle)(void));

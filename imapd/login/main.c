@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ static void load_settings(void)
 	login_settings.plaintext = conf_bool(c, "imap_allow_plaintext_auth");
 	login_settings.timeout = conf_time(c, "imap_login_timeout");
 	login_settings.failure_delay = conf_time(c, "imap_failure_delay");
+	waiting_load(c);
 }
 
 static void listen_to_all(void *unused);
@@ -52,13 +54,35 @@ static void pause_accepting(int error)
 	timer_set(&pause_timer, ACCEPT_PAUSE, listen_to_all, NULL);
 }
 
+/* There is no room for *fd, or no more for that client. */
+static void turn_away(int fd, const char *why)
+{
+	char line[128];
+	int n = snprintf(line, sizeof line, "* BYE [UNAVAILABLE] Too many connections%s\r\n", why);
+
+	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) == -1)
+		log_debug(NULL, EV("imap-full"), KERRNO);
+	close(fd);
+}
+
+static void take(int fd, const struct ip *ip, struct secure *secure)
+{
+	struct waiting *waiting;
+
+	if (clients_count() >= connections_max)
+		turn_away(fd, "");
+	else if (!waiting_begin(ip, &waiting))
+		turn_away(fd, " from your address");
+	else
+		client_new(&fd, ip, secure, waiting);
+}
+
 static void on_connection(void *arg, unsigned what)
 {
 	const struct listener *l = arg;
 
 	(void)what;
 	for (int i = 0; i < ACCEPT_BURST; i++) {
-		static const char full[] = "* BYE [UNAVAILABLE] Too many connections\r\n";
 		union {
 			struct sockaddr sa;
 			struct sockaddr_storage space;
@@ -76,13 +100,7 @@ static void on_connection(void *arg, unsigned what)
 		ip_from_sockaddr(&peer.sa, &ip);
 		/* a session's news must not wait until the client has confirmed the line before */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-		if (clients_count() < connections_max) {
-			client_new(&fd, &ip, secures[l - listeners]);
-			continue;
-		}
-		if (send(fd, full, sizeof full - 1, MSG_NOSIGNAL) == -1)
-			log_debug(NULL, EV("imap-full"), KERRNO);
-		close(fd);
+		take(fd, &ip, secures[l - listeners]);
 	}
 }
 

@@ -13,8 +13,8 @@ def suite():
 
 
 class Client:
-    def __init__(self, suite):
-        self.socket = socket.create_connection((suite.host, suite.imap_port), timeout=10)
+    def __init__(self, suite, source='127.0.0.1'):
+        self.socket = socket.create_connection((suite.host, suite.imap_port), timeout=10, source_address=(source, 0))
         self.greeting = self.read_line()
 
     def read_line(self):
@@ -238,5 +238,20 @@ def test_too_many_connections(new_suite):
     held = [Client(s) for _ in range(5)]
     assert all(c.greeting.startswith(b'* OK') for c in held)
     assert Client(s).greeting.startswith(b'* BYE [UNAVAILABLE]')
+    held.pop().socket.close()
+    s.wait_for(lambda: Client(s).greeting.startswith(b'* OK'))
+
+
+def test_no_client_takes_all_connections(new_suite):
+    s = new_suite(conf='imap_workers = 1\nimap_login_connections = 8\nimap_client_connections = 5\ntrusted_networks = {"127.0.0.3"}\n')
+    user, password = credentials(s)
+    held = [Client(s) for _ in range(5)]
+    refused = [Client(s).greeting for _ in range(5)]
+    others = [Client(s, source) for source in ('127.0.0.2', '127.0.0.3')]
+    assert all(c.greeting.startswith(b'* OK') for c in held + others)
+    assert all(g.startswith(b'* BYE [UNAVAILABLE] Too many connections from your address') for g in refused)
+    # whoever has logged in does not count any more
+    assert held[0].ask(b'a LOGIN %s %s\r\n' % (user.encode(), password.encode())).startswith(b'a OK')
+    s.wait_for(lambda: Client(s).greeting.startswith(b'* OK'))
     held.pop().socket.close()
     s.wait_for(lambda: Client(s).greeting.startswith(b'* OK'))
