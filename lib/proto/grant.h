@@ -38,7 +38,7 @@ int get_account(struct get *g, struct account *a); /* borrows from the packet */
 /*
  * SPAWN_GRANT (notice, auth -> spawn): {nonce, u16 login instance, u64 trace, account}.
  * SPAWN_HOME (request, auth -> spawn): {account}: make the home with a Maildir in it -> {status}.
- * SPAWN_END (notice, auth -> spawn): {str home}: end the sessions of that account.
+ * SPAWN_END (notice, auth -> spawn): {str home}: end the sessions of that account, and forget its grants.
  * SPAWN_HANDOVER (request, login -> spawn): struct handover + the client's descriptor -> {status}.
  * Either order; each nonce once, within GRANT_SECONDS, and only from the instance in the grant.
  */

@@ -164,6 +164,19 @@ enum join_result join_arrival(
 	return JOIN_PAIR;
 }
 
+void join_revoke(struct join *j, uint64_t now, struct str home)
+{
+	for (unsigned i = 0; i < JOIN_GRANTS && j->waiting > 0; i++) {
+		struct grant_slot *s = &j->grants[i];
+
+		if (s->expires == 0 || !str_eq(s->grant.account.home, home))
+			continue;
+		spend(j, now, s->grant.nonce); /* whoever comes for it hears at once */
+		s->expires = 0;
+		j->waiting--;
+	}
+}
+
 int join_expired(struct join *j, uint64_t now, struct pair *out)
 {
 	for (unsigned i = 0; i < JOIN_HANDOVERS && j->waiting > 0; i++)

@@ -73,6 +73,9 @@ enum join_result join_grant(struct join *j, uint64_t now, const struct grant *g,
 enum join_result join_arrival(
     struct join *j, uint64_t now, const struct arrival *a, struct pair *out);
 
+/* That account may not log in any more as it did: its grants are as if they had been used. */
+void join_revoke(struct join *j, uint64_t now, struct str home);
+
 /*
  * Takes out one half whose time is over: 1 = a handover is in *out and is to be refused, 2 = a
  * grant that nobody came for is in *out, 0 = nothing (more) is due.

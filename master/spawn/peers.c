@@ -203,6 +203,7 @@ static int on_end(struct peer *p, struct ipc_msg *m)
 	(void)p;
 	if (get_end(&g) == -1)
 		return -1;
+	join_revoke(&join, now_ms(), home); /* who logs in slowly shall not come later */
 	sessions_end(home);
 	return 0;
 }

@@ -176,6 +176,24 @@ static void test_bounded(void **state)
 }
 
 /* More nonces than are remembered: the oldest is early again, and gets nothing. */
+/* A grant that is waited for when the account is disabled starts no session. */
+static void test_revoked(void **state)
+{
+	struct grant other = grant_of(2, 3);
+
+	(void)state;
+	other.account.home = STR("example.org/bob");
+	assert_int_equal(grant(0, 1, 3), JOIN_WAIT);
+	assert_int_equal(join_grant(&j, 0, &other, &out), JOIN_WAIT);
+	join_revoke(&j, 0, STR("example.org/alice"));
+	assert_int_equal(j.waiting, 1);
+	assert_int_equal(arrive(0, 1, 3), JOIN_REPEATED);
+	assert_int_equal(arrive(0, 2, 3), JOIN_PAIR);
+	/* with the new password */
+	assert_int_equal(grant(0, 4, 3), JOIN_WAIT);
+	assert_int_equal(arrive(0, 4, 3), JOIN_PAIR);
+}
+
 static void test_spent_ring(void **state)
 {
 	(void)state;
@@ -198,6 +216,7 @@ int main(void)
 		cmocka_unit_test_setup(test_foreign, setup),
 		cmocka_unit_test_setup(test_late, setup),
 		cmocka_unit_test_setup(test_bounded, setup),
+		cmocka_unit_test_setup(test_revoked, setup),
 		cmocka_unit_test_setup(test_spent_ring, setup),
 	};
 
