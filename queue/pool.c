@@ -47,6 +47,8 @@ static struct group {
 	bool busy; /* a thread syncs, for as long as somebody waits */
 	unsigned running; /* tasks that will need a sync */
 	uint64_t ran, awaited; /* how many have run; at what number the syncing thread is woken */
+	unsigned failures; /* of its syncs */
+	int error; /* of the last of them */
 } groups[SPOOL_DIRS];
 static pthread_cond_t gathered;
 
@@ -100,8 +102,10 @@ static struct task *take_task(enum pool_lane *lane)
 			continue;
 		TAILQ_REMOVE(&lanes[l], t, next);
 		running[l]++;
-		if (t->sync_dir != POOL_NO_DIR)
+		if (t->sync_dir != POOL_NO_DIR) {
 			groups[t->sync_dir].running++;
+			t->failures = groups[t->sync_dir].failures;
+		}
 		*lane = (enum pool_lane)l;
 		return t;
 	}
@@ -141,6 +145,17 @@ static void gather(struct group *g)
 	g->awaited = 0;
 }
 
+/*
+ * A sync that fails may have lost what others had done by then, and the next one says nothing of it
+ * any more: all fail who were under way when one failed.
+ */
+static void sync_ended(const struct group *g, struct task *t)
+{
+	t->sync_failed = t->failures != g->failures;
+	t->error = t->sync_failed ? g->error : 0;
+	finish(t);
+}
+
 /* Syncs that directory for all who wait. Those who come meanwhile get the next sync. */
 static void sync_group(struct group *g)
 {
@@ -153,11 +168,13 @@ static void sync_group(struct group *g)
 	unlock();
 	error = sync_dir((unsigned)(g - groups)) == -1 ? errno : 0;
 	pthread_mutex_lock(&lock);
+	if (error != 0) {
+		g->failures++;
+		g->error = error;
+	}
 	while ((t = TAILQ_FIRST(&served)) != NULL) {
 		TAILQ_REMOVE(&served, t, next);
-		t->error = error;
-		t->sync_failed = error != 0;
-		finish(t);
+		sync_ended(g, t);
 	}
 }
 

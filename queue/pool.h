@@ -4,7 +4,8 @@
  *
  * Group commit: a task that wants its directory synced is not done until an fsync of that
  * directory, started after the task's own work had returned, has succeeded. One such fsync serves
- * all that wait; the next group forms while one runs.
+ * all that wait; the next group forms while one runs. When one fails, all fail that had begun
+ * before it ended.
  */
 #ifndef QUEUE_POOL_H
 #define QUEUE_POOL_H
@@ -31,6 +32,7 @@ struct task {
 	int sync_dir; /* hash directory to sync when run gave 0, or POOL_NO_DIR */
 	bool sync_failed; /* the error is that of a sync: set here for directories, by run() for
 			     files */
+	unsigned failures; /* of the pool: syncs of that directory that had failed when it began */
 	int error;
 	TAILQ_ENTRY(task) next; /* of the pool until it is done */
 };

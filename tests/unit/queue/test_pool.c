@@ -19,6 +19,7 @@ enum { THREADS = 4, MANY = 200 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned syncs[SPOOL_DIRS], ran, most, now;
 static int sync_error;
+static bool only_once; /* the next sync fails, and those after it do not */
 static sem_t in_sync, go_on;
 static bool hold; /* the next sync says in_sync and waits for go_on */
 
@@ -32,19 +33,24 @@ struct item {
 static int sync_dir(unsigned dir)
 {
 	bool wait;
+	int error;
 
 	pthread_mutex_lock(&lock);
 	syncs[dir]++;
 	wait = hold;
 	hold = false;
-	errno = sync_error;
+	error = sync_error;
+	if (only_once)
+		sync_error = 0;
+	only_once = false;
 	pthread_mutex_unlock(&lock);
 	if (wait) {
 		sem_post(&in_sync);
 		while (sem_wait(&go_on) == -1)
 			;
 	}
-	return sync_error != 0 ? -1 : 0;
+	errno = error;
+	return error != 0 ? -1 : 0;
 }
 
 static int run(struct task *t)
@@ -128,6 +134,42 @@ static void test_group(void **state)
 		assert_true(others[i].done);
 	/* a third, if the last one had run but did not wait yet when the second began */
 	assert_in_range(syncs[7], 2, 3);
+}
+
+/* A sync that fails fails all who were under way: the next one would say nothing of what was lost.
+ */
+static void test_failure_is_for_all(void **state)
+{
+	struct item first, others[MANY], later, elsewhere;
+
+	(void)state;
+	ran = 0;
+	hold = true;
+	sync_error = EIO;
+	only_once = true;
+	submit(&first, run, 9, POOL_COMMIT);
+	while (sem_wait(&in_sync) == -1)
+		;
+	for (unsigned i = 0; i < MANY; i++)
+		submit(&others[i], run, 9, POOL_COMMIT);
+	for (bool all = false; !all;) {
+		pthread_mutex_lock(&lock);
+		all = ran == MANY + 1;
+		pthread_mutex_unlock(&lock);
+	}
+	sem_post(&go_on);
+	wait_for_all();
+	assert_true(first.task.sync_failed);
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_true(others[i].task.sync_failed);
+		assert_int_equal(others[i].task.error, EIO);
+	}
+	/* who begins afterwards has lost nothing */
+	submit(&later, run, 9, POOL_COMMIT);
+	submit(&elsewhere, run, 8, POOL_COMMIT);
+	wait_for_all();
+	assert_false(later.task.sync_failed);
+	assert_false(elsewhere.task.sync_failed);
 }
 
 static void test_directories_apart(void **state)
@@ -224,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_failure_is_for_all),
 		cmocka_unit_test(test_directories_apart),
 		cmocka_unit_test(test_removals),
 		cmocka_unit_test(test_errors),
