@@ -549,3 +549,4 @@ void file_load(struct message *m, file_done *done)
 	m->task.sync_dir = POOL_NO_DIR;
 	start(m, run_load, POOL_WORK, done);
 }
+	m->never_timed = st.st_mtim.tv_nsec > SPOOL_SCHEDULED;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "accept.h"
+#include "action.h"
 #include "base/alloc.h"
 #include "base/loop.h"
 #include "file.h"
@@ -145,6 +146,19 @@ static bool any_left(const struct message *m, bool *failed)
 	return left;
 }
 
+/*
+ * Its process was killed between the seal and the time on the file, so no 250 was sent: what was
+ * not to be sent off at once is not because of that.
+ */
+static bool interrupted(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		if (m->targets[i].generation > 0)
+			return false;
+	}
+	return m->never_timed;
+}
+
 static void loaded(struct message *m, int error)
 {
 	bool failed, left;
@@ -160,8 +174,10 @@ static void loaded(struct message *m, int error)
 	m->parent = m->layout.parent;
 	mark_unknown(m);
 	left = any_left(m, &failed);
+	if (interrupted(m) && action_of(m, ACTION_HOLD) != NULL)
+		m->wishes |= WISH_HOLD;
 	/* before the time on its file it is loaded only for what an administrator wants */
-	if (message_waits(m) && m->next_found >= m->content.envelope.release &&
+	if (message_waits(m) && (interrupted(m) || m->next_found >= m->content.envelope.release) &&
 	    (m->wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE | WISH_RELEASE)) == 0) {
 		settle_until(m, m->content.envelope.release);
 		load_pump();

@@ -141,6 +141,7 @@ struct message {
 	const char *load_why;
 	uint8_t bad_part;
 	int64_t next_found; /* what was on the file when it was loaded */
+	bool never_timed; /* no time has been put on it since the last of its bytes was written */
 	int64_t next_try; /* seconds since 1970 to put on the file, 0 = leave */
 	bool sync_file;
 

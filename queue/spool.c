@@ -162,7 +162,7 @@ int spool_set_next(int fd, int64_t seconds, bool scheduled)
 {
 	const struct timespec ts[2] = {
 		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = seconds, .tv_nsec = scheduled },
+		{ .tv_sec = seconds, .tv_nsec = scheduled ? SPOOL_SCHEDULED : 0 },
 	};
 
 	return futimens(fd, ts);
@@ -206,7 +206,7 @@ int spool_stat(unsigned dir, const char *name, struct spool_times *out)
 	}
 	*out = (struct spool_times){ .size = (uint64_t)st.st_size,
 		.next = st.st_mtim.tv_sec,
-		.scheduled = st.st_mtim.tv_nsec == 1 };
+		.scheduled = st.st_mtim.tv_nsec == SPOOL_SCHEDULED };
 	return 0;
 }
 

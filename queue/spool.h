@@ -48,6 +48,7 @@ int spool_sync_dir(unsigned dir);
 
 /* The next try of a message is the mtime of its file. HOLD is a time that never comes. */
 #define SPOOL_HOLD INT64_C(4102444800) /* 2100-01-01 */
+enum { SPOOL_SCHEDULED = 1 }; /* nanoseconds of such a time; of others 0 */
 /* scheduled: that time was asked for by the sender (FUTURERELEASE), which spool_stat() tells. */
 int spool_set_next(int fd, int64_t seconds, bool scheduled);
 

@@ -1,6 +1,6 @@
 """What access(5) rules do with a message besides taking or refusing it: HOLD, DISCARD, REDIRECT, BCC, FILTER and
 PREPEND, alone and together, with real mail from the SMTP port and from sendmail(1)."""
-import email, smtplib, subprocess, time
+import email, os, pathlib, smtplib, subprocess, time
 import pytest
 from conftest import Suite
 from smtp_fault_server import FaultServer
@@ -116,6 +116,21 @@ def test_hold_then_release(rules):
     rules.tool('queue', 'release', one['queue_id'])
     rules.arrives('kept', 1, 1)
     assert not rules.queued()
+
+
+def test_hold_when_killed_before_the_time_was_on_the_file(rules):
+    rules.post('cut off', 'hold@rule.test')
+    one, = rules.queued()
+    rules.tool('stop')
+    # what a kill between the two leaves: a sealed file, and the time at which it was written
+    path, = pathlib.Path(rules.spool).glob(f'??/{one["queue_id"]}')
+    os.utime(path)
+    rules.tool('start')
+    rules.wait_for(lambda: rules.queued('hold'))
+    rules.tool('queue', 'flush')
+    assert rules.queued('hold') and not rules.found('cut off', 0)
+    rules.tool('queue', 'release', one['queue_id'])
+    rules.arrives('cut off', 1, 0)
 
 
 def test_hold_a_large_message(rules):
