@@ -133,15 +133,67 @@ static int64_t first_try(const struct message *m)
 	return m->hold ? SPOOL_HOLD : message_waits(m) ? m->content.envelope.release : 0;
 }
 
+/* Whoever made it may have been killed before the sync. */
+static int sync_twin(struct task *t, int fd, uint64_t id)
+{
+	int error = sync_file(t, fd);
+
+	if (error == 0 && spool_sync_dir(spool_dir_of(id)) == -1) {
+		error = errno;
+		t->sync_failed = true;
+	}
+	return error == 0 ? EEXIST : error;
+}
+
+/* What stands under that name. error: EEXIST when it is whole and durable. */
+static enum spool_state look_at_twin(struct message *m, int *error)
+{
+	struct spool_layout l;
+	enum spool_state s;
+	const char *why;
+	int fd = spool_open_file(m->tag.queue, 0, O_RDONLY);
+
+	if (fd == -1) {
+		*error = errno;
+		return SPOOL_UNREADABLE;
+	}
+	s = spool_check(fd, true, &l, &why);
+	*error = s == SPOOL_GOOD ? sync_twin(&m->task, fd, m->tag.queue) : EAGAIN;
+	close(fd);
+	return s;
+}
+
+/* A killed process may have left an unfinished one, which nobody has been promised. */
+static int replace_twin(struct message *m)
+{
+	int error, r;
+
+	switch (look_at_twin(m, &error)) {
+	case SPOOL_UNFINISHED:
+		r = spool_remove(m->tag.queue, 0);
+		break;
+	case SPOOL_DAMAGED:
+		r = spool_quarantine(m->tag.queue, 0);
+		break;
+	default:
+		return error;
+	}
+	if (r == 0)
+		m->fd = spool_new_file(m->tag.queue, 0);
+	return m->fd == -1 ? errno : 0;
+}
+
 static int run_seal(struct task *t)
 {
 	struct message *m = message_of(t);
-	int error;
+	int error = 0;
 
 	if (m->fd == -1)
 		m->fd = spool_new_file(m->tag.queue, 0);
 	if (m->fd == -1)
-		return errno;
+		error = errno == EEXIST ? replace_twin(m) : errno;
+	if (error != 0)
+		return error;
 	crash_point("accept.after_create");
 	error = write_sealed(m);
 	crash_point("accept.after_write");
@@ -170,7 +222,7 @@ static void seal_done(struct task *t, int error)
 		if (m->memfd != -1)
 			close(m->memfd);
 		m->memfd = -1;
-	} else if (error != EEXIST) {
+	} else if (m->fd != -1) {
 		spool_remove(m->tag.queue, 0);
 	}
 	task_done(t, error);
@@ -195,6 +247,21 @@ void file_seal(struct message *m, file_done *done)
 	encode_slots(m);
 	m->task.sync_dir = (int)spool_dir_of(m->tag.queue);
 	start(m, run_seal, POOL_COMMIT, done);
+	m->task.done = seal_done;
+}
+
+static int run_look(struct task *t)
+{
+	int error;
+
+	look_at_twin(message_of(t), &error);
+	return error;
+}
+
+void file_look(struct message *m, file_done *done)
+{
+	m->task.sync_dir = POOL_NO_DIR;
+	start(m, run_look, POOL_WORK, done);
 	m->task.done = seal_done;
 }
 
@@ -527,6 +594,7 @@ static int run_load(struct task *t)
 	if (fstat(m->fd, &st) == -1)
 		return errno;
 	m->next_found = st.st_mtim.tv_sec;
+	m->never_timed = st.st_mtim.tv_nsec > SPOOL_SCHEDULED;
 	m->part_layouts = arena_array(&m->arena, SPOOL_PARTS, sizeof *m->part_layouts);
 	while (m->parts < SPOOL_PARTS) {
 		error = load_part(m, m->parts);
@@ -549,4 +617,3 @@ void file_load(struct message *m, file_done *done)
 	m->task.sync_dir = POOL_NO_DIR;
 	start(m, run_load, POOL_WORK, done);
 }
-	m->never_timed = st.st_mtim.tv_nsec > SPOOL_SCHEDULED;

@@ -11,10 +11,16 @@ typedef void file_done(struct message *m, int error);
 
 /*
  * Writes, seals and syncs the message with the states that its targets have now. The body is in
- * m->memfd, m->text, or (a large one) already in the file m->fd. A file that exists already is
- * EEXIST. On any error the file is removed again.
+ * m->memfd, m->text, or (a large one) already in the file m->fd. A whole file that exists already
+ * is EEXIST; an unfinished one makes room. On any error the file is removed again.
  */
 void file_seal(struct message *m, file_done *done);
+
+/*
+ * Whether the file of that name, which a loader may be about to remove, is whole: EEXIST
+ * (durable, too), or another errno.
+ */
+void file_look(struct message *m, file_done *done);
 
 /* Writes and syncs m->expansion as the next part; m->parts counts it then. -1: it is too large. */
 int file_expand(struct message *m, file_done *done);

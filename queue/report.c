@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "dsn.h"
 #include "file.h"
+#include "load.h"
 #include "settings.h"
 #include "spool.h"
 
@@ -230,6 +231,17 @@ static void drop_child(struct report *r)
 	r->child = NULL;
 }
 
+/* Where the start has not come to its directory yet, this entry is the one that counts. */
+static void keep_child(struct report *r)
+{
+	struct entry *e = r->child->entry;
+
+	message_free(r->child);
+	r->child = NULL;
+	e->found = true;
+	load_now(e);
+}
+
 static void child_sealed(struct message *child, int error)
 {
 	struct message *m = child->report_of;
@@ -237,14 +249,15 @@ static void child_sealed(struct message *child, int error)
 
 	while (r->child != child)
 		r = r->next;
+	/* EEXIST: it was made before a crash, and found again by its name */
+	r->made = error == 0 || error == EEXIST;
 	if (error == 0) {
 		counts.reports++;
-		r->made = true;
 		message_state(child, M_WAITING);
 		accept_sealed(child);
+	} else if (r->made && child->entry != NULL) {
+		keep_child(r);
 	} else {
-		/* EEXIST: it was made before a crash, and found again by its name */
-		r->made = error == EEXIST;
 		if (!r->made)
 			m->report_error = error;
 		drop_child(r);
@@ -280,9 +293,8 @@ static void make_child(struct message *m, struct report *r)
 	child->layout.body_size = child->text.n;
 	child->entry = entry_new(id, child->text.n, ENTRY_INCOMING);
 	if (child->entry == NULL) {
-		r->made = true;
-		drop_child(r);
-		next_report(m);
+		/* found at the start, but perhaps it was never finished */
+		file_look(child, child_sealed);
 		return;
 	}
 	child->entry->m = child;

@@ -186,6 +186,7 @@ static void leave(struct message *m)
 static void reported(struct message *m, int error)
 {
 	/* what could not be reported now stays failed, and is reported with the next try */
+	m->soon |= error != 0;
 	if (error != 0)
 		log_error(&m->tag, EV("report-failed"), KZ("error", strerror(error)));
 	leave(m);

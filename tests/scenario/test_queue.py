@@ -234,6 +234,39 @@ def test_success(suite):
     assert m.get_payload()[1].get_payload()[1]['Action'] == 'delivered'
 
 
+def test_report_of_which_a_kill_left_the_beginning():
+    """Its unfinished file is not taken for the report when the queue comes to the message first."""
+    n, sender = 8, 'them@thousand.test'
+    with conftest.running(conf=SLOW) as s:
+        ids = [deferred(s, f'reported {i}', sender=sender) for i in range(n)]
+        files = {file_of(s, id): file_of(s, id).read_bytes() for id in ids}
+        conf = pathlib.Path(s.conf)
+        s.tool('stop')
+        conf.write_text(conf.read_text().replace(f'nowhere.test=smtp:{BUSY.hop}', 'nowhere.test=error:gone'))
+        s.tool('start')
+
+        def reports():
+            """Ids of the reports, once they are all there is."""
+            all = listing(s)
+            return {r['queue_id'] for r in all if r['queue_name'] == 'deferred'} if not {r['queue_id'] for r in all} & set(ids) else None
+
+        s.wait_for(lambda: json.loads(s.tool('queue', 'summary', '--json').stdout)['complete'])
+        s.tool('queue', 'flush', 'ALL')
+        before = s.wait_for(lambda: (r := reports()) and len(r) == n and r)
+        s.tool('stop')
+        for path, data in files.items():
+            path.write_bytes(data)
+            os.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid)
+            path.chmod(0o600)
+        for id in before:
+            os.truncate(file_of(s, id), 0)
+            # in a long queue it may be some time until its turn comes
+            os.utime(file_of(s, id), (time.time() + 3,) * 2)
+        s.tool('start')
+        s.wait_for(lambda: reports() == before)
+        assert all(b'multipart/report' in file_of(s, id).read_bytes() for id in before)
+
+
 def test_double_bounce(suite):
     id = deferred(suite, 'from nobody', sender='')
     suite.tool('queue', 'expire', id)
