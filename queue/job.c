@@ -123,7 +123,8 @@ static void apply_result(struct message *m, struct target *t, const struct deliv
 {
 	t->relay = arena_str(&m->arena, r->relay);
 	t->tls = arena_str(&m->arena, r->tls);
-	t->maybe = false;
+	/* what failed may have failed before there was a look for an earlier delivery */
+	t->maybe = t->maybe && status_temporary(&r->status);
 	t->passed_on = r->dsn;
 	outcome(m, t, &r->status);
 }

@@ -86,6 +86,18 @@ struct message *message_new(uint64_t id)
 	return m;
 }
 
+/* An attempt that nobody knows the end of stays unknown until there is another one. */
+static bool unknown(const struct message *m)
+{
+	if (m->state == M_LOADING)
+		return m->found;
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		if (m->targets[i].maybe && !target_final(&m->targets[i]))
+			return true;
+	}
+	return false;
+}
+
 void message_free(struct message *m)
 {
 	assert(!m->task_busy && m->flying == 0 && !m->in_cut && m->routing == NULL);
@@ -99,8 +111,10 @@ void message_free(struct message *m)
 	buf_clear(&m->records);
 	free(m->slots);
 	space_release(m->reserved);
-	if (m->entry != NULL)
+	if (m->entry != NULL) {
+		m->entry->found |= unknown(m);
 		m->entry->m = NULL;
+	}
 	if (nspare < POOL_MAX) {
 		arena_reset(&m->arena);
 		TAILQ_INSERT_HEAD(&spare, m, next);

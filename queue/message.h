@@ -37,7 +37,8 @@ struct entry {
 	struct message *m; /* ENTRY_ACTIVE */
 	struct entry *hash_next;
 	uint8_t state;
-	bool found; /* was there at the start: what was under way then is unknown */
+	bool found; /* was there at the start, or a worker ended without an answer: what was
+		       under way then is unknown */
 	bool scheduled; /* deferred because its sender wants it to wait (FUTURERELEASE) */
 };
 

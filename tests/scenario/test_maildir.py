@@ -62,6 +62,37 @@ def test_home_is_away(suite):
     assert len(with_subject(suite, 'home away', 1)) == 1
 
 
+def test_home_is_away_after_a_kill(suite):
+    """What was under way when the queue ended stays unknown until a mailbox has been looked into."""
+    home = pathlib.Path(suite.accounts[1]['maildir']).parent
+    away = home.with_name('away')
+
+    def events(name):
+        return [e for e in suite.events(name) if e.get('queue') == id]
+    home.rename(away)
+    before = len(suite.events('deferred'))
+    suite.send('killed', to=[suite.accounts[1]['address']])
+    id = suite.wait_for(lambda: suite.events('deferred')[before:])[0]['queue']
+    path = suite.wait_for(lambda: list(pathlib.Path(suite.spool).glob(f'??/{id}')))[0]
+    data, owner = path.read_bytes(), path.stat()
+    away.rename(home)
+    copy = arrives(suite, 'killed', 1)
+    suite.wait_for(lambda: not path.exists())
+    suite.tool('stop')
+    # read meanwhile, and the queue was killed before it had the result
+    copy.rename(copy.parent.parent / 'cur' / f'{copy.name}:2,S')
+    path.write_bytes(data)
+    path.chmod(owner.st_mode)
+    os.chown(path, owner.st_uid, owner.st_gid)
+    home.rename(away)
+    tries = len(events('deferred'))
+    suite.tool('start')
+    suite.wait_for(lambda: len(events('deferred')) > tries + 1)
+    away.rename(home)
+    suite.wait_for(lambda: len(events('delivered')) == 2)
+    assert len(with_subject(suite, 'killed', 1)) == 1
+
+
 def test_maildir_is_a_link(suite):
     """Into another's mailbox: refused, and nothing gets there."""
     mine, other = (pathlib.Path(suite.accounts[i]['maildir']) for i in (1, 2))
