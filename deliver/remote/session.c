@@ -252,7 +252,7 @@ static void protocol_error(struct session *s, const char *what)
 static void take_reply(struct session *s)
 {
 	struct expect e;
-	struct status st;
+	struct status st = { 0 };
 
 	if (s->reply.code == 421 && s->state >= S_READY) {
 		/* it closes now: what this answers is dealt with, the rest is not its business */
@@ -440,6 +440,7 @@ static const struct ip *rival(const struct session *s)
 static void dial_next(struct session *s)
 {
 	session_state(s, S_CONNECTING);
+	s->last = false;
 	s->first = s->nexpects = 0;
 	s->caps = (struct caps){ 0 };
 	s->tls = false;

@@ -3,7 +3,7 @@ import json, re, smtplib, time
 import pytest
 import conftest
 from dns_server import Liar, Zones, free_port, name, record, reply
-from smtp_fault_server import CLOSE, FaultServer
+from smtp_fault_server import CLOSE, FaultServer, GARBAGE
 
 MX = 15
 SENDER = 'user1@example.test'  # ours, so that bounces can be read
@@ -17,6 +17,7 @@ ZONE = {
     'all-down': ['MX 10 down'],
     'quiet': ['MX 10 up2', 'MX 20 up4'],
     'greeting': ['MX 10 up3', 'MX 20 up4'],
+    'garbage': ['MX 10 up3', 'MX 20 up4'],
     **{f'equal{i}': ['MX 10 up2', 'MX 10 up3'] for i in range(12)},
     'implicit': f'A {UP[0]}',
     'alias': 'CNAME first-down',
@@ -161,6 +162,18 @@ def test_a_greeting_that_refuses(suite, hosts):
     hosts.at[UP[1]].plan('connect', '421 4.3.2 not now')
     send(suite, 'greeting', 'a@greeting.zone.test')
     assert arrives(suite, hosts, 'greeting')[0] == UP[2]
+
+
+def test_a_greeting_that_is_none(suite, hosts):
+    """What one host has said is forgotten with its connection: the next takes the mail, at the first try."""
+    def ends():
+        return [e['event'] for e in suite.events() if e.get('event') in ('delivered', 'deferred', 'bounced', 'report-made')
+                and e['fields']['to'] == 'a@garbage.zone.test']
+    before = len(ends())
+    hosts.at[UP[1]].plan('connect', GARBAGE)
+    send(suite, 'garbage', 'a@garbage.zone.test')
+    suite.wait_for(lambda: ends()[before:])
+    assert ends()[before:] == ['delivered'] and [a for a, _ in hosts.taken('garbage')] == [UP[2]]
 
 
 def test_a_host_that_does_not_greet(suite, hosts):
