@@ -329,7 +329,7 @@ int main(void)
 	say_ready(control.fd);
 	peers_start();
 	while (!spawn.draining || sessions_count() > 0) {
-		wait_for_events(peers_waiting() || sessions_starting() ? TICK : -1);
+		wait_for_events(peers_waiting() || sessions_watched() ? TICK : -1);
 		if (now_ms() - ticked < TICK)
 			continue;
 		peers_expire();

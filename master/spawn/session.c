@@ -17,7 +17,11 @@
 #include "proto/types.h"
 #include "spawn.h"
 
-enum { READY_MAX = 20000 }; /* ms from the start to BOOT_READY */
+enum {
+	READY_MAX = 20000, /* ms from the start to BOOT_READY */
+	REVOKED_MAX =
+	    10000, /* ms that a session has which is told to end: for what it is writing */
+};
 
 struct session {
 	struct source control; /* first */
@@ -26,6 +30,7 @@ struct session {
 	uint64_t started;
 	bool ready;
 	bool answered; /* login has been told */
+	uint64_t revoked; /* when; 0 = it may stay */
 	unsigned instance; /* of login, and its request */
 	uint32_t id, gen;
 	uint32_t uid;
@@ -34,7 +39,7 @@ struct session {
 };
 
 static LIST_HEAD(, session) sessions = LIST_HEAD_INITIALIZER(sessions);
-static unsigned nsessions, nstarting; /* in all; not ready yet */
+static unsigned nsessions, nstarting, nrevoked; /* in all; not ready yet; told to end */
 
 unsigned sessions_count(void)
 {
@@ -56,6 +61,7 @@ static void session_end(struct session *s)
 	LIST_REMOVE(s, next);
 	nsessions--;
 	nstarting -= !s->ready;
+	nrevoked -= s->revoked != 0;
 	free(s);
 }
 
@@ -253,9 +259,9 @@ void sessions_forget(unsigned login_instance)
 			s->answered = true;
 }
 
-bool sessions_starting(void)
+bool sessions_watched(void)
 {
-	return nstarting > 0;
+	return nstarting > 0 || nrevoked > 0;
 }
 
 void sessions_expire(void)
@@ -263,7 +269,8 @@ void sessions_expire(void)
 	struct session *s;
 
 	LIST_FOREACH (s, &sessions, next)
-		if (!s->ready && now_ms() - s->started > READY_MAX)
+		if ((!s->ready && now_ms() - s->started > READY_MAX) ||
+		    (s->revoked != 0 && now_ms() - s->revoked > REVOKED_MAX))
 			kill(s->pid, SIGKILL);
 }
 
@@ -322,6 +329,8 @@ void sessions_end(struct str home)
 		if (str_eq(str_of(s->home), home)) {
 			log_info(&s->tag, EV("session-revoked"), KZ("login", s->address),
 			    KI("pid", s->pid));
+			nrevoked += s->revoked == 0;
+			s->revoked = s->revoked == 0 ? now_ms() : s->revoked;
 			session_drain(s);
 		}
 }

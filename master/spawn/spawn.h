@@ -65,12 +65,12 @@ int session_start(const struct pair *p, struct status *st);
 void sessions_connect(enum role role);
 /* That login process is gone: nobody waits for its answers. */
 void sessions_forget(unsigned login_instance);
-/* Is one not ready yet? Ends those that have taken too long. */
-bool sessions_starting(void);
+/* Is one not ready yet, or told to end? Kills those that have taken too long over either. */
+bool sessions_watched(void);
 void sessions_expire(void);
 void sessions_reap(void);
 void sessions_drain(void);
-/* The account may not have what it has any more: ends its sessions. */
+/* The account may not have what it has any more: its sessions are told to end, and have to. */
 void sessions_end(struct str home);
 unsigned sessions_count(void);
 

@@ -1,5 +1,5 @@
 """Ways to log in: every mechanism with real clients, and what is no message of any."""
-import base64, hashlib, hmac, json, os, pathlib, re, socket, subprocess, threading, time
+import base64, contextlib, hashlib, hmac, json, os, pathlib, re, signal, socket, subprocess, threading, time
 import pytest
 from conftest import running
 
@@ -396,6 +396,27 @@ def test_sessions_end_when_the_account_may_not_any_more(suite):
         assert other.noop()[0] == 'OK'  # nobody else's
         other.logout()
         c.close()
+
+
+def test_a_session_that_does_not_listen_ends_all_the_same(suite):
+    """Taken over, or stuck with a client that reads nothing: the account's rights end."""
+    u = 'deaf@example.test'
+    suite.tool('user', 'add', '--password-stdin', u, input='x\n')
+    c = Imap(suite)
+    assert c.say(f'a LOGIN {u} x').startswith(b'a OK')
+    spawn = next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'spawn')
+    session = max(map(int, pathlib.Path(f'/proc/{spawn}/task/{spawn}/children').read_text().split()))
+    os.kill(session, signal.SIGSTOP)
+    try:
+        suite.tool('user', 'disable', u)
+        c.socket.settimeout(20)
+        assert c.file.read() == b''
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(session, signal.SIGKILL)
+    revoked = [e['fields']['pid'] for e in suite.events('session-revoked') if e['fields']['login'] == u]
+    assert revoked == [session]
+    c.close()
 
 
 def test_one_evil_among_a_hundred(suite):
