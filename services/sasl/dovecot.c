@@ -202,12 +202,12 @@ static void on_auth(struct client *c, const struct dovecot_line *l)
 
 	if (exchange_find(&c->asker, l->number) != NULL)
 		fail(c, l->number, "that id is in use");
-	else if (c->asker.count >= EXCHANGES_MAX)
-		conn_printf(&c->conn, "FAIL\t%u\ttemp\n", l->number);
 	else if (offer_lacks(&s) != 0)
 		fail(c, l->number, "that mechanism is not offered there");
 	else if (decode(l->response, space, &s.initial) == -1)
 		fail(c, l->number, "that is not base64");
+	else if (!exchange_room(&c->asker))
+		conn_printf(&c->conn, "FAIL\t%u\ttemp\n", l->number);
 	else
 		exchange_start(&c->asker, &s, (struct chan_ref){ 0 });
 	explicit_bzero(space, sizeof space);

@@ -232,6 +232,21 @@ void exchange_start(struct asker *a, const struct sasl_start *s, struct chan_ref
 		exchange_challenge(x, str_of(x->mechanism->prompt));
 }
 
+bool exchange_room(struct asker *a)
+{
+	struct exchange *x, *oldest = NULL;
+
+	if (a->count < EXCHANGES_MAX)
+		return true;
+	LIST_FOREACH (x, &a->exchanges, next)
+		if (!exchange_busy(x))
+			oldest = x;
+	if (oldest == NULL)
+		return false;
+	exchange_cancel(oldest);
+	return true;
+}
+
 struct exchange *exchange_find(struct asker *a, uint64_t id)
 {
 	struct exchange *x;

@@ -30,7 +30,7 @@ struct asker {
 	void (*answer)(struct asker *a, struct exchange *x, const struct sasl_answer *answer);
 	uint16_t instance; /* of a login process; else 0 */
 	unsigned count;
-	LIST_HEAD(, exchange) exchanges;
+	LIST_HEAD(, exchange) exchanges; /* the latest first */
 };
 
 struct exchange {
@@ -53,7 +53,12 @@ struct exchange {
 	LIST_ENTRY(exchange) next;
 };
 
-/* Begins one and sees to its answer. The asker knows that the id is free. */
+/*
+ * Is there room for one more? If need be the oldest in which it is the client's turn makes room, so
+ * that clients who begin and say nothing cannot keep out those who go on. False: all wait for auth.
+ */
+bool exchange_room(struct asker *a);
+/* Begins one and sees to its answer. The asker knows that the id is free, and that there is room. */
 void exchange_start(struct asker *a, const struct sasl_start *s, struct chan_ref ref);
 /* NULL if there is none (any more). */
 struct exchange *exchange_find(struct asker *a, uint64_t id);

@@ -75,7 +75,7 @@ static int on_start(struct chan *c, struct ipc_msg *m)
 		start.exporter = STR_NONE;
 	if (lack != 0)
 		refuse(s, ref, SASL_UNKNOWN_MECHANISM, lack == SASL_NEEDS_SECURE);
-	else if (s->asker.count >= EXCHANGES_MAX)
+	else if (!exchange_room(&s->asker))
 		refuse(s, ref, SASL_LATER, false);
 	else
 		exchange_start(&s->asker, &start, ref);

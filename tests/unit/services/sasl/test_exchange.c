@@ -236,6 +236,26 @@ static void test_ends(void **state)
 	assert_int_equal(asked.count, before);
 }
 
+/* Those who begin and say nothing make room for others, the oldest first. */
+static void test_silent_ones_make_room(void **state)
+{
+	struct sasl_start s = {
+		.service = STR("imap"), .client = STR("192.0.2.1"), .mechanism = STR("PLAIN")
+	};
+
+	(void)state;
+	for (s.id = 1; s.id <= EXCHANGES_MAX + 2; s.id++) {
+		assert_true(exchange_room(&asker));
+		exchange_start(&asker, &s, (struct chan_ref){ 1, 1 });
+	}
+	assert_int_equal(asker.count, EXCHANGES_MAX);
+	assert_null(exchange_find(&asker, 2));
+	assert_non_null(exchange_find(&asker, 3));
+	assert_non_null(exchange_find(&asker, EXCHANGES_MAX + 2));
+	exchange_cancel_all(&asker);
+	said.count = 0;
+}
+
 static unsigned idles;
 
 static void idle(void)
@@ -308,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_dovecot_lines),
+		cmocka_unit_test(test_silent_ones_make_room),
 		cmocka_unit_test(test_drain),
 	};
 
