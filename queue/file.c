@@ -468,6 +468,13 @@ static int run_remove(struct task *t)
 	return 0;
 }
 
+/* Only now is there something for a sync of the directory to make last. */
+static void remove_done(struct task *t, int error)
+{
+	pool_dirty(spool_dir_of(message_of(t)->tag.queue));
+	update_done(t, error);
+}
+
 void file_remove(struct message *m, file_done *done)
 {
 	/* only its own slots: with an expansion there may be very many, and the result is the same
@@ -478,8 +485,7 @@ void file_remove(struct message *m, file_done *done)
 	m->sync_file = false;
 	m->task.sync_dir = POOL_NO_DIR;
 	start(m, run_remove, POOL_REMOVE, done);
-	m->task.done = update_done;
-	pool_dirty(spool_dir_of(m->tag.queue));
+	m->task.done = remove_done;
 }
 
 /* All of it: a message without its expansion would be delivered twice, and in part is no way. */
