@@ -33,8 +33,7 @@ static struct message_list cuts = TAILQ_HEAD_INITIALIZER(cuts);
 static struct timer cut_timer;
 static unsigned ncuts;
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void answer(struct chan *c, struct chan_ref ref, const struct status *st)
 {
@@ -81,8 +80,7 @@ void accept_down(struct chan *c)
 	}
 }
 
-/* --- into the spool ------------------------------------------------------------------------------
- */
+/* --- into the spool --------------------------------------------------------------------------- */
 
 /* Not accepted. It is gone once no worker has it any more. */
 static void refuse(struct message *m)
@@ -178,8 +176,7 @@ static void seal(struct message *m)
 	file_seal(m, sealed);
 }
 
-/* --- the short cut -------------------------------------------------------------------------------
- */
+/* --- the short cut ---------------------------------------------------------------------------- */
 
 static void cut_expired(void *arg);
 
@@ -296,8 +293,7 @@ void accept_go(struct message *m)
 	route_start(m, m->client != NULL ? ROUTE_CLIENT_MS : ROUTE_MS, routed);
 }
 
-/* --- a commit ------------------------------------------------------------------------------------
- */
+/* --- a commit --------------------------------------------------------------------------------- */
 
 void accept_targets(struct message *m)
 {

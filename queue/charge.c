@@ -26,8 +26,7 @@ static struct save {
 	uint64_t last; /* ms on the loop's clock */
 } save;
 
-/* --- on disk -----------------------------------------------------------------------------------
- */
+/* --- on disk ---------------------------------------------------------------------------------- */
 
 void charge_open(void)
 {
@@ -79,8 +78,7 @@ void charge_tick(void)
 		charge_save();
 }
 
-/* --- the owner is told -------------------------------------------------------------------------
- */
+/* --- the owner is told ------------------------------------------------------------------------ */
 
 static const char *const period_names[LOGIN_PERIODS] = { "hour", "day" };
 
@@ -145,8 +143,7 @@ static void send_notice(struct str to, int period, uint32_t most)
 	file_seal(n, notice_sealed);
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /* Root's programs, and what came without a login, are not limited. */
 static bool limited(const struct envelope *e)

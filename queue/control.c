@@ -29,8 +29,7 @@ static uid_t own_uid;
 static struct watch watch;
 static unsigned nconnections, nstrangers;
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 void control_end(struct connection *c, struct chan_ref ref, uint32_t status, const char *text)
 {
@@ -64,8 +63,7 @@ static void log_action(const struct queue_action *a, struct str id, struct str n
 	log_notice(NULL, EV("queue-action"), KZ("action", a->name), KS("id", id), KS("note", note));
 }
 
-/* --- requests -----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /* What a walk is about: "login=NAME", "@DOMAIN" (a site, of actions), or part of an address. */
 static void match(struct walk *w, struct str where)
@@ -275,8 +273,7 @@ static const struct chan_row rows[] = {
 	{ 0 },
 };
 
-/* --- connections --------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void down(struct chan *chan)
 {

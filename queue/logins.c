@@ -36,8 +36,7 @@ static struct cell **buckets;
 static size_t nbuckets, nlogins;
 static bool changed;
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static struct cell **bucket_of(struct str name)
 {
@@ -152,8 +151,7 @@ void logins_clear(void)
 	changed = false;
 }
 
-/* --- counting ----------------------------------------------------------------------------------
- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 static int refuse(
     const struct login_count *c, int period, uint32_t n, uint32_t most, struct status *st)
@@ -222,8 +220,7 @@ void logins_refund(struct str name, uint32_t n, int64_t now)
 	}
 }
 
-/* --- on disk -----------------------------------------------------------------------------------
- */
+/* --- on disk ---------------------------------------------------------------------------------- */
 
 /* "THURNLGN", u8 version, u32 number, {str name, {i64, u32, u8} x 2}, u32 CRC-32C of it all */
 static const char magic[8] = "THURNLGN";

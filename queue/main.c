@@ -30,8 +30,7 @@ enum { TICK_MS = 1000, DRAIN_POLL_MS = 10 };
 
 static struct timer tick_timer, drain_timer;
 
-/* --- peers --------------------------------------------------------------------------------------
- */
+/* --- peers ------------------------------------------------------------------------------------ */
 
 static void smtpd_down(struct chan *c)
 {
@@ -67,8 +66,7 @@ static const struct peer_spec peers[] = {
 	{ 0 },
 };
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* In a thread: does the volume work again? */
 static int run_probe(struct task *t)

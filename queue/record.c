@@ -28,8 +28,7 @@ static const char *const state_names[] = {
 	[SLOT_BOUNCED] = "bounced",
 };
 
-/* --- JSON --------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at s, or 0 if there is none. */
 static size_t utf8_length(struct str s)
@@ -75,8 +74,7 @@ static void json_text(struct buf *b, const char *key, struct str value)
 	json_string(b, value);
 }
 
-/* --- records -----------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 struct record_rcpt {
 	const struct envelope_rcpt *rcpt;

@@ -33,8 +33,7 @@ struct report {
 	struct report *next;
 };
 
-/* --- who is told what --------------------------------------------------------------------------
- */
+/* --- who is told what ------------------------------------------------------------------------- */
 
 static void add_to_report(
     struct message *m, uint8_t kind, struct str to, bool postmaster, uint32_t i)
@@ -127,8 +126,7 @@ bool report_due(struct message *m, uint64_t age)
 	return m->reports != NULL;
 }
 
-/* --- the text ----------------------------------------------------------------------------------
- */
+/* --- the text --------------------------------------------------------------------------------- */
 
 static uint8_t action_of(const struct target *t)
 {
@@ -206,8 +204,7 @@ static int write_text(struct message *m, const struct report *r, uint64_t id, st
 	return dsn_write(&child->text, &d, &child->content.envelope.eightbit);
 }
 
-/* --- the way into the queue ----------------------------------------------------------------------
- */
+/* --- the way into the queue ------------------------------------------------------------------- */
 
 static void next_report(struct message *m);
 

@@ -36,8 +36,7 @@ void run_init(struct sched *s)
 	sched = s;
 }
 
-/* --- what may start ----------------------------------------------------------------------------
- */
+/* --- what may start --------------------------------------------------------------------------- */
 
 static void dropped(struct sched_work *w, uint64_t until);
 static void check_dropped(void);
@@ -78,8 +77,7 @@ void run_pump(void)
 		job_start(s.work->owner, s.work, s.first, s.n);
 }
 
-/* --- a pass over all recipients ----------------------------------------------------------------
- */
+/* --- a pass over all recipients --------------------------------------------------------------- */
 
 static void wrote_results(struct message *m, int error)
 {

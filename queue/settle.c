@@ -85,8 +85,7 @@ static void expire(struct message *m)
 	}
 }
 
-/* --- leaving memory -----------------------------------------------------------------------------
- */
+/* --- leaving memory --------------------------------------------------------------------------- */
 
 static void removed(struct message *m, int error)
 {
@@ -180,8 +179,7 @@ static void leave(struct message *m)
 	}
 }
 
-/* --- reports -----------------------------------------------------------------------------------
- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static void reported(struct message *m, int error)
 {

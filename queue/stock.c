@@ -19,8 +19,7 @@
 static TAILQ_HEAD(, client) clients = TAILQ_HEAD_INITIALIZER(clients);
 static uint64_t told_room = UINT64_MAX;
 
-/* --- bodies ------------------------------------------------------------------------------------
- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 struct body *stock_find(struct client *c, uint64_t id)
 {
@@ -127,8 +126,7 @@ void stock_take(struct body *b, struct message *m)
 	free(b);
 }
 
-/* --- the stock ---------------------------------------------------------------------------------
- */
+/* --- the stock -------------------------------------------------------------------------------- */
 
 static void send_bodies(struct client *c, unsigned n)
 {
@@ -217,8 +215,7 @@ void stock_tick(void)
 		send_bodies(c, 0);
 }
 
-/* --- large bodies -------------------------------------------------------------------------------
- */
+/* --- large bodies ----------------------------------------------------------------------------- */
 
 static int run_make(struct task *t)
 {

@@ -76,8 +76,7 @@ struct walk *walk_new(struct connection *c, const struct ipc_msg *m)
 	return w;
 }
 
-/* --- list ---------------------------------------------------------------------------------------
- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 struct record_head walk_head(const struct entry *e)
 {

@@ -15,8 +15,7 @@
 #include "proto/types.h"
 #include "received.h"
 
-/* --- a body ------------------------------------------------------------------------------------
- */
+/* --- a body ----------------------------------------------------------------------------------- */
 
 static void body_came(struct body_wait *w, struct body *b)
 {
@@ -76,8 +75,7 @@ static void begin_content(struct session *s, struct body *b, bool stuffed)
 	buf_clear(&field);
 }
 
-/* --- what became of a piece --------------------------------------------------------------------
- */
+/* --- what became of a piece ------------------------------------------------------------------- */
 
 static void proceed(struct session *s, enum content_result r);
 
@@ -208,8 +206,7 @@ static void proceed(struct session *s, enum content_result r)
 	}
 }
 
-/* --- DATA --------------------------------------------------------------------------------------
- */
+/* --- DATA ------------------------------------------------------------------------------------- */
 
 static void data_begin(struct session *s, struct body *b)
 {
@@ -239,8 +236,7 @@ void data_input(struct session *s, struct str *in)
 	proceed(s, content_feed(s->transaction, in));
 }
 
-/* --- BDAT --------------------------------------------------------------------------------------
- */
+/* --- BDAT ------------------------------------------------------------------------------------- */
 
 static void chunk_begin(struct session *s, struct body *b)
 {

@@ -12,8 +12,7 @@
 #include "peers.h"
 #include "proto/types.h"
 
-/* --- addresses ---------------------------------------------------------------------------------
- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static void refuse_address(struct session *s, enum address_error e, const char *enhanced)
 {
@@ -75,8 +74,7 @@ static enum address_error complete(
 	return address_make(str_bytes(local, n), str_of(settings()->origin), ADDRESS_UTF8, full);
 }
 
-/* --- MAIL --------------------------------------------------------------------------------------
- */
+/* --- MAIL ------------------------------------------------------------------------------------- */
 
 static void refuse_message(struct session *s, const struct status *st, struct str rule)
 {
@@ -220,8 +218,7 @@ void cmd_mail(struct session *s, struct str arg)
 	transaction_free(t);
 }
 
-/* --- RCPT --------------------------------------------------------------------------------------
- */
+/* --- RCPT ------------------------------------------------------------------------------------- */
 
 static void log_action(struct session *s, const struct action *a)
 {

@@ -42,8 +42,7 @@ void content_trace(struct transaction *t, struct str field)
 	buf_str(&t->content->held, field);
 }
 
-/* --- the header --------------------------------------------------------------------------------
- */
+/* --- the header ------------------------------------------------------------------------------- */
 
 static void note_message_id(struct content *c, struct str piece)
 {
@@ -121,8 +120,7 @@ static void through_header(struct transaction *t, struct str in)
 	buf_str(&out, in);
 }
 
-/* --- into the body -----------------------------------------------------------------------------
- */
+/* --- into the body ---------------------------------------------------------------------------- */
 
 static void local_fault(struct content *c)
 {

@@ -5,7 +5,7 @@
  *	READY -> AUTH -> READY
  *
  * In the state AUTH, lines are messages of the mechanism. Secrets are wiped as soon as they have
- *been passed on.
+ * been passed on.
  */
 #include "login.h"
 
@@ -60,8 +60,7 @@ void login_offer(const struct session *s, struct buf *out)
 		buf_z(out, "\r\n");
 }
 
-/* --- the end of an exchange -------------------------------------------------------------------
- */
+/* --- the end of an exchange ------------------------------------------------------------------- */
 
 void login_cancel(struct session *s)
 {
@@ -118,8 +117,7 @@ static void accept_login(struct session *s, struct str login)
 	session_say(s, STR("235 2.7.0 authentication successful\r\n"));
 }
 
-/* --- questions --------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static void challenge(struct session *s, struct str data)
 {
@@ -209,8 +207,7 @@ static void more(struct session *s, struct str message)
 	ask_sasl(s, SASL_MORE, &w);
 }
 
-/* --- input ------------------------------------------------------------------------------------
- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 /* Passes on what the client said: the first message of a mechanism, or, without one, the next. */
 static void decode(struct session *s, struct str text, struct str mechanism)

@@ -85,8 +85,7 @@ const struct offer *session_offer(const struct session *s)
 	return session_is_submission(s) ? &settings()->users : &settings()->strangers;
 }
 
-/* --- states ------------------------------------------------------------------------------------
- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static const struct {
 	enum session_state from;
@@ -125,8 +124,7 @@ void session_clear_transaction(struct session *s)
 	s->tag.queue = 0;
 }
 
-/* --- the log -----------------------------------------------------------------------------------
- */
+/* --- the log ---------------------------------------------------------------------------------- */
 
 /* What the client was doing, in the words of its commands. */
 static struct str stage(const struct session *s)
@@ -157,8 +155,7 @@ void session_log_refusal(
 	    KZ("enhanced", st->enhanced), KZ("text", st->text), KS("rule", rule));
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void session_free(struct session *s)
 {
@@ -237,8 +234,7 @@ void session_drain(void)
 	}
 }
 
-/* --- replies -----------------------------------------------------------------------------------
- */
+/* --- replies ---------------------------------------------------------------------------------- */
 
 void session_say(struct session *s, struct str line)
 {
@@ -289,8 +285,7 @@ void session_refuse(struct session *s, int code, const char *enhanced, const cha
 	session_reply(s, code, enhanced, "%s", text);
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 void session_wait(struct session *s)
 {
@@ -333,8 +328,7 @@ void session_go_on(struct session *s)
 	conn_resume(&s->conn);
 }
 
-/* --- the beginning -----------------------------------------------------------------------------
- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 bool session_unsynchronised(const struct session *s, struct str behind)
 {
@@ -523,8 +517,7 @@ void proxy_input(struct session *s, struct str *in)
 	begin(s);
 }
 
-/* --- events of the connection ------------------------------------------------------------------
- */
+/* --- events of the connection ----------------------------------------------------------------- */
 
 static void (*input_of(const struct session *s))(struct session *, struct str *)
 {

@@ -131,8 +131,7 @@ static int search(struct task *t)
 	return r;
 }
 
-/* --- a new file --------------------------------------------------------------------------------
- */
+/* --- a new file ------------------------------------------------------------------------------- */
 
 /* In tmp/; what stands there under this name is from a dead process that had the same pid. */
 static int create(struct task *t)
@@ -223,8 +222,7 @@ static bool land(struct task *t)
 	return write_file(t) == 0 && publish(t) == 0;
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void end(struct delivery *d, bool news)
 {

@@ -62,8 +62,7 @@ static int notify_fd = -1;
 static atomic_uint busy;
 static atomic_ullong jobs, delivered, failed, packets;
 
-/* --- links -------------------------------------------------------------------------------------
- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 /* Under the lock. */
 static void link_release(struct link *l)
@@ -146,8 +145,7 @@ void worker_drain(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* --- jobs --------------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 /* Lost when notify does not keep up: sessions look for themselves from time to time. */
 static void tell_notify(const struct deliver_rcpt *r)

@@ -29,8 +29,7 @@ static void first_hello(struct session *s)
 		hello(s, "EHLO", STEP_EHLO);
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 /* For names of certificates, an address is what a next hop that is one is called. */
 static struct starttls_peer peer_of(const struct session *s, char ip[IP_TEXT])
@@ -136,8 +135,7 @@ bool greeting_plain_instead(struct session *s, const struct status *st)
 	return true;
 }
 
-/* --- greeting and EHLO -------------------------------------------------------------------------
- */
+/* --- greeting and EHLO ------------------------------------------------------------------------ */
 
 void greeting_begin(struct session *s)
 {

@@ -21,8 +21,7 @@ unsigned hop_connections(void)
 	return connections;
 }
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static size_t bucket(struct str key)
 {
@@ -92,8 +91,7 @@ static void drop_if_unused(struct hop *h)
 	free(h);
 }
 
-/* --- waiting jobs ------------------------------------------------------------------------------
- */
+/* --- waiting jobs ----------------------------------------------------------------------------- */
 
 static void wait_in(struct hop *h, struct job *j)
 {
@@ -134,8 +132,7 @@ static void serve_starved(void)
 		connect_for(h, take_waiting(h));
 }
 
-/* --- for jobs ----------------------------------------------------------------------------------
- */
+/* --- for jobs --------------------------------------------------------------------------------- */
 
 static struct session *take_idle(struct hop *h)
 {
@@ -193,8 +190,7 @@ void hop_withdraw(struct job *j)
 	drop_if_unused(h);
 }
 
-/* --- for sessions ------------------------------------------------------------------------------
- */
+/* --- for sessions ----------------------------------------------------------------------------- */
 
 struct job *hop_session_free(struct session *s)
 {
@@ -246,8 +242,7 @@ void hop_close_idle(void)
 		session_quit(s);
 }
 
-/* --- for whoever explains ----------------------------------------------------------------------
- */
+/* --- for whoever explains --------------------------------------------------------------------- */
 
 struct hop *hop_pin(const struct hop_question *q)
 {

@@ -20,8 +20,7 @@ struct host {
 static struct host *hosts;
 static size_t nhosts;
 
-/* --- the text ----------------------------------------------------------------------------------
- */
+/* --- the text --------------------------------------------------------------------------------- */
 
 static bool host_char(char c)
 {
@@ -90,8 +89,7 @@ int nexthop_parse(struct str text, uint16_t default_port, struct nexthop *h)
 	return take_port(str_skip(text, (size_t)end + 1), h);
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* "name=address,address" */
 static int add_host(struct host *h, struct str text)

@@ -40,8 +40,7 @@ void session_state(struct session *s, enum session_state to)
 	s->state = to;
 }
 
-/* --- ends --------------------------------------------------------------------------------------
- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void connect_next(struct session *s);
 static void connect_again(struct session *s);
@@ -123,8 +122,7 @@ bool session_committed(const struct session *s)
 	return s->state == S_FINAL && !s->t.void_data;
 }
 
-/* --- expected replies --------------------------------------------------------------------------
- */
+/* --- expected replies ------------------------------------------------------------------------- */
 
 static const struct {
 	const char *command; /* as in "in reply to ..." */
@@ -182,8 +180,7 @@ void session_reply_status(
 		    steps[step].command);
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /* RFC 5321 4.5.3.2 */
 static void set_deadline(struct session *s)
@@ -204,8 +201,7 @@ static void set_deadline(struct session *s)
 	conn_deadline(&s->conn, ms);
 }
 
-/* --- input -------------------------------------------------------------------------------------
- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 /* With a job it works, without one it waits for the next or goes. */
 static void go_on(struct session *s)
@@ -378,8 +374,7 @@ static void on_end(struct conn *c, enum conn_end why)
 	session_fail(s, &st);
 }
 
-/* --- connecting --------------------------------------------------------------------------------
- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static const struct conn_events events = { on_input, on_drained, on_end, on_secured };
 

@@ -113,8 +113,7 @@ bool session_committed(const struct session *s);
 /* Breaks the connection; the job is forgotten, not settled. */
 void session_abort(struct session *s);
 
-/* --- for greeting.c and transaction.c --------------------------------------------------------------------------
- */
+/* --- for greeting.c and transaction.c --------------------------------------------------------- */
 
 void session_state(struct session *s, enum session_state to);
 void session_expect(struct session *s, enum step step, uint32_t rcpt);

@@ -34,8 +34,7 @@ static void settle_all(
 			settle(s, i, st);
 }
 
-/* --- what goes into it -------------------------------------------------------------------------
- */
+/* --- what goes into it ------------------------------------------------------------------------ */
 
 static struct str domain_of(struct str addr)
 {
@@ -138,8 +137,7 @@ void transaction_begin(struct session *s)
 	transaction_pump(s);
 }
 
-/* --- sending -----------------------------------------------------------------------------------
- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static bool say(struct session *s, struct str command, enum step step, uint32_t rcpt)
 {
@@ -321,8 +319,7 @@ void transaction_pump(struct session *s)
 		;
 }
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static bool yes(const struct reply *r)
 {

@@ -11,8 +11,8 @@
  * through here (relay.c).
  *
  * While sasl or spawn is asked nothing is read, so everything behind the login command stays in
- *`in` and in the socket, and goes to the session. ENDING is entered from any state and left by
- *closing.
+ * `in` and in the socket, and goes to the session. ENDING is entered from any state and left by
+ * closing.
  */
 #include "client.h"
 

@@ -63,8 +63,7 @@ static void rearm(struct conn *c)
 		watch_wake(&c->watch);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Calls `end` once; after conn_finish() only the first reason counts as well. */
 static void end(struct conn *c, enum conn_end why)
@@ -104,8 +103,7 @@ static void expired(void *arg)
 		c->events->end(c, CONN_TIMEOUT);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void read_discard(struct conn *c, char *scratch)
 {
@@ -178,8 +176,7 @@ static void read_input(struct conn *c)
 		rearm(c);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Everything is written and nothing more will be. */
 static void finished(struct conn *c)
@@ -255,8 +252,7 @@ static void write_output(struct conn *c)
 		drained(c);
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 /* One step, as far as it goes. */
 static void handshake(struct conn *c)
@@ -356,8 +352,7 @@ static void work_off(void)
 	}
 }
 
-/* --- what owners call --------------------------------------------------------------------------
- */
+/* --- what owners call ------------------------------------------------------------------------- */
 
 static void start(struct conn *c, int fd, size_t in_max, size_t out_max,
     const struct conn_events *ev, void *owner)

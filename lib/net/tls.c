@@ -84,8 +84,7 @@ static void feed_starving(void)
 	t->wake(t->wake_arg);
 }
 
-/* --- below OpenSSL -----------------------------------------------------------------------------
- */
+/* --- below OpenSSL ---------------------------------------------------------------------------- */
 
 static int bio_read(BIO *b, char *to, int n)
 {
@@ -153,8 +152,7 @@ static BIO *new_bio(struct tls *t)
 	return b;
 }
 
-/* --- failures ----------------------------------------------------------------------------------
- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static void fail(struct tls *t, const char *why)
 {
@@ -193,8 +191,7 @@ static void on_info(const SSL *ssl, int where, int what)
 		fail(t, "renegotiation was asked for");
 }
 
-/* --- one connection ----------------------------------------------------------------------------
- */
+/* --- one connection --------------------------------------------------------------------------- */
 
 /* Takes ssl. */
 static struct tls *new_tls(SSL *ssl, int fd)

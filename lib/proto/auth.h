@@ -166,7 +166,7 @@ int get_account_change(struct get *g, struct account_change *c);
 /*
  * What there is, each a record of JSON; `key` empty = all.
  *	AUTH_CTL_LIST		what: accounts deleted domains aliases changes; key: address, or
- *number before which changes are listed; secrets: hashes too (export)
+ *				number before which changes are listed; secrets: hashes too (export)
  */
 struct account_listing {
 	struct str what, key;

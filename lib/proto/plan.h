@@ -7,10 +7,11 @@
  *	CONFIG_READ {str file, bool suite}
  * It answers with any of these and ends:
  *	CONFIG_SAYS {str lines}		"FILE:LINE: sentence": warnings, or what is wrong
- *	CONFIG_SETTINGS {u8 role, u64 mark} + sealed memory file (conf.h). The mark differs when
- *anything that this role is given differs CONFIG_LISTENER {struct plan_listener} CONFIG_PLAN
- *{struct plan}	the last one, and only if the file is good Unless it is asked for the suite, it
- *sends the settings of ROLE_TOOL alone. Links libc only.
+ *	CONFIG_SETTINGS {u8 role, u64 mark} + sealed memory file (conf.h). The mark differs
+ *		when anything that this role is given differs
+ *	CONFIG_LISTENER {struct plan_listener}
+ *	CONFIG_PLAN {struct plan}	the last one, and only if the file is good
+ * Unless it is asked for the suite, it sends the settings of ROLE_TOOL alone. Links libc only.
  */
 #ifndef PROTO_PLAN_H
 #define PROTO_PLAN_H

@@ -1,7 +1,7 @@
 /*
  * Logins: what the servers that hold a client's connection (imapd/login, smtpd) ask services/sasl.
- *The asker does line framing and base64 and knows the connection; all of SASL (RFC 4422) is behind
- *this.
+ * The asker does line framing and base64 and knows the connection; all of SASL (RFC 4422) is behind
+ * this.
  *
  *	SASL_MECHANISMS (notice, sasl -> asker): what may be offered; a new one replaces the old
  *	SASL_START, SASL_MORE (requests, asker -> sasl), each answered by a SASL_ANSWER

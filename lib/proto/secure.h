@@ -1,8 +1,11 @@
 /*
  * TLS of a program that has listeners: keeps what services/keys publishes, makes contexts of it,
- *and brings signatures from there. The peer_spec for ROLE_KEYS is { ROLE_KEYS, .rows = secure_rows,
- *.up = secure_up } What was published stays in use while keys is away: the ids of keys are the same
- *in the next process.
+ * and brings signatures from there. The peer_spec for ROLE_KEYS is
+ *
+ *	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up }
+ *
+ * What was published stays in use while keys is away: the ids of keys are the same in the next
+ * process.
  */
 #ifndef PROTO_SECURE_H
 #define PROTO_SECURE_H

@@ -191,8 +191,7 @@ enum store_error account_find(struct store *s, struct str name, uint32_t *id)
 	return b.found ? STORE_NOSELECT : STORE_NOTFOUND;
 }
 
-/* --- up to date --------------------------------------------------------------------------------
- */
+/* --- up to date ------------------------------------------------------------------------------- */
 
 enum store_error account_sync(struct store *s)
 {

@@ -293,8 +293,7 @@ static void check_ports(const struct conf *c, struct faults *f)
 	check_dns_ports(c, "dns_stub_zones", f);
 }
 
-/* --- names of clients --------------------------------------------------------------------------
- */
+/* --- names of clients ------------------------------------------------------------------------- */
 
 static void check_names(const struct conf *c, struct faults *f)
 {

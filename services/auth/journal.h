@@ -1,6 +1,6 @@
 /*
  * Changes of the account database: each is recorded with who and when, and what it found and left,
- *so that it can be shown and undone. Within a batch (database.h):
+ * so that it can be shown and undone. Within a batch (database.h):
  *
  *	change_begin("disable", "alice@example.org", by);
  *	change_put(DB_ACCOUNTS, key, &value);     any number, up to CHANGE_ITEMS

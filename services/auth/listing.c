@@ -38,8 +38,7 @@ struct listing {
 	bool bad;
 };
 
-/* --- records as JSON: NULL = it is malformed; json_null() = it is not one that is wanted -------
- */
+/* --- records as JSON: NULL = it is malformed; json_null() = it is not one that is wanted ------ */
 
 static json_t *words(struct str text)
 {

@@ -26,8 +26,7 @@ static int64_t warn_within; /* seconds */
 static bool loud;
 static bool changed = true; /* who may use what may have changed */
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static void look(void *unused)
 {
@@ -57,8 +56,7 @@ static void on_hour(void *unused)
 	serve_publish_tickets();
 }
 
-/* --- the process -------------------------------------------------------------------------------
- */
+/* --- the process ------------------------------------------------------------------------------ */
 
 /* OpenSSL wipes what it knows to be secret; here it wipes all that it lets go of. */
 static void wipe_and_free(void *p, const char *file, int line)

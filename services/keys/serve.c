@@ -51,8 +51,7 @@ static unsigned rate;
 static bool ready; /* the files have been looked at */
 static uint64_t signatures, refusals;
 
-/* --- publishing --------------------------------------------------------------------------------
- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 static void publish_tickets(struct chan *c)
 {
@@ -108,8 +107,7 @@ void serve_up(struct chan *c)
 }
 
 
-/* --- signing -----------------------------------------------------------------------------------
- */
+/* --- signing ---------------------------------------------------------------------------------- */
 
 static bool has_token(struct peer_state *s)
 {
@@ -216,8 +214,7 @@ static int on_sign(struct chan *c, struct ipc_msg *m)
 
 const struct chan_row serve_rows[] = { { KEYS_SIGN, 0, on_sign }, { 0 } };
 
-/* --- for main.c --------------------------------------------------------------------------------
- */
+/* --- for main.c ------------------------------------------------------------------------------- */
 
 void serve_down(struct chan *c)
 {

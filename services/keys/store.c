@@ -46,8 +46,7 @@ const struct slot *store_slot(size_t i)
 	return &slots[i];
 }
 
-/* --- the configuration -------------------------------------------------------------------------
- */
+/* --- the configuration ------------------------------------------------------------------------ */
 
 static bool names_it(const struct conf_section *listener, struct str name)
 {
@@ -135,8 +134,7 @@ void store_configure(const struct conf *c)
 		free_slot(&old[i]);
 }
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 void store_file(struct str path, int *fd, int error)
 {

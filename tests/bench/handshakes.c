@@ -4,8 +4,8 @@
  *	handshakes PORT starttls|implicit full|resumed THREADS SECONDS
  *
  * Each connection hears the greeting under TLS (after STARTTLS: the answer to EHLO) before it ends,
- *so that both sides are done. A resumed one takes up the session of the thread's first. Prints how
- *many there were, how many of these were resumed, and the seconds that they took.
+ * so that both sides are done. A resumed one takes up the session of the thread's first. Prints how
+ * many there were, how many of these were resumed, and the seconds that they took.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

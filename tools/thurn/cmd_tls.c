@@ -204,8 +204,7 @@ static int check_one(const struct options *o, const struct probe_target *t, cons
 	return status;
 }
 
-/* --- check: what -------------------------------------------------------------------------------
- */
+/* --- check: what ------------------------------------------------------------------------------ */
 
 /* HOST, HOST:PORT, [ADDRESS]:PORT */
 static int parse_host(struct str text, struct probe_target *t)

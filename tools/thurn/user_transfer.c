@@ -59,8 +59,7 @@ int user_add_lines(struct account_batch *b, const struct user_options *o)
 	return each_line(o->import, b, add_line, o);
 }
 
-/* --- CSV (RFC 4180; a field holds no line end) -------------------------------------------------
- */
+/* --- CSV (RFC 4180; a field holds no line end) ------------------------------------------------ */
 
 struct row {
 	char space[LINE_SIZE];

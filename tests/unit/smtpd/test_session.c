@@ -59,8 +59,7 @@ static void check_ready(void)
 	check("NOOP\r\n", "250");
 }
 
-/* --- what should work --------------------------------------------------------------------------
- */
+/* --- what should work ------------------------------------------------------------------------- */
 
 static void test_simple(void **state)
 {
@@ -320,8 +319,7 @@ static void test_lmtp(void **state)
 	check("BDAT 3 LAST\r\nx\r\n", "452 452");
 }
 
-/* --- the content -------------------------------------------------------------------------------
- */
+/* --- the content ------------------------------------------------------------------------------ */
 
 static void test_line_ends(void **state)
 {
@@ -501,8 +499,7 @@ static void test_long_line(void **state)
 	assert_true(rig.messages[0].body.n > sizeof block);
 }
 
-/* --- BDAT --------------------------------------------------------------------------------------
- */
+/* --- BDAT ------------------------------------------------------------------------------------- */
 
 static void test_chunks(void **state)
 {
@@ -595,8 +592,7 @@ static void test_tiny_chunks(void **state)
 	assert_non_null(strstr(buf_cstr(&rig.heard), "421 4.7.0"));
 }
 
-/* --- misbehaviour ------------------------------------------------------------------------------
- */
+/* --- misbehaviour ----------------------------------------------------------------------------- */
 
 static void test_early_talker(void **state)
 {
@@ -775,8 +771,7 @@ static void test_client_rates(void **state)
 	check("MAIL FROM:<a@b.example>\r\n", "421 close");
 }
 
-/* --- peers that fail ---------------------------------------------------------------------------
- */
+/* --- peers that fail -------------------------------------------------------------------------- */
 
 static void test_no_lookup(void **state)
 {
@@ -959,8 +954,7 @@ static void test_half_close(void **state)
 	assert_int_equal(session_count(), 0);
 }
 
-/* --- in the name of others ---------------------------------------------------------------------
- */
+/* --- in the name of others -------------------------------------------------------------------- */
 
 static void test_xclient(void **state)
 {

@@ -40,8 +40,7 @@ static const char *const *script;
 static char problem[512];
 static char message[1 << 20]; /* what came by D: */
 
-/* --- the server --------------------------------------------------------------------------------
- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static void *trouble(const char *step, const char *got)
 {
@@ -145,8 +144,7 @@ static void *serve(void *arg)
 	return arg;
 }
 
-/* --- the queue ---------------------------------------------------------------------------------
- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 static const struct chan_row rows[] = { { DELIVER_JOB, 1, job_receive }, { 0 } };
 static struct chan chan;
@@ -271,8 +269,7 @@ static int teardown(void **state)
 	return hop_connections() == 0 && job_count() == 0 ? 0 : -1;
 }
 
-/* --- dialogues ---------------------------------------------------------------------------------
- */
+/* --- dialogues -------------------------------------------------------------------------------- */
 
 #define RCPTS(...)  ((const char *const[]){ __VA_ARGS__, NULL })
 #define SCRIPT(...) ((const char *const[]){ __VA_ARGS__, NULL })
