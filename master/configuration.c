@@ -46,8 +46,7 @@ static int take(void *arg, struct ipc_msg *m)
 			   ? -1
 			   : get_plan_listener(&g, &p->listeners[p->nlisteners++]);
 	case CONFIG_FILE:
-		return p->nfiles == PLAN_FILES_MAX ? -1
-						   : get_plan_file(&g, &p->files[p->nfiles++]);
+		return p->nfiles == PLAN_FILES_MAX ? -1 : get_plan_file(&g, &p->files[p->nfiles++]);
 	case CONFIG_PLAN:
 		r->complete = true;
 		return get_plan(&g, p);

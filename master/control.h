@@ -9,7 +9,7 @@
 enum { CLIENTS_MAX = 16 };
 
 struct client {
-	int fd;           /* -1 = free */
+	int fd; /* -1 = free */
 	bool wants_reload; /* to be told how it ended */
 	uint32_t id, gen;
 };

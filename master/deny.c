@@ -22,17 +22,56 @@
 #endif
 
 static const unsigned denied[] = {
-	SYS_mount, SYS_umount2, SYS_pivot_root, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsmount,
-	SYS_fsconfig, SYS_fspick, SYS_mount_setattr, SYS_swapon, SYS_swapoff, SYS_reboot,
-	SYS_kexec_load, SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_bpf,
-	SYS_perf_event_open, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp,
-	SYS_pidfd_getfd, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_unshare, SYS_setns,
-	SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
-	SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_settimeofday, SYS_clock_settime,
-	SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_acct, SYS_syslog,
-	SYS_quotactl, SYS_lookup_dcookie, SYS_personality,
+	SYS_mount,
+	SYS_umount2,
+	SYS_pivot_root,
+	SYS_move_mount,
+	SYS_open_tree,
+	SYS_fsopen,
+	SYS_fsmount,
+	SYS_fsconfig,
+	SYS_fspick,
+	SYS_mount_setattr,
+	SYS_swapon,
+	SYS_swapoff,
+	SYS_reboot,
+	SYS_kexec_load,
+	SYS_init_module,
+	SYS_finit_module,
+	SYS_delete_module,
+	SYS_bpf,
+	SYS_perf_event_open,
+	SYS_ptrace,
+	SYS_process_vm_readv,
+	SYS_process_vm_writev,
+	SYS_kcmp,
+	SYS_pidfd_getfd,
+	SYS_keyctl,
+	SYS_add_key,
+	SYS_request_key,
+	SYS_unshare,
+	SYS_setns,
+	SYS_userfaultfd,
+	SYS_io_uring_setup,
+	SYS_io_uring_enter,
+	SYS_io_uring_register,
+	SYS_open_by_handle_at,
+	SYS_name_to_handle_at,
+	SYS_settimeofday,
+	SYS_clock_settime,
+	SYS_adjtimex,
+	SYS_clock_adjtime,
+	SYS_sethostname,
+	SYS_setdomainname,
+	SYS_acct,
+	SYS_syslog,
+	SYS_quotactl,
+	SYS_lookup_dcookie,
+	SYS_personality,
 #ifdef __x86_64__
-	SYS_iopl, SYS_ioperm, SYS_modify_ldt,
+	SYS_iopl,
+	SYS_ioperm,
+	SYS_modify_ldt,
 #endif
 };
 enum { DENIED = sizeof denied / sizeof *denied, HEAD = 4, X32_BIT = 0x40000000 };
@@ -44,17 +83,17 @@ int deny_calls(void)
 	unsigned short n = 0;
 	unsigned left = DENIED;
 
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-	    offsetof(struct seccomp_data, arch));
+	code[n++] = (struct sock_filter)BPF_STMT(
+	    BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-	    offsetof(struct seccomp_data, nr));
+	code[n++] = (struct sock_filter)BPF_STMT(
+	    BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
 	for (unsigned i = 0; i < DENIED; i++, left--)
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, denied[i],
-		    (uint8_t)left, 0);
+		code[n++] = (struct sock_filter)BPF_JUMP(
+		    BPF_JMP | BPF_JEQ | BPF_K, denied[i], (uint8_t)left, 0);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
 	prog.len = n;
@@ -65,8 +104,8 @@ int deny_calls(void)
 
 int deny_capabilities(void)
 {
-	static const unsigned kept[] = { CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_CHOWN, CAP_KILL,
-		CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_FOWNER };
+	static const unsigned kept[] = { CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_CHOWN,
+		CAP_KILL, CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_FOWNER };
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct have[2];
 

@@ -146,7 +146,8 @@ const struct process session_process = {
 	.role = ROLE_SESSION,
 	.program = "imapd-session",
 	.calls = CALLS_THREADS | CALLS_READ | CALLS_WRITE | CALLS_LMDB,
-	.dirs = { { DIR_MAIL + 1, DIR_READ | DIR_WRITE } }, /* its home below it, which is its root */
+	.dirs = { { DIR_MAIL + 1,
+	    DIR_READ | DIR_WRITE } }, /* its home below it, which is its root */
 	.nofile = 1024,
 };
 

@@ -27,7 +27,7 @@ struct process {
 	uint32_t calls; /* CALLS_* */
 	uint64_t caps; /* capabilities kept after confinement */
 	uint32_t nofile;
-	bool bodies;         /* writes messages into files that it is handed: no more than one may have */
+	bool bodies; /* writes messages into files that it is handed: no more than one may have */
 	struct {
 		uint8_t dir; /* enum dir + 1; 0 ends the list */
 		uint32_t rights; /* DIR_READ, DIR_WRITE */

@@ -14,12 +14,12 @@
 
 struct body {
 	TAILQ_ENTRY(body) next;
-	uint64_t id;   /* the queue id of the message to be */
+	uint64_t id; /* the queue id of the message to be */
 	uint64_t size; /* bytes written */
 	int fd;
-	bool dirty;    /* a write was begun */
-	bool large;    /* a spool file */
-	bool lost;     /* the queue that made it is gone */
+	bool dirty; /* a write was begun */
+	bool large; /* a spool file */
+	bool lost; /* the queue that made it is gone */
 };
 
 /* Somebody who waits for a body; embedded, zero-initialised. */
@@ -47,7 +47,7 @@ void body_done(struct body *b);
 /* What the queue sends: its room for a new message in bytes (0 = none), fresh bodies. */
 uint64_t body_room(void);
 int body_on_stock(struct chan *c, struct ipc_msg *m); /* row of QUEUE_STOCK */
-void body_add(uint64_t id, int *fd);                  /* takes fd */
+void body_add(uint64_t id, int *fd); /* takes fd */
 void body_queue_down(void);
 
 #endif

@@ -31,7 +31,8 @@ static const struct command commands[] = {
 	{ STR("RCPT"), S_MAIL | S_RCPT, cmd_rcpt, 0, "send MAIL first" },
 	{ STR("MAIL"), S_READY, cmd_mail, 0, "a transaction is under way already" },
 	{ STR("DATA"), S_RCPT, cmd_data, LAST, "no recipient was accepted" },
-	{ STR("BDAT"), ANY, cmd_bdat, FREE | PLAIN, "" }, /* its bytes have to be skipped in any state */
+	{ STR("BDAT"), ANY, cmd_bdat, FREE | PLAIN,
+	    "" }, /* its bytes have to be skipped in any state */
 	{ STR("RSET"), ANY, cmd_rset, IDLE | PLAIN, "" },
 	{ STR("QUIT"), ANY, cmd_quit, FREE | PLAIN, "" },
 	{ STR("EHLO"), ANY, cmd_ehlo, LAST | IDLE | ONLY_SMTP | PLAIN, "" },

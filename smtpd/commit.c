@@ -45,9 +45,9 @@ static void log_outcome(struct session *s, const struct status *st)
 	const struct content *c = t->content;
 
 	if (status_good(st))
-		log_info(&s->tag, EV("mail-accepted"), KS("client", e->client), KZ("client_name", s->name), KS("helo", e->helo),
-		    KS("login", e->login), KS("protocol", e->protocol),
-		    KS("tls", secure_text(&s->conn)),
+		log_info(&s->tag, EV("mail-accepted"), KS("client", e->client),
+		    KZ("client_name", s->name), KS("helo", e->helo), KS("login", e->login),
+		    KS("protocol", e->protocol), KS("tls", secure_text(&s->conn)),
 		    KS("message_id", str_bytes(c->message_id, c->message_id_n)));
 	else
 		session_log_refusal(s, EV("data-refused"), STR_NONE, st, STR_NONE);

@@ -14,10 +14,10 @@ void content_start(struct transaction *t, const struct content_rules *rules, boo
 void content_trace(struct transaction *t, struct str field);
 
 enum content_result {
-	CONTENT_MORE,    /* all of *in has been used */
-	CONTENT_END,     /* CRLF.CRLF: *in is behind it */
-	CONTENT_BARE,    /* a bare CR or LF: the session has to end */
-	CONTENT_LARGE,   /* all used as well, but the body must become a large one before more comes */
+	CONTENT_MORE, /* all of *in has been used */
+	CONTENT_END, /* CRLF.CRLF: *in is behind it */
+	CONTENT_BARE, /* a bare CR or LF: the session has to end */
+	CONTENT_LARGE, /* all used as well, but the body must become a large one before more comes */
 	CONTENT_ENDLESS, /* far too much: the session has to end */
 };
 

@@ -6,9 +6,9 @@
 #include "net/ip.h"
 
 enum proxy_result {
-	PROXY_MORE,   /* not complete yet */
-	PROXY_BAD,    /* not a header, or longer than allowed */
-	PROXY_OWN,    /* complete; the proxy speaks for itself (LOCAL), or does not know for whom */
+	PROXY_MORE, /* not complete yet */
+	PROXY_BAD, /* not a header, or longer than allowed */
+	PROXY_OWN, /* complete; the proxy speaks for itself (LOCAL), or does not know for whom */
 	PROXY_CLIENT, /* complete; *client is for whom */
 };
 

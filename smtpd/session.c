@@ -150,9 +150,10 @@ void session_log_refusal(
 	const struct transaction *t = s->transaction;
 
 	log_info(&s->tag, event, KZ("client", s->client), KZ("client_name", s->name),
-	    KZ("helo", s->helo), KS("from", t == NULL ? STR_NONE : t->envelope.sender), KS("to", to),
-	    KS("protocol", t == NULL ? STR_NONE : t->envelope.protocol), KI("code", st->code),
-	    KZ("enhanced", st->enhanced), KZ("text", st->text), KS("rule", rule));
+	    KZ("helo", s->helo), KS("from", t == NULL ? STR_NONE : t->envelope.sender),
+	    KS("to", to), KS("protocol", t == NULL ? STR_NONE : t->envelope.protocol),
+	    KI("code", st->code), KZ("enhanced", st->enhanced), KZ("text", st->text),
+	    KS("rule", rule));
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -160,8 +161,9 @@ void session_log_refusal(
 static void session_free(struct session *s)
 {
 	if (!s->quiet)
-		log_info(&s->tag, EV("disconnect"), KZ("client", s->client), KZ("client_name", s->name),
-		    KI("messages", s->messages), KI("errors", s->errors));
+		log_info(&s->tag, EV("disconnect"), KZ("client", s->client),
+		    KZ("client_name", s->name), KI("messages", s->messages),
+		    KI("errors", s->errors));
 	login_cancel(s);
 	name_forget(s);
 	conn_close(&s->conn);

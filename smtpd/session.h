@@ -21,19 +21,19 @@
 #include "transaction.h"
 
 enum session_state {
-	S_PROXY = 1 << 0,   /* a PROXY header has to come first */
+	S_PROXY = 1 << 0, /* a PROXY header has to come first */
 	S_CONNECT = 1 << 1, /* no greeting yet: the client has to be silent */
-	S_START = 1 << 2,   /* greeted */
-	S_READY = 1 << 3,   /* HELO is done, no transaction */
-	S_MAIL = 1 << 4,    /* a sender is accepted */
-	S_RCPT = 1 << 5,    /* and a recipient */
-	S_DATA = 1 << 6,    /* content flows, up to the dot */
-	S_CHUNK = 1 << 7,   /* content flows, or is skipped, up to the end of the chunk */
+	S_START = 1 << 2, /* greeted */
+	S_READY = 1 << 3, /* HELO is done, no transaction */
+	S_MAIL = 1 << 4, /* a sender is accepted */
+	S_RCPT = 1 << 5, /* and a recipient */
+	S_DATA = 1 << 6, /* content flows, up to the dot */
+	S_CHUNK = 1 << 7, /* content flows, or is skipped, up to the end of the chunk */
 	S_CHUNKED = 1 << 8, /* between the chunks of a message */
-	S_COMMIT = 1 << 9,  /* the queue has it and has not answered */
-	S_CLOSE = 1 << 10,  /* the last reply is on its way */
-	S_AUTH = 1 << 11,   /* what comes are messages of a login */
-	S_TLS = 1 << 12,    /* the handshake of TLS */
+	S_COMMIT = 1 << 9, /* the queue has it and has not answered */
+	S_CLOSE = 1 << 10, /* the last reply is on its way */
+	S_AUTH = 1 << 11, /* what comes are messages of a login */
+	S_TLS = 1 << 12, /* the handshake of TLS */
 };
 
 struct access_answer;
@@ -42,38 +42,38 @@ struct session {
 	struct conn conn;
 	struct ask ask;
 	struct body_wait body_wait;
-	struct timer delay;          /* before the greeting, or the answer to a wrong login */
+	struct timer delay; /* before the greeting, or the answer to a wrong login */
 	TAILQ_ENTRY(session) next;
 	struct tag tag;
-	struct client *counts;       /* NULL: this client is not limited */
+	struct client *counts; /* NULL: this client is not limited */
 	struct transaction *transaction;
-	struct secure *secure;       /* the listener's TLS; NULL = never */
-	const char *listener;        /* title; lives as long as the process */
-	char *helo, *login;          /* heap; NULL = not known */
-	char *name, *listed;         /* heap; confirmed name, and DNS list with its reason; names.c */
+	struct secure *secure; /* the listener's TLS; NULL = never */
+	const char *listener; /* title; lives as long as the process */
+	char *helo, *login; /* heap; NULL = not known */
+	char *name, *listed; /* heap; confirmed name, and DNS list with its reason; names.c */
 	struct ask name_ask;
 	void (*named)(struct session *s); /* waits for them */
-	bool naming;                 /* they have been asked for */
-	uint8_t name_state;          /* enum name_state */
-	struct ip peer, ip;          /* who connected; for whom (PROXY, XCLIENT) */
+	bool naming; /* they have been asked for */
+	uint8_t name_state; /* enum name_state */
+	struct ip peer, ip; /* who connected; for whom (PROXY, XCLIENT) */
 	enum session_state state;
-	uint8_t service;             /* enum service */
+	uint8_t service; /* enum service */
 	bool esmtp, trusted, waiting;
-	bool quiet;                  /* a proxy's health check: not logged */
-	bool flooded;                /* a reply did not fit */
-	bool exchange;               /* sasl knows of a login under way here */
-	uint64_t asked;              /* when it was asked last */
+	bool quiet; /* a proxy's health check: not logged */
+	bool flooded; /* a reply did not fit */
+	bool exchange; /* sasl knows of a login under way here */
+	uint64_t asked; /* when it was asked last */
 	unsigned errors, idle_commands, messages, wrong_logins;
-	size_t skipping;             /* bytes skipped of a line that is too long */
-	uint64_t chunk;              /* bytes of the chunk still to come */
+	size_t skipping; /* bytes skipped of a line that is too long */
+	uint64_t chunk; /* bytes of the chunk still to come */
 	bool chunk_last;
-	bool chunk_refused;          /* it will be skipped and answered with 503 */
-	uint64_t period;             /* content bytes at the start of this period */
+	bool chunk_refused; /* it will be skipped and answered with 503 */
+	uint64_t period; /* content bytes at the start of this period */
 	enum session_state after_chunk; /* where a refused chunk leads back to */
 	/* what becomes of the answer that is waited for */
 	void (*answered)(struct session *s, const struct access_answer *a);
 	void (*got_body)(struct session *s, struct body *b);
-	char client[IP_TEXT];        /* ip as text, or "local" */
+	char client[IP_TEXT]; /* ip as text, or "local" */
 };
 
 /* A new connection; takes *fd. listener is the section's title, secure its TLS (NULL = never). */
@@ -96,8 +96,8 @@ void session_reply(struct session *s, int code, const char *enhanced, const char
 void session_refuse(struct session *s, int code, const char *enhanced, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* One line in the log for something that was refused for a reason of its own. */
-void session_log_refusal(struct session *s, const char *event, struct str to, const struct status *st,
-    struct str rule);
+void session_log_refusal(
+    struct session *s, const char *event, struct str to, const struct status *st, struct str rule);
 /* A last reply; the session ends. */
 void session_end(struct session *s, const char *event, int code, const char *enhanced,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));

@@ -36,7 +36,7 @@ struct settings {
 	uint64_t hold_limit; /* milliseconds that a user may keep a message back; 0 = not at all */
 	uint64_t failure_delay; /* milliseconds, of a wrong login */
 	bool client_names; /* they are looked up */
-	bool dns_lists;    /* there are some */
+	bool dns_lists; /* there are some */
 	bool plaintext_here; /* clients on this host may log in without TLS */
 	bool bind_sender; /* users send in their own name only */
 	bool hide_client; /* Received says nothing of who submitted */

@@ -259,8 +259,8 @@ static void hand_over(struct client *c)
 	h.client = str_of(c->address);
 	memcpy(h.nonce, c->nonce, sizeof h.nonce);
 	put_handover(&w, &h);
-	chan_ask(proc_peer(ROLE_SPAWN), &c->ask, SPAWN_HANDOVER, &w, &fd, 1,
-	    HANDOVER_DEADLINE, on_handed, c);
+	chan_ask(proc_peer(ROLE_SPAWN), &c->ask, SPAWN_HANDOVER, &w, &fd, 1, HANDOVER_DEADLINE,
+	    on_handed, c);
 }
 
 static void challenge(struct client *c, struct str data)
@@ -480,7 +480,8 @@ static void on_drained(struct conn *conn)
 static void on_end(struct conn *conn, enum conn_end why)
 {
 	struct client *c = conn->owner;
-	bool given = (c->state == CLIENT_HANDING || c->state == CLIENT_LEAVING) && conn_tls(conn) == NULL;
+	bool given =
+	    (c->state == CLIENT_HANDING || c->state == CLIENT_LEAVING) && conn_tls(conn) == NULL;
 
 	if (why == CONN_TLS)
 		secure_log_failure(&c->trace, c->address, conn);
@@ -531,8 +532,8 @@ void client_new(int *fd, const struct ip *ip, struct secure *secure, struct wait
 	c->secure = secure;
 	c->waiting = waiting;
 	c->inner = c->session_end = -1;
-	c->private = secure_mode(secure) != SECURE_REQUIRED &&
-		     (login_settings.plaintext || ip_loopback(ip));
+	c->private =
+	    secure_mode(secure) != SECURE_REQUIRED && (login_settings.plaintext || ip_loopback(ip));
 	LIST_INSERT_HEAD(&clients, c, next);
 	nclients++;
 	conn_init(&c->conn, fd, INPUT_MAX, OUTPUT_MAX, &events, c);

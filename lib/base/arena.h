@@ -18,7 +18,7 @@ struct arena {
 	size_t used;
 };
 
-void arena_init(struct arena *a);  /* allocates nothing yet */
+void arena_init(struct arena *a); /* allocates nothing yet */
 void arena_clear(struct arena *a); /* frees everything; may be used again */
 void arena_reset(struct arena *a); /* the same, but keeps one small block for the next use */
 
@@ -27,7 +27,8 @@ void *arena_array(struct arena *a, size_t n, size_t size);
 /* Copies with a NUL behind, which is not counted in the str. */
 struct str arena_str(struct arena *a, struct str s);
 char *arena_z(struct arena *a, struct str s);
-struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static inline size_t arena_used(const struct arena *a)
 {

@@ -14,15 +14,15 @@
 
 struct buf {
 	char *p;
-	size_t n;   /* bytes in use */
+	size_t n; /* bytes in use */
 	size_t cap; /* bytes allocated */
 	size_t max;
 	bool full;
 };
 
 void buf_init(struct buf *b, size_t max); /* allocates nothing yet */
-void buf_clear(struct buf *b);            /* frees the memory; may be used again */
-void buf_reset(struct buf *b);            /* empties it, keeps the memory */
+void buf_clear(struct buf *b); /* frees the memory; may be used again */
+void buf_reset(struct buf *b); /* empties it, keeps the memory */
 
 /* All return 0, or -1 when the maximum is reached. */
 int buf_put(struct buf *b, const void *p, size_t n);

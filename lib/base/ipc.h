@@ -16,7 +16,7 @@
 
 enum {
 	IPC_VERSION = 1,
-	IPC_HEADER = 20,          /* bytes on the wire */
+	IPC_HEADER = 20, /* bytes on the wire */
 	IPC_BODY_MAX = 64 * 1024, /* larger content travels as a descriptor */
 	IPC_PACKET_MAX = IPC_HEADER + IPC_BODY_MAX,
 	IPC_FDS_MAX = 16,
@@ -25,14 +25,14 @@ enum {
 /* flags */
 enum {
 	IPC_REPLY = 1, /* this packet answers the request with the same id and generation */
-	IPC_MORE = 2,  /* and another one follows: the answer does not fit into one */
+	IPC_MORE = 2, /* and another one follows: the answer does not fit into one */
 };
 
 struct ipc_msg {
 	uint16_t type; /* enum ipc_type of proto/types.h */
 	uint8_t flags;
 	uint32_t id, gen; /* names the request it belongs to; 0 for a notice */
-	struct str body;  /* borrowed from the caller's space */
+	struct str body; /* borrowed from the caller's space */
 	int fds[IPC_FDS_MAX];
 	unsigned nfds;
 	int32_t pid; /* received: the sender's, said by the kernel, where ipc_want_pid(); else 0 */

@@ -15,11 +15,11 @@ enum {
 	FS_REMOVE_FILE = 1 << 5,
 	FS_MAKE_DIR = 1 << 7,
 	FS_MAKE_REG = 1 << 8,
-	FS_REFER = 1 << 13,    /* ABI 2 */
+	FS_REFER = 1 << 13, /* ABI 2 */
 	FS_TRUNCATE = 1 << 14, /* ABI 3 */
 };
 enum { FS_ABI1 = (1 << 13) - 1, FS_ABI5_IOCTL = 1 << 15 };
-enum { NET_BIND = 1 << 0, NET_CONNECT = 1 << 1 };           /* ABI 4 */
+enum { NET_BIND = 1 << 0, NET_CONNECT = 1 << 1 }; /* ABI 4 */
 enum { SCOPE_ABSTRACT_SOCKET = 1 << 0, SCOPE_SIGNAL = 1 << 1 }; /* ABI 6 */
 enum { RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 enum { CREATE_RULESET_VERSION = 1 };
@@ -37,7 +37,7 @@ struct net_port {
 
 static const uint64_t read_rights = FS_READ_FILE | FS_READ_DIR;
 static const uint64_t write_rights = FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR |
-    FS_MAKE_REG | FS_REFER | FS_TRUNCATE;
+				     FS_MAKE_REG | FS_REFER | FS_TRUNCATE;
 
 static int create_ruleset(const struct ruleset_attr *attr, size_t size, uint32_t flags)
 {
@@ -85,7 +85,8 @@ static int add_rules(int ruleset, const struct ruleset_attr *attr, const struct 
 	return 0;
 }
 
-int landlock_confine(const struct dir_rule *dirs, size_t ndirs, const uint16_t *ports, size_t nports)
+int landlock_confine(
+    const struct dir_rule *dirs, size_t ndirs, const uint16_t *ports, size_t nports)
 {
 	struct ruleset_attr attr = { 0 };
 	int abi = create_ruleset(NULL, 0, CREATE_RULESET_VERSION);

@@ -11,6 +11,7 @@
  * ports, and signals and abstract sockets to processes outside. Layers in force (0 where the kernel
  * has no Landlock), or -1 with errno. Needs no_new_privs.
  */
-int landlock_confine(const struct dir_rule *dirs, size_t ndirs, const uint16_t *ports, size_t nports);
+int landlock_confine(
+    const struct dir_rule *dirs, size_t ndirs, const uint16_t *ports, size_t nports);
 
 #endif

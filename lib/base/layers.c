@@ -2,6 +2,12 @@
 #include "base/sandbox.h"
 
 const char *const sandbox_layer_names[LAYERS] = {
-	"uid", "chroot", "caps", "no-new-privs", "landlock-fs", "landlock-net", "landlock-scope",
+	"uid",
+	"chroot",
+	"caps",
+	"no-new-privs",
+	"landlock-fs",
+	"landlock-net",
+	"landlock-scope",
 	"seccomp",
 };

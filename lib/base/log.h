@@ -41,12 +41,12 @@ struct kv {
 	int64_t i;
 };
 
-#define EV(name)      name
-#define KS(k, v)      ((struct kv){ .key = (k), .kind = KV_STR, .s = (v) })
-#define KZ(k, v)      ((struct kv){ .key = (k), .kind = KV_STR, .s = str_of(v) })
-#define KI(k, v)      ((struct kv){ .key = (k), .kind = KV_INT, .i = (int64_t)(v) })
-#define KERRNO        KZ("error", strerror(errno))
-#define LOG_KVS(...)  ((const struct kv[]){ __VA_ARGS__ __VA_OPT__(, ) { .key = NULL } })
+#define EV(name)     name
+#define KS(k, v)     ((struct kv){ .key = (k), .kind = KV_STR, .s = (v) })
+#define KZ(k, v)     ((struct kv){ .key = (k), .kind = KV_STR, .s = str_of(v) })
+#define KI(k, v)     ((struct kv){ .key = (k), .kind = KV_INT, .i = (int64_t)(v) })
+#define KERRNO       KZ("error", strerror(errno))
+#define LOG_KVS(...) ((const struct kv[]){ __VA_ARGS__ __VA_OPT__(, ){ .key = NULL } })
 
 #define log_debug(tag, ev, ...)   log_event(LEVEL_DEBUG, tag, ev, LOG_KVS(__VA_ARGS__))
 #define log_info(tag, ev, ...)    log_event(LEVEL_INFO, tag, ev, LOG_KVS(__VA_ARGS__))
@@ -55,7 +55,8 @@ struct kv {
 #define log_error(tag, ev, ...)   log_event(LEVEL_ERROR, tag, ev, LOG_KVS(__VA_ARGS__))
 
 /* tag may be NULL. errno is kept. */
-void log_event(enum log_level level, const struct tag *tag, const char *event, const struct kv *kvs);
+void log_event(
+    enum log_level level, const struct tag *tag, const char *event, const struct kv *kvs);
 
 /* Events go to this channel from now on (takes *fd); program names stderr lines. */
 void log_open(int *fd, const char *program);

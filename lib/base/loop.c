@@ -21,7 +21,7 @@ void loop_init(void)
 		abort();
 	/* epoll alone, without the timerfd of precise timers and without look-ups in the environment */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
-	    EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+				       EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	event_config_avoid_method(cfg, "poll");
 	event_config_avoid_method(cfg, "select");
 	base = event_base_new_with_config(cfg);
@@ -87,7 +87,7 @@ static void watch_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	w->fn(w->arg, ((what & EV_READ) != 0 ? WATCH_READ : 0u) |
-	    ((what & EV_WRITE) != 0 ? WATCH_WRITE : 0u));
+			  ((what & EV_WRITE) != 0 ? WATCH_WRITE : 0u));
 }
 
 void watch_set(struct watch *w, int fd, unsigned what, void (*fn)(void *, unsigned), void *arg)

@@ -12,16 +12,16 @@
 
 /* Groups of system calls; sandbox.c lists what is in each. Everyone has the base group. */
 enum {
-	CALLS_ACCEPT = 1 << 0,  /* take connections from listening sockets, ask who the peer is */
+	CALLS_ACCEPT = 1 << 0, /* take connections from listening sockets, ask who the peer is */
 	CALLS_CONNECT = 1 << 1, /* make TCP connections */
 	CALLS_THREADS = 1 << 2, /* start threads in this process */
-	CALLS_MEMFD = 1 << 3,   /* make and seal memory files */
-	CALLS_READ = 1 << 4,    /* open and read files, list directories */
-	CALLS_WRITE = 1 << 5,   /* make, write, sync, link, rename and remove files */
-	CALLS_LMDB = 1 << 6,    /* shared file mappings and their locks */
-	CALLS_FSUID = 1 << 7,   /* become a mailbox's uid for file access, per thread, in a range */
-	CALLS_PAIR = 1 << 9,    /* make pairs of connected sockets */
-	CALLS_DNS = 1 << 8,     /* ask DNS servers: UDP to any port, TCP to those that Landlock names */
+	CALLS_MEMFD = 1 << 3, /* make and seal memory files */
+	CALLS_READ = 1 << 4, /* open and read files, list directories */
+	CALLS_WRITE = 1 << 5, /* make, write, sync, link, rename and remove files */
+	CALLS_LMDB = 1 << 6, /* shared file mappings and their locks */
+	CALLS_FSUID = 1 << 7, /* become a mailbox's uid for file access, per thread, in a range */
+	CALLS_PAIR = 1 << 9, /* make pairs of connected sockets */
+	CALLS_DNS = 1 << 8, /* ask DNS servers: UDP to any port, TCP to those that Landlock names */
 };
 
 /* Rights on a directory and everything below it (Landlock). */
@@ -29,14 +29,14 @@ enum { DIR_READ = 1 << 0, DIR_WRITE = 1 << 1 };
 
 struct privilege {
 	uint32_t calls;
-	uint64_t caps;           /* bits of capabilities kept, if the suite runs as root */
+	uint64_t caps; /* bits of capabilities kept, if the suite runs as root */
 	uint32_t fsuid_lo, fsuid_hi;
-	uint32_t uid, gid;       /* to become, if the suite runs as root */
-	uint32_t nofile;         /* descriptors */
-	uint64_t memory;         /* address space in bytes, 0 = not limited */
-	uint64_t file;           /* bytes up to which it may make any file grow, 0 = not limited */
-	bool root;               /* the suite runs as root: uid, chroot and capabilities apply */
-	bool refuse;             /* an unlisted system call fails with EPERM instead of ending the process */
+	uint32_t uid, gid; /* to become, if the suite runs as root */
+	uint32_t nofile; /* descriptors */
+	uint64_t memory; /* address space in bytes, 0 = not limited */
+	uint64_t file; /* bytes up to which it may make any file grow, 0 = not limited */
+	bool root; /* the suite runs as root: uid, chroot and capabilities apply */
+	bool refuse; /* an unlisted system call fails with EPERM instead of ending the process */
 };
 
 struct dir_rule {
@@ -69,8 +69,8 @@ int sandbox_become(const struct privilege *p);
  * -1 = none), capabilities down to p->caps, no_new_privs, not dumpable, Landlock with these
  * directories and TCP ports, seccomp. The layers in force, or -1 with errno: the process must end.
  */
-int sandbox_confine(const struct privilege *p, int root_fd, const struct dir_rule *dirs, size_t ndirs,
-    const uint16_t *ports, size_t nports);
+int sandbox_confine(const struct privilege *p, int root_fd, const struct dir_rule *dirs,
+    size_t ndirs, const uint16_t *ports, size_t nports);
 
 /* Closes every descriptor from `first` on. */
 void sandbox_close_from(unsigned first);

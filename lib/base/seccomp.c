@@ -34,12 +34,17 @@ struct row {
 };
 
 static const uint64_t thread_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-    CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+				     CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+				     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
 enum { tcp_type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC }; /* as lib/net/conn.c makes them */
 
 #define CALL(name) SCMP_SYS(name)
-enum { OUTBOUND = CALLS_CONNECT | CALLS_DNS, NETWORK = CALLS_ACCEPT | OUTBOUND, FILES = CALLS_READ | CALLS_WRITE };
+enum {
+	OUTBOUND = CALLS_CONNECT | CALLS_DNS,
+	NETWORK = CALLS_ACCEPT | OUTBOUND,
+	FILES = CALLS_READ | CALLS_WRITE
+};
 
 static const struct row rows[] = {
 	{ CALL(read), BASE },
@@ -176,8 +181,9 @@ static const struct {
 
 static int add_row(scmp_filter_ctx ctx, const struct row *r)
 {
-	static const unsigned counts[] = { [ANY] = 0, [EQ] = 1, [WITHOUT] = 1, [WITH] = 1, [SELF] = 1,
-		[THREE] = 3 };
+	static const unsigned counts[] = {
+		[ANY] = 0, [EQ] = 1, [WITHOUT] = 1, [WITH] = 1, [SELF] = 1, [THREE] = 3
+	};
 	uint32_t action = r->error == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint32_t)r->error);
 	struct scmp_arg_cmp cmp[3] = {
 		{ .arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->value },
@@ -216,8 +222,8 @@ static int add_soft(scmp_filter_ctx ctx, uint32_t calls)
 
 	for (size_t i = 0; r == 0 && i < sizeof soft / sizeof *soft; i++)
 		if (!granted_somehow(soft[i].call, calls))
-			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)soft[i].error),
-			    soft[i].call, 0);
+			r = seccomp_rule_add(
+			    ctx, SCMP_ACT_ERRNO((uint32_t)soft[i].error), soft[i].call, 0);
 	return r;
 }
 

@@ -26,7 +26,7 @@ struct str str_bytes(const void *p, size_t n);
 
 bool str_eq(struct str a, struct str b);
 bool str_caseeq(struct str a, struct str b); /* ASCII case only */
-int str_cmp(struct str a, struct str b);     /* as memcmp, the shorter first */
+int str_cmp(struct str a, struct str b); /* as memcmp, the shorter first */
 int str_casecmp(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
 bool str_casestarts(struct str s, struct str prefix);

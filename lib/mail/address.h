@@ -16,34 +16,35 @@
 #include "mail/envelope.h"
 
 enum {
-	LOCAL_MAX = 64,       /* RFC 5321 4.5.3.1.1 */
+	LOCAL_MAX = 64, /* RFC 5321 4.5.3.1.1 */
 };
 
 enum address_flags {
 	ADDRESS_UTF8 = 1, /* SMTPUTF8 is in force, or a header is read */
 	ADDRESS_BARE = 2, /* a local part without a domain is allowed */
 	ADDRESS_NULL = 4, /* address_path(): "<>" is allowed */
-	ADDRESS_STRICT = 8, /* address_next(): what two readers could read differently is no address */
+	ADDRESS_STRICT =
+	    8, /* address_next(): what two readers could read differently is no address */
 };
 
 enum address_error {
 	ADDRESS_OK,
 	ADDRESS_SYNTAX,
-	ADDRESS_NO_LOCAL,    /* empty local part, "@d" or "\"\"@d" */
+	ADDRESS_NO_LOCAL, /* empty local part, "@d" or "\"\"@d" */
 	ADDRESS_NO_DOMAIN,
 	ADDRESS_BAD_DOMAIN,
 	ADDRESS_BAD_LITERAL, /* [999.1.1.1] */
 	ADDRESS_TOO_LONG,
-	ADDRESS_NOT_ASCII,   /* 8-bit without ADDRESS_UTF8, or not UTF-8 */
+	ADDRESS_NOT_ASCII, /* 8-bit without ADDRESS_UTF8, or not UTF-8 */
 	ADDRESS_ERROR_MAX
 };
 
 /* Self-contained; the strs point into it, so it is not to be copied by assignment. */
 struct address {
-	struct str text;   /* canonical; empty for <> */
-	struct str local;  /* the part of text before the @, quoted if need be */
+	struct str text; /* canonical; empty for <> */
+	struct str local; /* the part of text before the @, quoted if need be */
 	struct str domain; /* behind the @; empty if there is none */
-	bool utf8;         /* the local part is not ASCII */
+	bool utf8; /* the local part is not ASCII */
 	char space[ADDRESS_MAX + 1];
 };
 
@@ -63,8 +64,8 @@ const char *address_error_text(enum address_error e);
  * Puts the two halves together: local is the bare content (without quotes), domain a name, a literal,
  * or empty.
  */
-enum address_error address_make(struct str local, struct str domain, unsigned flags,
-    struct address *a);
+enum address_error address_make(
+    struct str local, struct str domain, unsigned flags, struct address *a);
 
 /* The content of a canonical local part, without quotes and backslashes, into out; its length. */
 size_t address_unquote(struct str local, char out[LOCAL_MAX]);

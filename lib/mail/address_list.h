@@ -16,7 +16,7 @@
 
 struct address_list {
 	struct str rest;
-	struct str item;          /* what the last call looked at, for error messages */
+	struct str item; /* what the last call looked at, for error messages */
 	enum address_error error; /* after -1 */
 };
 

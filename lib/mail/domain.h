@@ -12,7 +12,7 @@
 
 enum {
 	DOMAIN_MAX = 255, /* RFC 5321 4.5.3.1.2 */
-	LABEL_MAX = 63,   /* RFC 1035 2.3.4 */
+	LABEL_MAX = 63, /* RFC 1035 2.3.4 */
 };
 
 /*

@@ -17,8 +17,9 @@ enum dots_fault { DOTS_BARE_CR = 1, DOTS_BARE_LF = 2, DOTS_NUL = 4 };
 
 struct dots_in {
 	uint8_t state;
-	bool stuffed;   /* DATA: dots are stuffed and end the message; BDAT: neither */
-	bool normalise; /* a bare LF ends a line, CRs before it are dropped, other bare CRs become blanks */
+	bool stuffed; /* DATA: dots are stuffed and end the message; BDAT: neither */
+	bool
+	    normalise; /* a bare LF ends a line, CRs before it are dropped, other bare CRs become blanks */
 	unsigned faults;
 };
 

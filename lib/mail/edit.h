@@ -23,7 +23,7 @@ struct edit {
 	 * the index-th field of that name, from 1. CHANGE of a field that is not there adds it at the
 	 * end of the header. */
 	uint32_t index;
-	struct str name;  /* without colon */
+	struct str name; /* without colon */
 	struct str value; /* as it stands behind the colon, folded with CRLF; not for DELETE */
 };
 
@@ -34,7 +34,7 @@ struct edit_copy {
 	int (*out)(void *arg, struct str bytes);
 	void *arg;
 	struct header_scan scan;
-	uint32_t fields;         /* begun so far */
+	uint32_t fields; /* begun so far */
 	uint32_t seen[EDITS_MAX]; /* per edit: fields of its name so far */
 	bool skip, body;
 };

@@ -16,20 +16,20 @@
 enum { HEADER_NAME_MAX = 200 }; /* a longer name makes the line no field */
 
 enum header_piece {
-	HEADER_MORE,  /* give me more bytes */
+	HEADER_MORE, /* give me more bytes */
 	HEADER_FIELD, /* a field begins: h->name, and h->raw is its text up to and with the colon */
 	HEADER_VALUE, /* h->piece is the next part of its value: continuation lines, line ends and all */
-	HEADER_BODY,  /* the header has ended; h->raw is the empty line, or what had been read of a line
+	HEADER_BODY, /* the header has ended; h->raw is the empty line, or what had been read of a line
 	               * that is no field; the body follows in *in */
 };
 
 /* The strs point into it and into the input: not to be copied. */
 struct header_scan {
-	struct str name;  /* without blanks before the colon; valid until the next field */
+	struct str name; /* without blanks before the colon; valid until the next field */
 	struct str raw;
 	struct str piece; /* borrowed from the input */
 	uint8_t state;
-	size_t held;      /* bytes of raw in space */
+	size_t held; /* bytes of raw in space */
 	char space[HEADER_NAME_MAX];
 };
 

@@ -13,9 +13,9 @@
 enum { STATUS_TEXT_MAX = 480, STATUS_ENHANCED_MAX = 12 };
 
 struct status {
-	int code;                           /* 0 = not set; 2xx, 4xx, 5xx */
+	int code; /* 0 = not set; 2xx, 4xx, 5xx */
 	char enhanced[STATUS_ENHANCED_MAX]; /* "5.1.1", may be empty */
-	char text[STATUS_TEXT_MAX];         /* printable, one line; longer text is cut */
+	char text[STATUS_TEXT_MAX]; /* printable, one line; longer text is cut */
 };
 
 /* Sets all three and returns -1, so that a failing function can return it; fmt as printf. */

@@ -15,9 +15,9 @@ void certificate_names(X509 *x, char *out, size_t size)
 	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
 
-		if (g->type == GEN_DNS && buf_printf(&b, "%s%.*s", b.n > 0 ? " " : "",
-					      ASN1_STRING_length(g->d.dNSName),
-					      (const char *)ASN1_STRING_get0_data(g->d.dNSName)) == -1)
+		if (g->type == GEN_DNS &&
+		    buf_printf(&b, "%s%.*s", b.n > 0 ? " " : "", ASN1_STRING_length(g->d.dNSName),
+			(const char *)ASN1_STRING_get0_data(g->d.dNSName)) == -1)
 			break;
 	}
 	if (str_copy(buf_view(&b), out, size) == -1)

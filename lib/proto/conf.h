@@ -27,12 +27,12 @@ enum setting_type {
 
 /* What the text of a SET_STR, or an item of a SET_LIST, must look like. */
 enum setting_form {
-	FORM_ANY,      /* printable text on one line */
-	FORM_PATH,     /* absolute, without "." and ".." */
-	FORM_HOST,     /* a host or domain name; may be empty where the default is */
-	FORM_ADDRESS,  /* numeric IPv4 or IPv6 */
-	FORM_NETWORK,  /* 192.0.2.0/24, 2001:db8::/32, or a single address */
-	FORM_USER,     /* name of a system user */
+	FORM_ANY, /* printable text on one line */
+	FORM_PATH, /* absolute, without "." and ".." */
+	FORM_HOST, /* a host or domain name; may be empty where the default is */
+	FORM_ADDRESS, /* numeric IPv4 or IPv6 */
+	FORM_NETWORK, /* 192.0.2.0/24, 2001:db8::/32, or a single address */
+	FORM_USER, /* name of a system user */
 };
 
 /* Who sets it. */
@@ -45,17 +45,17 @@ enum { SETTING_TEXT_MAX = 4096, SETTING_ITEMS_MAX = 4096, SETTING_WHY = 256 };
 
 /* One row of the table in settings.c. */
 struct setting {
-	const char *topic;   /* heading in the manual page; NULL = as the row above */
+	const char *topic; /* heading in the manual page; NULL = as the row above */
 	const char *name;
 	const char *section; /* NULL = top level; "listener" */
 	enum setting_type type;
 	enum setting_form form;
 	enum setting_origin origin;
-	const char *def;     /* as in the file; a list is separated by blanks; NULL = "" */
-	int64_t min, max;    /* for numbers, in the unit of the getter; max 0 = no limit */
+	const char *def; /* as in the file; a list is separated by blanks; NULL = "" */
+	int64_t min, max; /* for numbers, in the unit of the getter; max 0 = no limit */
 	const char *choices; /* SET_ENUM: "a|b|c" */
-	uint32_t roles;      /* ROLE_BIT()s that may see it; master and tools see all */
-	const char *help;    /* sentences for the manual page; see settings.c for the mark-up */
+	uint32_t roles; /* ROLE_BIT()s that may see it; master and tools see all */
+	const char *help; /* sentences for the manual page; see settings.c for the mark-up */
 };
 
 /* All rows, in the order of the manual page. */
@@ -77,7 +77,7 @@ bool conf_bool(const struct conf *c, const char *name);
 int64_t conf_int(const struct conf *c, const char *name);
 uint64_t conf_size(const struct conf *c, const char *name);
 uint64_t conf_time(const struct conf *c, const char *name); /* milliseconds */
-size_t conf_count(const struct conf *c, const char *name);  /* items of a SET_LIST */
+size_t conf_count(const struct conf *c, const char *name); /* items of a SET_LIST */
 struct str conf_item(const struct conf *c, const char *name, size_t i);
 /* "thurn.conf:12", or "default"; borrowed from the conf. */
 struct str conf_where(const struct conf *c, const char *name);
@@ -104,10 +104,10 @@ struct conf *conf_new(void); /* all defaults */
  */
 void conf_set(struct conf *c, struct conf_section *s, const char *name, struct str text,
     const char *file, unsigned line);
-void conf_clear(struct conf *c, struct conf_section *s, const char *name, const char *file,
-    unsigned line);
-struct conf_section *conf_add_section(struct conf *c, const char *kind, struct str title,
-    const char *file, unsigned line);
+void conf_clear(
+    struct conf *c, struct conf_section *s, const char *name, const char *file, unsigned line);
+struct conf_section *conf_add_section(
+    struct conf *c, const char *kind, struct str title, const char *file, unsigned line);
 /* The i-th section of any kind in the order of the file, or NULL. */
 struct conf_section *conf_section_to_set(struct conf *c, size_t i);
 void conf_free(struct conf *c);
@@ -123,15 +123,15 @@ struct conf *conf_decode(struct str bytes);
 /* --- looking at everything (thurn config, the manual page) ----------------------------------- */
 
 /* The value as it would stand in the file, appended to b; lists in braces. s NULL = top level. */
-void conf_text(const struct conf *c, const struct conf_section *s, const struct setting *row,
-    struct buf *b);
+void conf_text(
+    const struct conf *c, const struct conf_section *s, const struct setting *row, struct buf *b);
 /* The same without quotes, each item on a line of its own. */
-void conf_plain(const struct conf *c, const struct conf_section *s, const struct setting *row,
-    struct buf *b);
+void conf_plain(
+    const struct conf *c, const struct conf_section *s, const struct setting *row, struct buf *b);
 /* Was it set, or is it the default? */
 bool conf_is_set(const struct conf *c, const struct conf_section *s, const struct setting *row);
-struct str conf_setting_where(const struct conf *c, const struct conf_section *s,
-    const struct setting *row);
+struct str conf_setting_where(
+    const struct conf *c, const struct conf_section *s, const struct setting *row);
 /* The i-th section of any kind in the order of the file, or NULL; its kind. */
 const struct conf_section *conf_any_section(const struct conf *c, size_t i);
 const char *section_kind(const struct conf_section *s);

@@ -41,7 +41,7 @@ enum { CONTROL_TEXT_MAX = 1024 };
 /* Who may: the owner of the suite (root, or whoever started it). Others may list their own mail. */
 
 struct control {
-	int fd;    /* -1 = not connected */
+	int fd; /* -1 = not connected */
 	pid_t pid; /* of the process that bound the socket (master) */
 	uint32_t asked;
 };

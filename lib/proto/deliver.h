@@ -24,11 +24,11 @@ enum {
 };
 
 struct deliver_rcpt {
-	uint32_t slot;    /* number of the recipient in the message */
+	uint32_t slot; /* number of the recipient in the message */
 	struct str addr;
 	struct str orcpt; /* for DSN towards the next hop */
 	uint8_t notify;
-	bool maybe;       /* an earlier attempt may have delivered it */
+	bool maybe; /* an earlier attempt may have delivered it */
 	struct str home, folder; /* maildir */
 	uint32_t uid, gid;
 };
@@ -36,9 +36,9 @@ struct deliver_rcpt {
 struct deliver_job {
 	uint64_t trace, id;
 	int64_t arrival;
-	uint8_t transport;   /* enum transport */
-	struct str nexthop;  /* remote */
-	struct str tls;      /* remote: struct tls_wish as text */
+	uint8_t transport; /* enum transport */
+	struct str nexthop; /* remote */
+	struct str tls; /* remote: struct tls_wish as text */
 	struct str sender;
 	struct str envid;
 	uint8_t ret;
@@ -58,9 +58,10 @@ struct deliver_result {
 	uint32_t slot;
 	struct status status;
 	struct str relay; /* "mx.example.org[192.0.2.1]:25"; empty for local */
-	struct str tls;   /* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 verified"; empty = in plain text */
-	bool site;        /* the failure is the next hop's as a whole (no connection, 421 greeting) */
-	bool dsn;         /* the next hop announced DSN and has taken over the duty to report success */
+	struct str
+	    tls; /* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 verified"; empty = in plain text */
+	bool site; /* the failure is the next hop's as a whole (no connection, 421 greeting) */
+	bool dsn; /* the next hop announced DSN and has taken over the duty to report success */
 };
 void put_results(struct put *w, const struct deliver_result *r, uint32_t n);
 /* Relays are copied into a, the array is a's. At most JOB_RCPTS. */
@@ -79,15 +80,16 @@ struct hop_question {
 enum hop_source { HOP_LITERAL, HOP_STATIC, HOP_HOST, HOP_MX, HOP_SOURCES };
 struct hop_try {
 	struct ip ip;
-	uint32_t host;    /* index in mail.hosts */
+	uint32_t host; /* index in mail.hosts */
 	uint64_t dead_ms; /* it did not answer lately: tried last for so long */
 };
 struct hop_reply {
 	struct status status; /* code 0: there is somewhere to go */
-	uint8_t source;       /* enum hop_source: who knew the addresses */
+	uint8_t source; /* enum hop_source: who knew the addresses */
 	uint16_t port;
 	struct mail_reply mail;
-	uint32_t usable; /* hosts of mail; those behind them are left out, because mail would loop */
+	uint32_t
+	    usable; /* hosts of mail; those behind them are left out, because mail would loop */
 	struct hop_try *tries;
 	uint32_t ntries;
 };

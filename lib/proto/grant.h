@@ -22,15 +22,17 @@ void get_nonce(struct get *g, uint8_t nonce[NONCE_BYTES]);
 /* An account without its secrets. */
 struct account {
 	struct str address; /* lower case, also the login name */
-	struct str home;    /* below the mail directory */
+	struct str home; /* below the mail directory */
 	uint32_t uid, gid;
-	uint64_t quota;     /* bytes, 0 = none */
+	uint64_t quota; /* bytes, 0 = none */
 	bool enabled;
 	/* what lookup alone is told, by put_address() */
 	bool may_submit;
 	uint32_t per_hour, per_day; /* recipients that it may send to; 0 = as the settings say */
-	struct str senders; /* what else it may send as, separated by blanks; "@domain" is all of it */
-	struct str targets; /* if not empty, it is no account but an alias: where its mail goes, the same */
+	struct str
+	    senders; /* what else it may send as, separated by blanks; "@domain" is all of it */
+	struct str
+	    targets; /* if not empty, it is no account but an alias: where its mail goes, the same */
 };
 void put_account(struct put *w, const struct account *a);
 int get_account(struct get *g, struct account *a); /* borrows from the packet */

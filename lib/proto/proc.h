@@ -25,10 +25,13 @@
 struct peer_spec {
 	enum role role; /* ROLE_NONE ends the table */
 	const struct chan_row *rows;
-	void (*up)(struct chan *c);   /* a channel to (an instance of) that role is there; may be NULL */
+	void (*up)(
+	    struct chan *c); /* a channel to (an instance of) that role is there; may be NULL */
 	void (*down)(struct chan *c); /* it has gone; may be NULL */
-	void (*raw)(int fd, unsigned instance); /* instead: the bare descriptor, for blocking programs */
-	bool one;  /* there is one process of that role to ask: a new one is asked instead of the old one */
+	void (*raw)(
+	    int fd, unsigned instance); /* instead: the bare descriptor, for blocking programs */
+	bool
+	    one; /* there is one process of that role to ask: a new one is asked instead of the old one */
 	bool asks; /* it asks us: retired, we go on until none of them can any more */
 };
 

@@ -29,15 +29,16 @@
 
 enum {
 	BODY_SMALL = 256 * 1024, /* bytes a memfd may hold */
-	QUEUE_STOCK_BODIES = 8,  /* per smtpd worker, at the start */
+	QUEUE_STOCK_BODIES = 8, /* per smtpd worker, at the start */
 	STOCK_PACKET = IPC_FDS_MAX,
-	STOCK_MAX = 1024,        /* bodies a worker may have out at once */
+	STOCK_MAX = 1024, /* bodies a worker may have out at once */
 	EDIT_NAME_MAX = 256,
 	EDIT_VALUE_MAX = 16 * 1024,
 };
 
 struct queue_stock {
-	uint64_t room; /* bytes a new message may have now; 0 = 452 4.3.1 to every MAIL, else to SIZE above it */
+	uint64_t
+	    room; /* bytes a new message may have now; 0 = 452 4.3.1 to every MAIL, else to SIZE above it */
 	uint32_t n;
 	uint64_t ids[STOCK_PACKET];
 };
@@ -46,7 +47,7 @@ int get_stock(struct get *g, struct queue_stock *s);
 
 struct queue_large {
 	uint64_t trace;
-	uint64_t id;       /* of a stock body */
+	uint64_t id; /* of a stock body */
 	uint64_t expected; /* bytes, from SIZE; 0 = unknown */
 };
 void put_large(struct put *w, const struct queue_large *l);
@@ -54,14 +55,14 @@ int get_large(struct get *g, struct queue_large *l);
 
 struct queue_answer {
 	struct status status; /* for the client as it stands; 4xx on every local fault */
-	uint64_t fresh;       /* id of the memfd that comes with it, or 0 */
+	uint64_t fresh; /* id of the memfd that comes with it, or 0 */
 };
 void put_queue_answer(struct put *w, const struct queue_answer *a);
 int get_queue_answer(struct get *g, struct queue_answer *a);
 
 struct queue_commit {
-	uint64_t id;    /* which body: from the stock, or made large */
-	uint64_t size;  /* bytes written into it */
+	uint64_t id; /* which body: from the stock, or made large */
+	uint64_t size; /* bytes written into it */
 	struct envelope envelope;
 	struct edit *edits;
 	uint32_t nedits;

@@ -20,14 +20,14 @@ enum role {
 	ROLE_NOTIFY,
 	ROLE_QUEUE,
 	ROLE_MAILDIR, /* deliver/maildir */
-	ROLE_REMOTE,  /* deliver/remote */
+	ROLE_REMOTE, /* deliver/remote */
 	ROLE_RESOLVER, /* services/resolver */
-	ROLE_SMTPD,   /* port 25 */
-	ROLE_LOCAL,   /* smtpd for the local submission socket */
-	ROLE_SUBMIT,  /* smtpd for submission by authenticated users */
-	ROLE_LOGIN,   /* imapd/login */
+	ROLE_SMTPD, /* port 25 */
+	ROLE_LOCAL, /* smtpd for the local submission socket */
+	ROLE_SUBMIT, /* smtpd for submission by authenticated users */
+	ROLE_LOGIN, /* imapd/login */
 	ROLE_SESSION, /* imapd/session, started by spawn */
-	ROLE_TOOL,    /* a command-line tool at a control socket */
+	ROLE_TOOL, /* a command-line tool at a control socket */
 	ROLE_MAX,
 };
 

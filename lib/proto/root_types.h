@@ -34,7 +34,7 @@ enum root_type {
 	CONTROL_STOP,
 	CONTROL_RELOAD,
 	CONTROL_RECORD, /* one of many answers */
-	CONTROL_END,    /* the last one: status and text */
+	CONTROL_END, /* the last one: status and text */
 };
 
 #endif

@@ -150,16 +150,18 @@ static const struct setting table[] = {
 	    .choices = "kill|refuse",
 	    .def = "kill",
 	    .roles = ROLES_MASTER,
-	    .help = "What happens to a process that makes a system call outside of its sandbox: it is "
-		    "ended, or the call fails." },
+	    .help =
+		"What happens to a process that makes a system call outside of its sandbox: it is "
+		"ended, or the call fails." },
 	{ .name = "smtpd_workers",
 	    .type = SET_INT,
 	    .def = "1",
 	    .min = 1,
 	    .max = 64,
 	    .roles = R(QUEUE),
-	    .help = "Processes that share the SMTP listeners. One for every two processors is enough: "
-		    "what comes behind SMTP costs more, and fewer of them wake each other up less." },
+	    .help =
+		"Processes that share the SMTP listeners. One for every two processors is enough: "
+		"what comes behind SMTP costs more, and fewer of them wake each other up less." },
 	{ .name = "submission_workers",
 	    .type = SET_INT,
 	    .def = "2",
@@ -182,20 +184,23 @@ static const struct setting table[] = {
 	    .choices = "yescrypt|bcrypt|sha512",
 	    .def = "yescrypt",
 	    .roles = R(AUTH),
-	    .help = "How new passwords are hashed; see crypt(5). Hashes of the other kinds stay valid." },
+	    .help = "How new passwords are hashed; see crypt(5). Hashes of the other kinds stay "
+		    "valid." },
 	{ .name = "password_cost",
 	    .type = SET_INT,
 	    .def = "0",
 	    .min = 0,
 	    .max = 999999999,
 	    .roles = R(AUTH),
-	    .help = "Work per hash, as crypt_gensalt(3) counts for the scheme: 1 to 11 for yescrypt, 4 to "
+	    .help = "Work per hash, as crypt_gensalt(3) counts for the scheme: 1 to 11 for "
+		    "yescrypt, 4 to "
 		    "31 for bcrypt, rounds for sha512. 0 is the library's default." },
 	{ .name = "sasl_mechanisms",
 	    .type = SET_LIST,
 	    .def = "PLAIN LOGIN",
 	    .roles = R(SASL),
-	    .help = "SASL mechanisms that servers offer, in this order. `PLAIN` and `LOGIN` are offered "
+	    .help = "SASL mechanisms that servers offer, in this order. `PLAIN` and `LOGIN` are "
+		    "offered "
 		    "on encrypted connections and to this host only." },
 	{ .name = "scram_iterations",
 	    .type = SET_INT,
@@ -203,7 +208,8 @@ static const struct setting table[] = {
 	    .min = 4096,
 	    .max = 1000000,
 	    .roles = R(AUTH),
-	    .help = "Work per key of SCRAM, RFC 5802. It is done once per password here, and by the client "
+	    .help = "Work per key of SCRAM, RFC 5802. It is done once per password here, and by "
+		    "the client "
 		    "at each login." },
 	{ .name = "auth_master_users",
 	    .type = SET_LIST,
@@ -215,9 +221,11 @@ static const struct setting table[] = {
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(AUTH),
-	    .help = "Public keys of who issues tokens for `OAUTHBEARER` and `XOAUTH2`, each in one line: the "
-		    "base64 of a PEM file between its first and last line, of RSA (for RS256), ECDSA "
-		    "P-256 (ES256) or Ed25519 (EdDSA)." },
+	    .help =
+		"Public keys of who issues tokens for `OAUTHBEARER` and `XOAUTH2`, each in one "
+		"line: the "
+		"base64 of a PEM file between its first and last line, of RSA (for RS256), ECDSA "
+		"P-256 (ES256) or Ed25519 (EdDSA)." },
 	{ .name = "oauth_issuer",
 	    .type = SET_STR,
 	    .def = "",
@@ -242,14 +250,17 @@ static const struct setting table[] = {
 	    .type = SET_STR,
 	    .def = "",
 	    .roles = R(SASL),
-	    .help = "Where clients whose token is refused find out how to get another (RFC 7628 3.2.2)." },
+	    .help = "Where clients whose token is refused find out how to get another (RFC 7628 "
+		    "3.2.2)." },
 	{ .name = "dovecot_auth_uids",
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(SASL),
-	    .help = "Numeric ids of the system users, besides root, that may ask for logins at the path of "
-		    "a listener with the service `dovecot`: those that Postfix's or Exim's server runs "
-		    "as." },
+	    .help =
+		"Numeric ids of the system users, besides root, that may ask for logins at the "
+		"path of "
+		"a listener with the service `dovecot`: those that Postfix's or Exim's server runs "
+		"as." },
 	{ .name = "auth_threads",
 	    .type = SET_INT,
 	    .def = "0",
@@ -270,10 +281,12 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 10000,
 	    .roles = R(AUTH),
-	    .help = "Wrong passwords per minute for one login from one client network (an IPv4 address "
-		    "or an IPv6 /64), five times as many for all logins from it, and twice as many for one "
-		    "login from all networks where it has not succeeded before. Further tries get a "
-		    "temporary error without being looked at. 0 means no limit." },
+	    .help =
+		"Wrong passwords per minute for one login from one client network (an IPv4 address "
+		"or an IPv6 /64), five times as many for all logins from it, and twice as many for "
+		"one "
+		"login from all networks where it has not succeeded before. Further tries get a "
+		"temporary error without being looked at. 0 means no limit." },
 	{ .name = "auth_default_domain",
 	    .type = SET_STR,
 	    .form = FORM_HOST,
@@ -286,9 +299,11 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = INT32_MAX - 1,
 	    .roles = R(AUTH),
-	    .help = "0 gives each new mailbox a user id of its own. Another number is shared by all new "
-		    "mailboxes, which is weaker: only the sandbox keeps them apart then. Without root "
-		    "all mail belongs to whoever runs the suite." },
+	    .help =
+		"0 gives each new mailbox a user id of its own. Another number is shared by all "
+		"new "
+		"mailboxes, which is weaker: only the sandbox keeps them apart then. Without root "
+		"all mail belongs to whoever runs the suite." },
 	{ .name = "mailbox_gid",
 	    .type = SET_INT,
 	    .def = "0",
@@ -302,7 +317,8 @@ static const struct setting table[] = {
 	    .type = SET_BOOL,
 	    .def = "no",
 	    .roles = R(LOGIN),
-	    .help = "Accept passwords over connections that are not encrypted and not from this host." },
+	    .help = "Accept passwords over connections that are not encrypted and not from this "
+		    "host." },
 	{ .name = "imap_login_timeout",
 	    .type = SET_TIME,
 	    .def = "60s",
@@ -316,7 +332,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 60 * 1000,
 	    .roles = R(LOGIN),
-	    .help = "The answer to a wrong login comes this long after the command, however fast it was "
+	    .help = "The answer to a wrong login comes this long after the command, however fast "
+		    "it was "
 		    "found wrong." },
 	{ .name = "imap_login_connections",
 	    .type = SET_INT,
@@ -331,7 +348,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 1000000,
 	    .roles = R(LOGIN),
-	    .help = "Connections of one client among them: of an IPv4 address or an IPv6 /64, and not of "
+	    .help = "Connections of one client among them: of an IPv4 address or an IPv6 /64, and "
+		    "not of "
 		    "`trusted_networks`; 0 means no limit." },
 	{ .name = "imap_sessions",
 	    .type = SET_INT,
@@ -369,7 +387,8 @@ static const struct setting table[] = {
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Tables of access(5) rules for envelope senders; `<>` is the key of the empty one." },
+	    .help = "Tables of access(5) rules for envelope senders; `<>` is the key of the empty "
+		    "one." },
 	{ .name = "recipient_access",
 	    .type = SET_LIST,
 	    .def = "",
@@ -399,7 +418,8 @@ static const struct setting table[] = {
 	    .min = 100,
 	    .max = 3600 * 1000,
 	    .roles = ROLES_SMTP,
-	    .help = "While a message is received, `smtp_data_minimum` bytes have to arrive in each such "
+	    .help = "While a message is received, `smtp_data_minimum` bytes have to arrive in each "
+		    "such "
 		    "period." },
 	{ .name = "smtp_data_minimum",
 	    .type = SET_SIZE,
@@ -414,7 +434,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 60 * 1000,
 	    .roles = ROLES_SMTP,
-	    .help = "How long clients outside of `trusted_networks` wait for the greeting. Whoever talks "
+	    .help = "How long clients outside of `trusted_networks` wait for the greeting. Whoever "
+		    "talks "
 		    "before it is sent away." },
 	{ .name = "smtp_connections",
 	    .type = SET_INT,
@@ -422,8 +443,9 @@ static const struct setting table[] = {
 	    .min = 1,
 	    .max = 1000000,
 	    .roles = ROLES_SMTP,
-	    .help = "Connections per worker; further ones are told to come back later. Fewer when the "
-		    "limit of descriptors is lower." },
+	    .help =
+		"Connections per worker; further ones are told to come back later. Fewer when the "
+		"limit of descriptors is lower." },
 	{ .name = "smtp_recipients",
 	    .type = SET_INT,
 	    .def = "1000",
@@ -456,16 +478,18 @@ static const struct setting table[] = {
 	    .type = SET_BOOL,
 	    .def = "yes",
 	    .roles = ROLES_SMTP,
-	    .help = "Whether the name of a client is looked up: the one that the reverse zone of its "
-		    "address says, if it leads back to that address. It stands in Received fields and "
-		    "in the log, and access rules for clients can name it. Clients in "
-		    "`trusted_networks` do not wait for it." },
+	    .help =
+		"Whether the name of a client is looked up: the one that the reverse zone of its "
+		"address says, if it leads back to that address. It stands in Received fields and "
+		"in the log, and access rules for clients can name it. Clients in "
+		"`trusted_networks` do not wait for it." },
 	{ .name = "reject_unknown_clients",
 	    .type = SET_ENUM,
 	    .choices = "no|reverse|confirmed",
 	    .def = "no",
 	    .roles = R(LOOKUP),
-	    .help = "Refuse mail (550 5.7.25) of clients whose address has no name (`reverse`), or none "
+	    .help = "Refuse mail (550 5.7.25) of clients whose address has no name (`reverse`), or "
+		    "none "
 		    "that leads back to it (`confirmed`); temporarily while DNS fails. It needs "
 		    "`smtp_client_names`." },
 	{ .name = "smtp_client_connections",
@@ -475,7 +499,8 @@ static const struct setting table[] = {
 	    .max = 1000000,
 	    .roles = ROLES_SMTP,
 	    .help = "Connections that one client may have at the same time. This and the following "
-		    "limits count per worker, for an IPv4 address or an IPv6 /64, and not for clients in "
+		    "limits count per worker, for an IPv4 address or an IPv6 /64, and not for "
+		    "clients in "
 		    "`trusted_networks`; 0 means no limit." },
 	{ .name = "smtp_client_connection_rate",
 	    .type = SET_INT,
@@ -497,7 +522,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 1000000,
 	    .roles = ROLES_SMTP,
-	    .help = "Recipients that one client may ask for per minute, whether they are taken or not." },
+	    .help = "Recipients that one client may ask for per minute, whether they are taken or "
+		    "not." },
 	{ .name = "smtp_client_error_rate",
 	    .type = SET_INT,
 	    .def = "300",
@@ -511,8 +537,9 @@ static const struct setting table[] = {
 	    .form = FORM_NETWORK,
 	    .def = "",
 	    .roles = ROLES_SMTP,
-	    .help = "Clients whose broken line ends (LF or CR alone) are repaired. Others are refused, "
-		    "because a line end that two servers read differently hides a second message." },
+	    .help =
+		"Clients whose broken line ends (LF or CR alone) are repaired. Others are refused, "
+		"because a line end that two servers read differently hides a second message." },
 	{ .name = "smtp_xclient_networks",
 	    .type = SET_LIST,
 	    .form = FORM_NETWORK,
@@ -524,7 +551,8 @@ static const struct setting table[] = {
 	    .form = FORM_NETWORK,
 	    .def = "",
 	    .roles = ROLES_SMTP,
-	    .help = "Proxies: a connection from there has to begin with a header of the PROXY protocol, "
+	    .help = "Proxies: a connection from there has to begin with a header of the PROXY "
+		    "protocol, "
 		    "version 1 or 2, which names the client." },
 
 	{ .topic = "Submission",
@@ -538,7 +566,8 @@ static const struct setting table[] = {
 	    .type = SET_BOOL,
 	    .def = "no",
 	    .roles = ROLES_SMTP,
-	    .help = "Let clients on this host log in over connections that are not encrypted: for tests, "
+	    .help = "Let clients on this host log in over connections that are not encrypted: for "
+		    "tests, "
 		    "and for a proxy here that takes off the encryption. Others never can." },
 	{ .name = "submission_failure_delay",
 	    .type = SET_TIME,
@@ -546,7 +575,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 60 * 1000,
 	    .roles = ROLES_SMTP,
-	    .help = "The answer to a wrong login comes this long after the command, however fast it was "
+	    .help = "The answer to a wrong login comes this long after the command, however fast "
+		    "it was "
 		    "found wrong." },
 	{ .name = "submission_size_limit",
 	    .type = SET_SIZE,
@@ -568,7 +598,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 1000000000,
 	    .roles = R(QUEUE),
-	    .help = "Recipients at other hosts that one login may send to within an hour, by submission or "
+	    .help = "Recipients at other hosts that one login may send to within an hour, by "
+		    "submission or "
 		    "from this host (root excepted), unless its account says otherwise. Beyond it, "
 		    "messages are refused until the hour is over. 0 means no limit." },
 	{ .name = "login_daily_limit",
@@ -584,7 +615,8 @@ static const struct setting table[] = {
 	    .min = 0,
 	    .max = 100,
 	    .roles = R(QUEUE),
-	    .help = "Percent of either limit at which the owner of a login gets a message about it, once "
+	    .help = "Percent of either limit at which the owner of a login gets a message about "
+		    "it, once "
 		    "an hour or day. 0 means never." },
 	{ .name = "submission_hold_limit",
 	    .type = SET_TIME,
@@ -597,9 +629,11 @@ static const struct setting table[] = {
 	    .type = SET_BOOL,
 	    .def = "yes",
 	    .roles = ROLES_SMTP,
-	    .help = "Users may send in their own name only: the sender of the envelope, and each address "
-		    "in From and Sender, has to be their account, an alias that leads to it alone, or "
-		    "theirs by `sender_login_maps`." },
+	    .help =
+		"Users may send in their own name only: the sender of the envelope, and each "
+		"address "
+		"in From and Sender, has to be their account, an alias that leads to it alone, or "
+		"theirs by `sender_login_maps`." },
 	{ .name = "sender_login_maps",
 	    .type = SET_LIST,
 	    .def = "",
@@ -611,17 +645,21 @@ static const struct setting table[] = {
 	    .type = SET_BOOL,
 	    .def = "yes",
 	    .roles = ROLES_SMTP,
-	    .help = "Leave the address and the name of a user's device out of the Received field. The "
-		    "log has them." },
+	    .help =
+		"Leave the address and the name of a user's device out of the Received field. The "
+		"log has them." },
 
 	{ .topic = "Domains",
 	    .name = "local_domains",
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Domains whose recipients are the names in `alias_maps` and the accounts in them. Items "
-		    "of this and the next lists are domains, `.domain` for everything below it, or tables as "
-		    "`hash:domains`, whose keys are domains. When empty, `hostname` and localhost, unless "
+	    .help = "Domains whose recipients are the names in `alias_maps` and the accounts in "
+		    "them. Items "
+		    "of this and the next lists are domains, `.domain` for everything below it, or "
+		    "tables as "
+		    "`hash:domains`, whose keys are domains. When empty, `hostname` and localhost, "
+		    "unless "
 		    "they are listed elsewhere. No domain may be in two of the lists." },
 	{ .name = "mailbox_domains",
 	    .type = SET_LIST,
@@ -637,19 +675,23 @@ static const struct setting table[] = {
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Domains whose mail is accepted from everybody and passed on to another host." },
+	    .help =
+		"Domains whose mail is accepted from everybody and passed on to another host." },
 	{ .name = "relay_recipient_maps",
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Tables whose keys are the recipients in `relay_domains`. When empty, all are taken to "
+	    .help = "Tables whose keys are the recipients in `relay_domains`. When empty, all are "
+		    "taken to "
 		    "exist." },
 	{ .name = "postmaster",
 	    .type = SET_STR,
 	    .def = "",
 	    .roles = R(LOOKUP) | R(QUEUE),
-	    .help = "Address that gets the mail to postmaster in every own domain where neither a table nor "
-		    "an account has that name, and hears of bounces that cannot be delivered; for those, "
+	    .help = "Address that gets the mail to postmaster in every own domain where neither a "
+		    "table nor "
+		    "an account has that name, and hears of bounces that cannot be delivered; for "
+		    "those, "
 		    "when empty, postmaster at `hostname`." },
 
 	{ .topic = "Rewriting and routing",
@@ -657,8 +699,10 @@ static const struct setting table[] = {
 	    .type = SET_STR,
 	    .def = "+",
 	    .roles = R(LOOKUP),
-	    .help = "Characters of which the first in a local part separates the name from an extension "
-		    "(user+lists). The whole is looked up first, then the name. Empty: none does." },
+	    .help =
+		"Characters of which the first in a local part separates the name from an "
+		"extension "
+		"(user+lists). The whole is looked up first, then the name. Empty: none does." },
 	{ .name = "canonical_maps",
 	    .type = SET_LIST,
 	    .def = "",
@@ -698,7 +742,8 @@ static const struct setting table[] = {
 	    .min = 1,
 	    .max = 1000000,
 	    .roles = R(LOOKUP),
-	    .help = "Recipients that one may become. Beyond it the message waits and the log says why." },
+	    .help = "Recipients that one may become. Beyond it the message waits and the log says "
+		    "why." },
 	{ .name = "transport_maps",
 	    .type = SET_LIST,
 	    .def = "",
@@ -715,7 +760,8 @@ static const struct setting table[] = {
 	    .min = 16,
 	    .max = 10000000,
 	    .roles = R(LOOKUP),
-	    .help = "Accounts that the routing service remembers; it hears at once when one changes." },
+	    .help =
+		"Accounts that the routing service remembers; it hears at once when one changes." },
 
 	{ .topic = "The queue",
 	    .name = "minimal_backoff",
@@ -724,16 +770,18 @@ static const struct setting table[] = {
 	    .min = 1000,
 	    .max = INT64_C(7) * 86400 * 1000,
 	    .roles = R(QUEUE),
-	    .help = "How long a message waits after its first failed try. The wait grows with the age "
-		    "of the message, and varies by an eighth." },
+	    .help =
+		"How long a message waits after its first failed try. The wait grows with the age "
+		"of the message, and varies by an eighth." },
 	{ .name = "maximal_backoff",
 	    .type = SET_TIME,
 	    .def = "4000s",
 	    .min = 1000,
 	    .max = INT64_C(7) * 86400 * 1000,
 	    .roles = R(QUEUE),
-	    .help = "The longest wait between two tries, and the longest suspension of a destination "
-		    "that does not answer." },
+	    .help =
+		"The longest wait between two tries, and the longest suspension of a destination "
+		"that does not answer." },
 	{ .name = "queue_lifetime",
 	    .type = SET_TIME,
 	    .def = "5d",
@@ -751,7 +799,8 @@ static const struct setting table[] = {
 	    .def = "0s",
 	    .max = INT64_C(100) * 86400 * 1000,
 	    .roles = R(QUEUE),
-	    .help = "Tell the sender once when a message is that old and not delivered; 0 = never." },
+	    .help =
+		"Tell the sender once when a message is that old and not delivered; 0 = never." },
 	{ .name = "bounce_size_limit",
 	    .type = SET_SIZE,
 	    .def = "50k",
@@ -763,8 +812,9 @@ static const struct setting table[] = {
 	    .def = "64M",
 	    .max = INT64_C(1) << 50,
 	    .roles = R(QUEUE),
-	    .help = "Space of the spool's file system that stays free: below it, mail is refused with "
-		    "452 while the queue goes on draining." },
+	    .help =
+		"Space of the spool's file system that stays free: below it, mail is refused with "
+		"452 while the queue goes on draining." },
 	{ .name = "queue_minimal_inodes",
 	    .type = SET_INT,
 	    .def = "1000",
@@ -784,8 +834,9 @@ static const struct setting table[] = {
 	    .min = 1,
 	    .max = 10000,
 	    .roles = R(QUEUE),
-	    .help = "Deliveries under way at once to one destination, once it has shown that it takes "
-		    "them." },
+	    .help =
+		"Deliveries under way at once to one destination, once it has shown that it takes "
+		"them." },
 	{ .name = "destination_concurrency_start",
 	    .type = SET_INT,
 	    .def = "5",
@@ -808,7 +859,8 @@ static const struct setting table[] = {
 	    .min = 100,
 	    .max = INT32_MAX,
 	    .roles = R(AUTH) | R(LOOKUP) | R(MAILDIR),
-	    .help = "The least user id that owns a mailbox. No process of the suite ever acts as a user "
+	    .help = "The least user id that owns a mailbox. No process of the suite ever acts as a "
+		    "user "
 		    "below it. Lower it to deliver to system users." },
 	{ .name = "mailbox_uid_max",
 	    .type = SET_INT,
@@ -823,8 +875,9 @@ static const struct setting table[] = {
 	    .min = 1,
 	    .max = 200,
 	    .roles = R(MAILDIR) | R(QUEUE),
-	    .help = "How many messages are written into mailboxes at the same time. Most of that time "
-		    "is waiting for the disk, which many can share." },
+	    .help =
+		"How many messages are written into mailboxes at the same time. Most of that time "
+		"is waiting for the disk, which many can share." },
 
 	{ .topic = "Delivery to other hosts",
 	    .name = "static_hosts",
@@ -839,68 +892,85 @@ static const struct setting table[] = {
 	    .min = 1,
 	    .max = 65535,
 	    .roles = R(REMOTE),
-	    .help = "Port of SMTP hosts where a route names none. It must be one of `remote_ports`." },
+	    .help =
+		"Port of SMTP hosts where a route names none. It must be one of `remote_ports`." },
 	{ .name = "remote_address_preference",
 	    .type = SET_ENUM,
 	    .choices = "ipv6|ipv4|ipv6-only|ipv4-only",
 	    .def = "ipv6",
 	    .roles = R(REMOTE),
-	    .help = "Which addresses of a host are tried first, or at all. When one has not answered "
-		    "after a quarter of a second, one of the other kind is tried beside it." },
+	    .help =
+		"Which addresses of a host are tried first, or at all. When one has not answered "
+		"after a quarter of a second, one of the other kind is tried beside it." },
 	{ .name = "remote_tls",
 	    .type = SET_ENUM,
 	    .choices = "none|may|encrypt|verify|secure",
 	    .def = "may",
 	    .roles = R(LOOKUP),
-	    .help = "How other hosts are spoken to where `remote_tls_policy` says nothing. With `may` by TLS when they "
-		    "offer it and it works, else in plain text; `encrypt`: by TLS, with whoever is there; `verify`: their "
-		    "certificate must be valid for the name of the host, which may be no better than DNS; `secure`: for "
-		    "the domain that the mail is for. From `encrypt` on, mail waits when that cannot be had." },
+	    .help = "How other hosts are spoken to where `remote_tls_policy` says nothing. With "
+		    "`may` by TLS when they "
+		    "offer it and it works, else in plain text; `encrypt`: by TLS, with whoever is "
+		    "there; `verify`: their "
+		    "certificate must be valid for the name of the host, which may be no better "
+		    "than DNS; `secure`: for "
+		    "the domain that the mail is for. From `encrypt` on, mail waits when that "
+		    "cannot be had." },
 	{ .name = "remote_tls_policy",
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Tables of such levels by next hop, as in smtp_tls_policy_maps of Postfix. A next hop with "
-		    "brackets or a port is looked for as the route has it, a domain also as `.parent` of its "
-		    "parents. Values are `none`, `may`, `encrypt`, or, followed by names, "
-		    "`verify match=hostname:NAME`, `secure match=nexthop:dot-nexthop:NAME:.NAME`, or "
-		    "`fingerprint match=HEX|HEX`: SHA-256 of a public key. The word `implicit` behind it speaks "
-		    "TLS from the first byte." },
+	    .help =
+		"Tables of such levels by next hop, as in smtp_tls_policy_maps of Postfix. A next "
+		"hop with "
+		"brackets or a port is looked for as the route has it, a domain also as `.parent` "
+		"of its "
+		"parents. Values are `none`, `may`, `encrypt`, or, followed by names, "
+		"`verify match=hostname:NAME`, `secure match=nexthop:dot-nexthop:NAME:.NAME`, or "
+		"`fingerprint match=HEX|HEX`: SHA-256 of a public key. The word `implicit` behind "
+		"it speaks "
+		"TLS from the first byte." },
 	{ .name = "remote_tls_plain_time",
 	    .type = SET_TIME,
 	    .def = "1h",
 	    .max = INT64_C(30) * 86400 * 1000,
 	    .roles = R(REMOTE),
-	    .help = "For so long an address at which TLS failed gets mail in plain text, where the level is `may`." },
+	    .help = "For so long an address at which TLS failed gets mail in plain text, where the "
+		    "level is `may`." },
 	{ .name = "tls_ca_file",
 	    .type = SET_STR,
 	    .form = FORM_PATH,
 	    .def = "/etc/ssl/certs/ca-certificates.crt",
 	    .roles = R(REMOTE),
-	    .help = "PEM file of the authorities that may vouch for other hosts, which the user of deliver-remote must be "
-		    "able to read. It is read when that program starts: with the suite, and at a reload that "
+	    .help = "PEM file of the authorities that may vouch for other hosts, which the user of "
+		    "deliver-remote must be "
+		    "able to read. It is read when that program starts: with the suite, and at a "
+		    "reload that "
 		    "changes one of its settings. Without any, no host is verified." },
 	{ .name = "remote_dead_time",
 	    .type = SET_TIME,
 	    .def = "5m",
 	    .max = 86400 * 1000,
 	    .roles = R(REMOTE),
-	    .help = "For so long an address that did not take a connection, or did not greet, is tried after all "
+	    .help = "For so long an address that did not take a connection, or did not greet, is "
+		    "tried after all "
 		    "others." },
 	{ .name = "own_addresses",
 	    .type = SET_LIST,
 	    .form = FORM_ADDRESS,
 	    .def = "",
 	    .roles = R(REMOTE),
-	    .help = "Addresses at which the world reaches this host besides those of its own interfaces, "
-		    "as through a translating router. Mail that MX records send there or to a listener "
-		    "of the suite is in a loop and returned." },
+	    .help =
+		"Addresses at which the world reaches this host besides those of its own "
+		"interfaces, "
+		"as through a translating router. Mail that MX records send there or to a listener "
+		"of the suite is in a loop and returned." },
 	{ .name = "remote_ports",
 	    .type = SET_LIST,
 	    .def = "24 25 465 587",
 	    .roles = R(REMOTE),
-	    .help = "Ports of other hosts that the suite may connect to: the kernel refuses others. "
-		    "Name here what next hops in routes use besides the usual ones." },
+	    .help =
+		"Ports of other hosts that the suite may connect to: the kernel refuses others. "
+		"Name here what next hops in routes use besides the usual ones." },
 	{ .name = "remote_connections",
 	    .type = SET_INT,
 	    .def = "200",
@@ -913,8 +983,9 @@ static const struct setting table[] = {
 	    .def = "3s",
 	    .max = 300 * 1000,
 	    .roles = R(REMOTE),
-	    .help = "How long a connection waits for more mail to the same next hop; 0 closes it after "
-		    "each message." },
+	    .help =
+		"How long a connection waits for more mail to the same next hop; 0 closes it after "
+		"each message." },
 	{ .name = "remote_messages",
 	    .type = SET_INT,
 	    .def = "200",
@@ -942,14 +1013,16 @@ static const struct setting table[] = {
 	    .min = 10,
 	    .max = 3600 * 1000,
 	    .roles = R(REMOTE),
-	    .help = "How long the answer to DATA, or the taking of a block of the message, may take." },
+	    .help =
+		"How long the answer to DATA, or the taking of a block of the message, may take." },
 	{ .name = "remote_final_timeout",
 	    .type = SET_TIME,
 	    .def = "10m",
 	    .min = 10,
 	    .max = 3600 * 1000,
 	    .roles = R(REMOTE),
-	    .help = "How long the answer to a complete message may take. Shorter than the default means "
+	    .help = "How long the answer to a complete message may take. Shorter than the default "
+		    "means "
 		    "that slow hosts get mail twice." },
 
 	{ .topic = "DNS",
@@ -957,9 +1030,10 @@ static const struct setting table[] = {
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(RESOLVER),
-	    .help = "Resolvers that are asked for everything, as an address or `[address]:port`. They "
-		    "must pass DNSSEC records on. When empty, the suite asks the servers of each zone "
-		    "itself, beginning at the root." },
+	    .help =
+		"Resolvers that are asked for everything, as an address or `[address]:port`. They "
+		"must pass DNSSEC records on. When empty, the suite asks the servers of each zone "
+		"itself, beginning at the root." },
 	{ .name = "dns_stub_zones",
 	    .type = SET_LIST,
 	    .def = "",
@@ -970,19 +1044,22 @@ static const struct setting table[] = {
 	    .type = SET_BOOL,
 	    .def = "yes",
 	    .roles = R(RESOLVER),
-	    .help = "Whether answers are validated by DNSSEC. Without it, forged answers are taken, and "
+	    .help = "Whether answers are validated by DNSSEC. Without it, forged answers are "
+		    "taken, and "
 		    "nothing counts as secure." },
 	{ .name = "dns_trust_anchors",
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(RESOLVER),
-	    .help = "DS or DNSKEY records that validation begins with, as text. When empty, the keys "
-		    "of the root." },
+	    .help =
+		"DS or DNSKEY records that validation begins with, as text. When empty, the keys "
+		"of the root." },
 	{ .name = "dns_ports",
 	    .type = SET_LIST,
 	    .def = "53",
 	    .roles = R(RESOLVER),
-	    .help = "Ports that the resolver may connect to by TCP: the kernel refuses others. Name here "
+	    .help = "Ports that the resolver may connect to by TCP: the kernel refuses others. "
+		    "Name here "
 		    "what `dns_forwarders` and `dns_stub_zones` use besides 53." },
 	{ .name = "dns_lists",
 	    .type = SET_LIST,
@@ -990,7 +1067,8 @@ static const struct setting table[] = {
 	    .roles = R(RESOLVER) | ROLES_SMTP,
 	    .help = "DNS lists (RFC 5782) of clients whose mail is refused with 554, as `zone`, or "
 		    "`zone=127.0.0.2,127.0.0.4` when only some of its answers count. Clients in "
-		    "`trusted_networks` and those that `client_access` lets in are not asked for. A list "
+		    "`trusted_networks` and those that `client_access` lets in are not asked for. "
+		    "A list "
 		    "that fails its test is off, and mail is taken." },
 	{ .name = "dns_timeout",
 	    .type = SET_TIME,
@@ -1013,8 +1091,10 @@ static const struct setting table[] = {
 	    .choices = "1.2|1.3",
 	    .def = "1.2",
 	    .roles = ROLES_SMTP | R(LOGIN),
-	    .help = "The oldest version of TLS that listeners speak. Keys are exchanged by X25519, P-256 or "
-		    "P-384, and with 1.2 by ephemeral ones only; what is encrypted is authenticated (AES-GCM, "
+	    .help = "The oldest version of TLS that listeners speak. Keys are exchanged by X25519, "
+		    "P-256 or "
+		    "P-384, and with 1.2 by ephemeral ones only; what is encrypted is "
+		    "authenticated (AES-GCM, "
 		    "ChaCha20-Poly1305). There is no compression and no renegotiation." },
 	{ .name = "tls_expiry_warning",
 	    .type = SET_TIME,
@@ -1028,8 +1108,9 @@ static const struct setting table[] = {
 	    .min = 1,
 	    .max = 1000000,
 	    .roles = R(KEYS),
-	    .help = "Signatures per second that one process which talks to the network can have. More "
-		    "handshakes than that fail." },
+	    .help =
+		"Signatures per second that one process which talks to the network can have. More "
+		"handshakes than that fail." },
 
 	USER_ROWS("System users", "log", "thurn-log", "the log writer"),
 	USER_ROWS(NULL, "lookup", "thurn-lookup", "the table and routing service"),
@@ -1053,12 +1134,14 @@ static const struct setting table[] = {
 	    .choices = "smtp|submission|submissions|lmtp|imap|imaps|local|dovecot",
 	    .def = "smtp",
 	    .roles = ROLES_SMTP | R(LOGIN) | R(SASL) | R(LOOKUP) | R(REMOTE) | R(KEYS),
-	    .help = "What is spoken there. `imaps` and `submissions` are under TLS from the first byte. "
-		    "`submission` is SMTP for users who have logged in, and for "
-		    "nobody else. `local` is submission by the users of this host, known by their "
-		    "uid, at a `path`; there is one at `submit` unless another is set. `dovecot` "
-		    "at a `path` lets Postfix and Exim check logins of the accounts by the protocol "
-		    "of Dovecot; see `dovecot_auth_uids`." },
+	    .help =
+		"What is spoken there. `imaps` and `submissions` are under TLS from the first "
+		"byte. "
+		"`submission` is SMTP for users who have logged in, and for "
+		"nobody else. `local` is submission by the users of this host, known by their "
+		"uid, at a `path`; there is one at `submit` unless another is set. `dovecot` "
+		"at a `path` lets Postfix and Exim check logins of the accounts by the protocol "
+		"of Dovecot; see `dovecot_auth_uids`." },
 	{ .section = "listener",
 	    .name = "address",
 	    .type = SET_LIST,
@@ -1089,23 +1172,27 @@ static const struct setting table[] = {
 	    .choices = "off|optional|required|implicit",
 	    .def = "optional",
 	    .roles = ROLES_SMTP | R(LOGIN),
-	    .help = "`optional` offers STARTTLS when there is a certificate; with `required` nothing else is "
+	    .help = "`optional` offers STARTTLS when there is a certificate; with `required` "
+		    "nothing else is "
 		    "done before it; `implicit` speaks TLS from the first byte." },
 	{ .section = "listener",
 	    .name = "certificates",
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = ROLES_SMTP | R(LOGIN) | R(KEYS),
-	    .help = "Titles of the `certificate` sections for this listener, all when empty. The name that a "
-		    "client asks for chooses among them, and the kinds of key that it knows; without a name, "
+	    .help = "Titles of the `certificate` sections for this listener, all when empty. The "
+		    "name that a "
+		    "client asks for chooses among them, and the kinds of key that it knows; "
+		    "without a name, "
 		    "the first of each kind of key serves." },
 	{ .section = "listener",
 	    .name = "access_rules",
 	    .type = SET_BOOL,
 	    .def = "yes",
 	    .roles = R(LOOKUP),
-	    .help = "Whether access(5) rules count for what comes in there. `no` is for mail that a "
-		    "content filter (FILTER) gives back: the rules have had their say." },
+	    .help =
+		"Whether access(5) rules count for what comes in there. `no` is for mail that a "
+		"content filter (FILTER) gives back: the rules have had their say." },
 
 	{ .topic = "Certificates",
 	    .section = "certificate",
@@ -1114,8 +1201,10 @@ static const struct setting table[] = {
 	    .form = FORM_PATH,
 	    .def = "",
 	    .roles = R(KEYS),
-	    .help = "PEM file with the certificate of the host and behind it those of the authorities up to "
-		    "the root. It is looked at every minute and at `thurn tls reload`; a new one is taken when "
+	    .help = "PEM file with the certificate of the host and behind it those of the "
+		    "authorities up to "
+		    "the root. It is looked at every minute and at `thurn tls reload`; a new one "
+		    "is taken when "
 		    "it and its key belong together, else the one before stays in use." },
 	{ .section = "certificate",
 	    .name = "key",
@@ -1123,7 +1212,8 @@ static const struct setting table[] = {
 	    .form = FORM_PATH,
 	    .def = "",
 	    .roles = R(KEYS),
-	    .help = "PEM file with its private key, not encrypted: RSA of 2048 bits or more, EC on P-256 or "
+	    .help = "PEM file with its private key, not encrypted: RSA of 2048 bits or more, EC on "
+		    "P-256 or "
 		    "P-384, or Ed25519. Only root needs to be able to read it." },
 };
 

@@ -18,7 +18,7 @@ struct table_type {
 	const char *name;
 	enum table_source source;
 	const char *suffix; /* of the file, behind the name */
-	bool pattern;       /* see table_is_pattern() */
+	bool pattern; /* see table_is_pattern() */
 	bool fold; /* keys are matched in lower case */
 	/* New content, or NULL with why. text: of the spec or of the file (not kept). fd becomes
 	 * the content's when that is not NULL. */

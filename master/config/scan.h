@@ -14,7 +14,7 @@
 
 enum {
 	SCAN_TEXT_MAX = 1024 * 1024, /* all files together */
-	SCAN_INCLUDES_MAX = 8,       /* depth */
+	SCAN_INCLUDES_MAX = 8, /* depth */
 	SCAN_FILES_MAX = 100,
 };
 

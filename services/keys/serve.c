@@ -106,7 +106,6 @@ void serve_up(struct chan *c)
 		publish(c);
 }
 
-
 /* --- signing ---------------------------------------------------------------------------------- */
 
 static bool has_token(struct peer_state *s)

@@ -11,13 +11,13 @@
 struct origin {
 	const char *program;
 	unsigned instance;
-	int32_t pid;  /* 0 = not known */
-	int64_t uid;  /* -1 = not known */
+	int32_t pid; /* 0 = not known */
+	int64_t uid; /* -1 = not known */
 };
 
 struct entry {
 	uint8_t level; /* enum log_level */
-	int64_t time;  /* microseconds since 1970 */
+	int64_t time; /* microseconds since 1970 */
 	struct tag tag;
 	struct str name;
 	uint8_t nfields;

@@ -61,7 +61,8 @@ static long inject(long nr, unsigned long a, unsigned long b, unsigned long c, u
 	r.rdx = c;
 	r.r10 = d;
 	r.r8 = r.r9 = 0;
-	if (ptrace(PTRACE_SETREGS, pid, NULL, &r) == -1 || ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == -1)
+	if (ptrace(PTRACE_SETREGS, pid, NULL, &r) == -1 ||
+	    ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == -1)
 		die("step");
 	if (waitpid(pid, &status, __WALL) == -1)
 		die("wait");
@@ -81,11 +82,16 @@ static void show(const char *name, long result)
 
 static void attempts(void)
 {
-	show("open_passwd", inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("/etc/passwd"), O_RDONLY, 0));
-	show("open_shadow", inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("/etc/shadow"), O_RDONLY, 0));
-	show("open_tmp", inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("/tmp/injected"), O_WRONLY | O_CREAT, 0600));
-	show("open_dotdot", inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("../../etc/passwd"), O_RDONLY, 0));
-	show("mkdir", inject(SYS_mkdirat, (unsigned long)AT_FDCWD, put_text("/tmp/injected-dir"), 0700, 0));
+	show("open_passwd",
+	    inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("/etc/passwd"), O_RDONLY, 0));
+	show("open_shadow",
+	    inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("/etc/shadow"), O_RDONLY, 0));
+	show("open_tmp", inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("/tmp/injected"),
+			     O_WRONLY | O_CREAT, 0600));
+	show("open_dotdot",
+	    inject(SYS_openat, (unsigned long)AT_FDCWD, put_text("../../etc/passwd"), O_RDONLY, 0));
+	show("mkdir",
+	    inject(SYS_mkdirat, (unsigned long)AT_FDCWD, put_text("/tmp/injected-dir"), 0700, 0));
 	show("unlink", inject(SYS_unlinkat, (unsigned long)AT_FDCWD, put_text("/etc/motd"), 0, 0));
 	show("chmod", inject(SYS_chmod, put_text("/etc/passwd"), 0666, 0, 0));
 	show("execve", inject(SYS_execve, put_text("/bin/true"), 0, 0, 0));
@@ -96,11 +102,14 @@ static void attempts(void)
 	show("socket_raw", inject(SYS_socket, AF_INET, SOCK_RAW, 1, 0));
 	show("setuid_root", inject(SYS_setresuid, 0, 0, 0, 0));
 	show("setgid_root", inject(SYS_setresgid, 0, 0, 0, 0));
-	show("setfsuid_root", inject(SYS_setfsuid, 0, 0, 0, 0) == -EPERM ? -EPERM : inject(SYS_setfsuid, 0, 0, 0, 0) == 0 ? 0 : -EPERM);
+	show("setfsuid_root", inject(SYS_setfsuid, 0, 0, 0, 0) == -EPERM ? -EPERM
+			      : inject(SYS_setfsuid, 0, 0, 0, 0) == 0    ? 0
+									 : -EPERM);
 	show("chroot", inject(SYS_chroot, put_text("."), 0, 0, 0));
 	show("ptrace_init", inject(SYS_ptrace, PTRACE_ATTACH, 1, 0, 0));
 	show("kill_init", inject(SYS_kill, 1, 0, 0, 0));
-	show("mmap_exec", inject(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS));
+	show("mmap_exec",
+	    inject(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS));
 	show("unshare", inject(SYS_unshare, CLONE_NEWUSER, 0, 0, 0));
 	show("mount", inject(SYS_mount, put_text("none"), put_text("none"), 0, 0));
 	show("io_uring", inject(SYS_io_uring_setup, 1, saved.rsp - SCRATCH, 0, 0));
@@ -125,7 +134,8 @@ int main(int argc, char **argv)
 		return 4;
 	}
 	attempts();
-	if (ptrace(PTRACE_SETREGS, pid, NULL, &saved) == -1 || ptrace(PTRACE_DETACH, pid, NULL, NULL) == -1)
+	if (ptrace(PTRACE_SETREGS, pid, NULL, &saved) == -1 ||
+	    ptrace(PTRACE_DETACH, pid, NULL, NULL) == -1)
 		die("detach");
 	return 0;
 }

@@ -31,37 +31,123 @@
 #include "steps_process.h"
 #include "targets.h"
 
-#define STEP(f) { #f, f }
+#define STEP(f)                                                                                    \
+	{                                                                                          \
+#f, f                                                                              \
+	}
 static const struct {
 	const char *name;
 	long (*fn)(void);
 } steps[] = {
-	STEP(open_passwd), STEP(open_victim_read), STEP(open_victim_write), STEP(open_victim_path),
-	STEP(open_victim_dir), STEP(open_root_dir), STEP(open_proc_mem), STEP(create_in_tmp),
-	STEP(create_in_victim), STEP(escape_own_dir), STEP(create_in_own_dir), STEP(read_own_dir),
-	STEP(execute_own_dir), STEP(symlink_own_dir), STEP(fifo_own_dir), STEP(chmod_own_dir),
-	STEP(stat_victim), STEP(access_victim), STEP(statfs_victim), STEP(chdir_victim),
-	STEP(chroot_again), STEP(mkdir_victim), STEP(unlink_victim), STEP(rename_victim),
-	STEP(link_victim), STEP(truncate_victim), STEP(chmod_victim), STEP(chown_victim),
-	STEP(utime_victim), STEP(xattr_victim), STEP(readlink_exe), STEP(inotify_victim),
-	STEP(fanotify), STEP(file_handle), STEP(socket_tcp), STEP(socket_tcp6), STEP(socket_udp),
-	STEP(socket_unix), STEP(socket_netlink), STEP(socket_packet), STEP(socket_raw),
-	STEP(socket_alg), STEP(socket_vsock), STEP(connect_tcp), STEP(connect_fastopen),
-	STEP(socket_mptcp), STEP(socket_sctp), STEP(bind_tcp), STEP(socket_tcp_dns), STEP(send_udp_dns),
-	STEP(send_udp_elsewhere), STEP(socket_udplite), STEP(socket_ping),
-	STEP(listen_unbound), STEP(connect_unix), STEP(connect_abstract), STEP(fork_process),
-	STEP(exec_program), STEP(exec_memfd), STEP(kill_sibling), STEP(tgkill_sibling),
-	STEP(ptrace_sibling), STEP(read_sibling), STEP(pidfd_sibling), STEP(prlimit_sibling),
-	STEP(priority_sibling), STEP(affinity_sibling), STEP(become_root), STEP(fsuid_zero),
-	STEP(fsuid_below), STEP(fsuid_above), STEP(fsuid_wrap_zero), STEP(fsuid_wrap_low),
-	STEP(fsuid_minus_one), STEP(fsuid_mailbox), STEP(drop_groups), STEP(regain_caps),
-	STEP(user_namespace), STEP(become_dumpable), STEP(another_filter), STEP(change_personality),
-	STEP(map_exec), STEP(map_write_exec), STEP(protect_exec), STEP(memfd), STEP(shared_memory),
-	STEP(message_queue), STEP(semaphore), STEP(io_uring), STEP(bpf), STEP(user_fault), STEP(perf),
-	STEP(keyring), STEP(mount_tmpfs), STEP(unmount), STEP(set_host_name), STEP(load_module),
-	STEP(kernel_log), STEP(new_ruleset), STEP(terminal_input), STEP(secret_memory),
-	STEP(overwrite_handed), STEP(truncate_handed), STEP(seek_handed), STEP(unappend_handed),
-	STEP(punch_handed), STEP(overfill_handed), STEP(overfill_memory), STEP(enlarge_memory),
+	STEP(open_passwd),
+	STEP(open_victim_read),
+	STEP(open_victim_write),
+	STEP(open_victim_path),
+	STEP(open_victim_dir),
+	STEP(open_root_dir),
+	STEP(open_proc_mem),
+	STEP(create_in_tmp),
+	STEP(create_in_victim),
+	STEP(escape_own_dir),
+	STEP(create_in_own_dir),
+	STEP(read_own_dir),
+	STEP(execute_own_dir),
+	STEP(symlink_own_dir),
+	STEP(fifo_own_dir),
+	STEP(chmod_own_dir),
+	STEP(stat_victim),
+	STEP(access_victim),
+	STEP(statfs_victim),
+	STEP(chdir_victim),
+	STEP(chroot_again),
+	STEP(mkdir_victim),
+	STEP(unlink_victim),
+	STEP(rename_victim),
+	STEP(link_victim),
+	STEP(truncate_victim),
+	STEP(chmod_victim),
+	STEP(chown_victim),
+	STEP(utime_victim),
+	STEP(xattr_victim),
+	STEP(readlink_exe),
+	STEP(inotify_victim),
+	STEP(fanotify),
+	STEP(file_handle),
+	STEP(socket_tcp),
+	STEP(socket_tcp6),
+	STEP(socket_udp),
+	STEP(socket_unix),
+	STEP(socket_netlink),
+	STEP(socket_packet),
+	STEP(socket_raw),
+	STEP(socket_alg),
+	STEP(socket_vsock),
+	STEP(connect_tcp),
+	STEP(connect_fastopen),
+	STEP(socket_mptcp),
+	STEP(socket_sctp),
+	STEP(bind_tcp),
+	STEP(socket_tcp_dns),
+	STEP(send_udp_dns),
+	STEP(send_udp_elsewhere),
+	STEP(socket_udplite),
+	STEP(socket_ping),
+	STEP(listen_unbound),
+	STEP(connect_unix),
+	STEP(connect_abstract),
+	STEP(fork_process),
+	STEP(exec_program),
+	STEP(exec_memfd),
+	STEP(kill_sibling),
+	STEP(tgkill_sibling),
+	STEP(ptrace_sibling),
+	STEP(read_sibling),
+	STEP(pidfd_sibling),
+	STEP(prlimit_sibling),
+	STEP(priority_sibling),
+	STEP(affinity_sibling),
+	STEP(become_root),
+	STEP(fsuid_zero),
+	STEP(fsuid_below),
+	STEP(fsuid_above),
+	STEP(fsuid_wrap_zero),
+	STEP(fsuid_wrap_low),
+	STEP(fsuid_minus_one),
+	STEP(fsuid_mailbox),
+	STEP(drop_groups),
+	STEP(regain_caps),
+	STEP(user_namespace),
+	STEP(become_dumpable),
+	STEP(another_filter),
+	STEP(change_personality),
+	STEP(map_exec),
+	STEP(map_write_exec),
+	STEP(protect_exec),
+	STEP(memfd),
+	STEP(shared_memory),
+	STEP(message_queue),
+	STEP(semaphore),
+	STEP(io_uring),
+	STEP(bpf),
+	STEP(user_fault),
+	STEP(perf),
+	STEP(keyring),
+	STEP(mount_tmpfs),
+	STEP(unmount),
+	STEP(set_host_name),
+	STEP(load_module),
+	STEP(kernel_log),
+	STEP(new_ruleset),
+	STEP(terminal_input),
+	STEP(secret_memory),
+	STEP(overwrite_handed),
+	STEP(truncate_handed),
+	STEP(seek_handed),
+	STEP(unappend_handed),
+	STEP(punch_handed),
+	STEP(overfill_handed),
+	STEP(overfill_memory),
+	STEP(enlarge_memory),
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
@@ -135,7 +221,8 @@ static pid_t start_sibling(uid_t uid)
 
 	if (p == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (geteuid() == 0 && (setresgid(uid, uid, uid) == -1 || setresuid(uid, uid, uid) == -1))
+		if (geteuid() == 0 &&
+		    (setresgid(uid, uid, uid) == -1 || setresuid(uid, uid, uid) == -1))
 			_exit(1);
 		for (;;)
 			pause();
@@ -166,7 +253,8 @@ static void confine_as(const struct process *row, uid_t uid, int root_fd, bool k
 		_exit(3);
 }
 
-static const char *attempt(const struct process *row, uid_t uid, int root_fd, unsigned step, bool kill_mode)
+static const char *attempt(
+    const struct process *row, uid_t uid, int root_fd, unsigned step, bool kill_mode)
 {
 	int status;
 	pid_t p = fork();

@@ -184,7 +184,6 @@ static long file_handle(void)
 	return name_to_handle_at(AT_FDCWD, "/", (void *)h, &id, 0);
 }
 
-
 /* On a file that was handed in for writing, as a spool file is handed to smtpd. */
 static long overwrite_handed(void)
 {

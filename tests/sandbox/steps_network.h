@@ -104,7 +104,8 @@ static long connect_tcp(void)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	return connect(tcp_socket(), (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS
-	    ? 0 : -1;
+		   ? 0
+		   : -1;
 }
 /* A connection that is made by sending. */
 static long connect_fastopen(void)
@@ -113,7 +114,9 @@ static long connect_fastopen(void)
 		.sin_port = htons(tcp_port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct iovec iov = { "x", 1 };
-	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr m = {
+		.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1
+	};
 
 	return sendmsg(tcp_socket(), &m, MSG_FASTOPEN) != -1 || errno == EINPROGRESS ? 0 : -1;
 }
@@ -127,7 +130,8 @@ static long socket_sctp(void)
 }
 static long bind_tcp(void)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	return bind(tcp_socket(), (struct sockaddr *)&to, sizeof to);
 }

@@ -157,13 +157,17 @@ static long change_personality(void)
 
 static long map_exec(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
-	    ? -1 : 0;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		       MAP_FAILED
+		   ? -1
+		   : 0;
 }
 static long map_write_exec(void)
 {
 	return mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-	    MAP_FAILED ? -1 : 0;
+		       MAP_FAILED
+		   ? -1
+		   : 0;
 }
 static long protect_exec(void)
 {

@@ -15,7 +15,7 @@ static uint16_t tcp_port;
 static char abstract_name[64];
 static uint32_t role_calls; /* CALLS_* */
 static int own_dir = -1; /* of a role that has one */
-static int handed;       /* a file that it got for appending */
-static int memory;       /* a memory file for a body */
+static int handed; /* a file that it got for appending */
+static int memory; /* a memory file for a body */
 
 #endif

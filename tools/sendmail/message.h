@@ -8,11 +8,11 @@
 #include "request.h"
 
 struct message {
-	struct buf header;  /* as it will be sent, line ends as they were; init by message_read() */
-	struct str body;    /* with the empty line before it */
-	bool from;          /* has a From field */
-	bool utf8;          /* there are bytes above 127 in the header */
-	bool eightbit;      /* ... or anywhere */
+	struct buf header; /* as it will be sent, line ends as they were; init by message_read() */
+	struct str body; /* with the empty line before it */
+	bool from; /* has a From field */
+	bool utf8; /* there are bytes above 127 in the header */
+	bool eightbit; /* ... or anywhere */
 };
 
 /* Reads text, which must stay. With -t, adds recipients to r. An exit status, with a complaint. */

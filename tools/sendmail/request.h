@@ -24,20 +24,20 @@ struct recipients {
 
 struct request {
 	struct arena mem;
-	char mode;             /* of -b: 'm' deliver, 's' SMTP, 'p' mailq, 'i' newaliases, 'v' verify, 'd' */
-	bool extract;          /* -t */
-	bool dots;             /* -i: a line with a dot does not end the input */
+	char mode; /* of -b: 'm' deliver, 's' SMTP, 'p' mailq, 'i' newaliases, 'v' verify, 'd' */
+	bool extract; /* -t */
+	bool dots; /* -i: a line with a dot does not end the input */
 	bool verbose;
-	bool eightbit;         /* -B 8BITMIME, or found in the text */
-	struct str sender;     /* empty = <> */
+	bool eightbit; /* -B 8BITMIME, or found in the text */
+	struct str sender; /* empty = <> */
 	bool sender_given;
 	const char *full_name; /* -F */
-	const char *envid;     /* -V */
-	const char *ret;       /* -R: FULL or HDRS */
-	struct str notify;     /* -N: as RCPT wants it */
-	const char *conf;      /* -C */
-	const char *queue;     /* what -q asks for; NULL = it was not given */
-	char queue_kind;       /* 'a' all, 'i' id, 's' site */
+	const char *envid; /* -V */
+	const char *ret; /* -R: FULL or HDRS */
+	struct str notify; /* -N: as RCPT wants it */
+	const char *conf; /* -C */
+	const char *queue; /* what -q asks for; NULL = it was not given */
+	char queue_kind; /* 'a' all, 'i' id, 's' site */
 	struct recipients to;
 };
 

@@ -11,9 +11,9 @@ enum { REPLY_MAX = 2000 };
 struct smtp {
 	FILE *in, *out;
 	const struct request *request;
-	int code;              /* of the last reply; 0 = the connection is gone */
-	char text[REPLY_MAX];  /* its last line, without code */
-	char host[256];        /* the server's name */
+	int code; /* of the last reply; 0 = the connection is gone */
+	char text[REPLY_MAX]; /* its last line, without code */
+	char host[256]; /* the server's name */
 	bool size, eightbitmime, smtputf8, dsn;
 };
 

@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { BY_LINE = 15 };
 
-static const enum service services[] = { SERVICE_SMTP, SERVICE_LMTP, SERVICE_LOCAL, SERVICE_SUBMISSION };
+static const enum service services[] = { SERVICE_SMTP, SERVICE_LMTP, SERVICE_LOCAL,
+	SERVICE_SUBMISSION };
 
 /* Every message that got through has clean line ends and the size that was announced. */
 static void check_messages(void)

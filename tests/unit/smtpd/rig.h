@@ -45,10 +45,10 @@ struct rig_message {
 static struct rig {
 	struct chan lookup, lookup_far, queue, queue_far, sasl, sasl_far;
 	bool lookup_silent, queue_silent, queue_mean; /* mean: 452 to every commit */
-	bool disk_full;                               /* no body takes a byte */
-	int client;                                   /* the client's end; -1 = closed */
+	bool disk_full; /* no body takes a byte */
+	int client; /* the client's end; -1 = closed */
 	struct buf heard;
-	bool closed;                                  /* the server has closed */
+	bool closed; /* the server has closed */
 	struct rig_message messages[RIG_MESSAGES];
 	unsigned nmessages, aborts, questions, larges, cancels;
 	bool sasl_silent;
@@ -116,13 +116,13 @@ static const struct chan_row rig_lookup_rows[] = {
 /* A fresh memfd that the rig remembers; the descriptor is the caller's. */
 static int rig_body(uint64_t *id)
 {
-	int fd = rig.disk_full ? open("/dev/full", O_WRONLY | O_CLOEXEC) :
-				 memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = rig.disk_full ? open("/dev/full", O_WRONLY | O_CLOEXEC)
+			       : memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	assert(fd != -1);
 	if (!rig.disk_full) /* as the queue makes it */
 		assert(ftruncate(fd, BODY_SMALL) == 0 &&
-		    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == 0);
+		       fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == 0);
 	*id = ++rig.next_id;
 	rig.bodies[*id % RIG_BODIES].id = *id;
 	rig.bodies[*id % RIG_BODIES].fd = dup(fd);
@@ -356,9 +356,10 @@ static void rig_connect_peer(struct chan *near, struct chan *far, enum role role
 
 static void rig_connect_peers(void)
 {
-	rig_connect_peer(&rig.lookup, &rig.lookup_far, ROLE_LOOKUP, NULL, rig_lookup_rows, peer_down);
-	rig_connect_peer(&rig.queue, &rig.queue_far, ROLE_QUEUE, rig_smtpd_rows, rig_queue_rows,
-	    rig_queue_gone);
+	rig_connect_peer(
+	    &rig.lookup, &rig.lookup_far, ROLE_LOOKUP, NULL, rig_lookup_rows, peer_down);
+	rig_connect_peer(
+	    &rig.queue, &rig.queue_far, ROLE_QUEUE, rig_smtpd_rows, rig_queue_rows, rig_queue_gone);
 	rig_connect_peer(
 	    &rig.sasl, &rig.sasl_far, ROLE_SASL, rig_smtpd_sasl_rows, rig_sasl_rows, peer_down);
 	rig_send_stock(2);
@@ -467,8 +468,8 @@ static const char *rig_say_bytes(struct str text)
 	while (rest.n > 0 && str_cut(&rest, '\n', &line)) {
 		assert(line.n > 4 && line.p[line.n - 1] == '\r');
 		if (line.p[3] == ' ' && n < sizeof codes - 16)
-			n += (size_t)snprintf(codes + n, sizeof codes - n, "%s%.3s", n > 0 ? " " : "",
-			    line.p);
+			n += (size_t)snprintf(
+			    codes + n, sizeof codes - n, "%s%.3s", n > 0 ? " " : "", line.p);
 	}
 	if (rig.closed)
 		snprintf(codes + n, sizeof codes - n, "%sclose", n > 0 ? " " : "");

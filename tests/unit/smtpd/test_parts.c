@@ -185,8 +185,7 @@ static void test_received(void **state)
 	assert_true(str_ends(buf_view(&b), STR("\r\n")));
 	buf_reset(&b);
 	received_field(&b, &e,
-	    &(struct received){
-		.host = "mx.example", .name = "n", .queue_id = 7, .hidden = true });
+	    &(struct received){ .host = "mx.example", .name = "n", .queue_id = 7, .hidden = true });
 	assert_true(str_starts(buf_view(&b), STR("Received: by mx.example (Thurn, trace ")));
 	buf_clear(&b);
 }

@@ -21,7 +21,9 @@ static void on_any(struct conn *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct conn_events events = { .input = on_any, .end = on_end, .secured = on_any };
+	static const struct conn_events events = {
+		.input = on_any, .end = on_end, .secured = on_any
+	};
 	static const struct tls_policy policy = { .alpn = "imap", .tickets = true };
 	static struct tls_context *context;
 	struct conn c = { .fd = -1 };
@@ -36,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		tls_open();
 		tls_set_signer(&rig_signer);
 		tls_set_tickets(&ticket, 1);
-		certificates[0] = rig_certificate(EVP_EC_gen("P-256"), "DNS:a.example,DNS:*.b.example");
+		certificates[0] =
+		    rig_certificate(EVP_EC_gen("P-256"), "DNS:a.example,DNS:*.b.example");
 		certificates[1] = rig_certificate(EVP_RSA_gen(2048), "DNS:a.example");
 		context = tls_context_new(&policy, certificates, 2, &bad);
 	}

@@ -70,8 +70,8 @@ static int hop_reply(struct get *g, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(struct get *, struct arena *) = { resolve_question,
-		resolve_reply, mail_question, mail_reply, hop_question, hop_reply,
-		client_question, client_reply };
+		resolve_reply, mail_question, mail_reply, hop_question, hop_reply, client_question,
+		client_reply };
 	struct arena a;
 	struct get g;
 

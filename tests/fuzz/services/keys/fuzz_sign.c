@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if ((sign_text(q.text) & MAY) == 0 || n == 0 || n > sizeof out)
 		abort();
 	/* 64 blanks or 64 random bytes, and one of the lengths that a handshake has */
-	if (q.text.n != 130 && q.text.n != 146 && q.text.n != 100 && q.text.n != 133 && q.text.n != 165)
+	if (q.text.n != 130 && q.text.n != 146 && q.text.n != 100 && q.text.n != 133 &&
+	    q.text.n != 165)
 		abort();
 	return 0;
 }

@@ -338,12 +338,15 @@ int main(void)
 		cmocka_unit_test(packet_names_its_sender),
 		cmocka_unit_test(nonsense_is_not_a_packet),
 		cmocka_unit_test_setup_teardown(request_is_answered_once, connect_both, close_both),
-		cmocka_unit_test_setup_teardown(request_ends_with_its_peer, connect_both, close_both),
+		cmocka_unit_test_setup_teardown(
+		    request_ends_with_its_peer, connect_both, close_both),
 		cmocka_unit_test_setup_teardown(request_has_a_deadline, connect_both, close_both),
-		cmocka_unit_test_setup_teardown(bad_message_closes_the_channel, connect_both, close_both),
-		cmocka_unit_test_setup_teardown(unknown_type_closes_the_channel, connect_both, close_both),
-		cmocka_unit_test_setup_teardown(output_waits_in_order_and_is_bounded, connect_both,
-		    close_both),
+		cmocka_unit_test_setup_teardown(
+		    bad_message_closes_the_channel, connect_both, close_both),
+		cmocka_unit_test_setup_teardown(
+		    unknown_type_closes_the_channel, connect_both, close_both),
+		cmocka_unit_test_setup_teardown(
+		    output_waits_in_order_and_is_bounded, connect_both, close_both),
 	};
 
 	loop_init();

@@ -218,8 +218,8 @@ static void test_questions_before_the_files(void **state)
 	for (int i = 0; i < 3; i++) {
 		struct put w = put_start();
 
-		put_keys_question(&w,
-		    &(struct keys_question){ key + (i == 2), TLS_ECDSA_SHA256, good_text });
+		put_keys_question(
+		    &w, &(struct keys_question){ key + (i == 2), TLS_ECDSA_SHA256, good_text });
 		chan_ask(&peers[i]->far, &asks[i], KEYS_SIGN, &w, NULL, 0, 5000, on_answer, NULL);
 	}
 	for (int i = 0; i < 10; i++)
