@@ -115,6 +115,7 @@ static void out_free(struct chan *c, struct chan_out *o)
 	c->out_bytes -= o->cost;
 	for (unsigned i = 0; i < o->m.nfds; i++)
 		close(o->m.fds[i]);
+	explicit_bzero(o->body, o->m.body.n); /* it may hold a password */
 	free(o);
 }
 
