@@ -285,7 +285,9 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 	struct client *c = a->arg;
 	struct sasl_answer answer = { .verdict = SASL_LATER };
 
-	if (m != NULL) {
+	if (m == NULL) {
+		cancel_exchange(c); /* or the next one would have its number */
+	} else {
 		struct get g = get_start(m->body);
 
 		if (get_sasl_answer(&g, &answer) == -1)
