@@ -66,29 +66,23 @@ def test_msmtp(suite):
     arrived(suite, 'from msmtp')
 
 
-@needs('mbsync')
-def test_mbsync_both_ways(suite, tmp_path):
-    a = suite.accounts[1]
-    for i in range(5):
-        suite.send(f'for mbsync {i}', to=[a['address']])
-    arrived(suite, 'for mbsync 4', 1)
-    (tmp_path / 'mail').mkdir()
-    rc = tmp_path / 'rc'
-    rc.write_text(textwrap.dedent(f'''
+def mbsync_conf(account, port, at, *lines, host='localhost'):
+    """Writes a configuration that keeps at/mail/INBOX and the account's INBOX alike; lines: how to log in."""
+    (at / 'mail').mkdir()
+    (at / 'rc').write_text(textwrap.dedent(f'''
         IMAPAccount a
-        Host 127.0.0.1
-        Port {suite.imap_port}
-        User {a['address']}
-        Pass {a['password']}
-        SSLType None
-        AuthMechs LOGIN
+        Host {host}
+        Port {port}
+        User {account['address']}
+        Pass {account['password']}
+        ''') + '\n'.join(lines) + textwrap.dedent(f'''
 
         IMAPStore far
         Account a
 
         MaildirStore near
-        Path {tmp_path}/mail/
-        Inbox {tmp_path}/mail/INBOX
+        Path {at}/mail/
+        Inbox {at}/mail/INBOX
         SubFolders Verbatim
 
         Channel c
@@ -99,6 +93,16 @@ def test_mbsync_both_ways(suite, tmp_path):
         Expunge Both
         SyncState *
         '''))
+    return at / 'rc'
+
+
+@needs('mbsync')
+def test_mbsync_both_ways(suite, tmp_path):
+    a = suite.accounts[1]
+    for i in range(5):
+        suite.send(f'for mbsync {i}', to=[a['address']])
+    arrived(suite, 'for mbsync 4', 1)
+    rc = mbsync_conf(a, suite.imap_port, tmp_path, 'SSLType None', 'AuthMechs LOGIN', host='127.0.0.1')
     r = run('mbsync', '-c', rc, '-a')
     assert r.returncode == 0, r.stderr
     inbox = tmp_path / 'mail/INBOX'

@@ -2,7 +2,7 @@
 import base64, os, pty, re, shutil, smtplib, socket, ssl, subprocess, textwrap
 import pytest
 from conftest import running
-from test_clients import drain
+from test_clients import drain, mbsync_conf
 from test_sasl import Imap, fields, keys, scram_client, token  # keys is a fixture
 
 CONF = '''submission_failure_delay = 50ms
@@ -150,38 +150,13 @@ def test_python(suite, mechanism):
 
 # --- who reads
 
-@pytest.mark.parametrize('mechanism', ['PLAIN', 'LOGIN', 'SCRAM-SHA-1', 'SCRAM-SHA-256'])
+@pytest.mark.parametrize('mechanism', ['PLAIN', 'SCRAM-SHA-1', 'SCRAM-SHA-256'])
 def test_mbsync(suite, tmp_path, mechanism):
-    """Its mechanisms are those of Cyrus SASL."""
+    """Its mechanisms are those of Cyrus SASL; its LOGIN is the command of that name, see test_tls_clients.py."""
     a = suite.accounts[0]
     suite.send(f'mbsync {mechanism}', to=[a['address']])
     suite.wait_for(lambda: any(f'mbsync {mechanism}' in p.read_text() for p in suite.messages(0)))
-    (tmp_path / 'mail').mkdir()
-    rc = tmp_path / 'rc'
-    rc.write_text(textwrap.dedent(f'''
-        IMAPAccount a
-        Host localhost
-        Port {suite.imaps}
-        User {a['address']}
-        Pass {a['password']}
-        SSLType IMAPS
-        CertificateFile {suite.ca}
-        AuthMechs {mechanism}
-
-        IMAPStore far
-        Account a
-
-        MaildirStore near
-        Path {tmp_path}/mail/
-        Inbox {tmp_path}/mail/INBOX
-
-        Channel c
-        Far :far:
-        Near :near:
-        Patterns *
-        Create Both
-        SyncState *
-        '''))
+    rc = mbsync_conf(a, suite.imaps, tmp_path, 'SSLType IMAPS', f'CertificateFile {suite.ca}', f'AuthMechs {mechanism}')
     run('mbsync', '-c', rc, '-a')
     found = [p.read_text() for d in ('cur', 'new') for p in (tmp_path / 'mail/INBOX' / d).iterdir()]
     assert any(f'mbsync {mechanism}' in t for t in found)

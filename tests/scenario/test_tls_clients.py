@@ -2,7 +2,7 @@
 import os, pty, re, shutil, subprocess, textwrap
 import pytest
 from conftest import running
-from test_clients import drain
+from test_clients import drain, mbsync_conf
 
 
 @pytest.fixture(scope='module')
@@ -79,32 +79,8 @@ def test_mbsync(suite, tmp_path, kind):
     for i in range(3):
         suite.send(f'for mbsync {kind} {i}', to=[a['address']])
     suite.wait_for(lambda: len([p for p in suite.messages(2) if f'mbsync {kind}' in p.read_text()]) == 3)
-    (tmp_path / 'mail').mkdir()
-    rc = tmp_path / 'rc'
-    rc.write_text(textwrap.dedent(f'''
-        IMAPAccount a
-        Host localhost
-        Port {suite.imaps if kind == 'IMAPS' else suite.imap_port}
-        User {a['address']}
-        Pass {a['password']}
-        SSLType {kind}
-        CertificateFile {suite.ca}
-        AuthMechs LOGIN
-
-        IMAPStore far
-        Account a
-
-        MaildirStore near
-        Path {tmp_path}/mail/
-        Inbox {tmp_path}/mail/INBOX
-
-        Channel c
-        Far :far:
-        Near :near:
-        Patterns *
-        Create Both
-        SyncState *
-        '''))
+    rc = mbsync_conf(a, suite.imaps if kind == 'IMAPS' else suite.imap_port, tmp_path, f'SSLType {kind}',
+                     f'CertificateFile {suite.ca}', 'AuthMechs LOGIN')
     run('mbsync', '-c', rc, '-a')
     found = [p.read_text() for d in ('cur', 'new') for p in (tmp_path / 'mail/INBOX' / d).iterdir()]
     assert sum(f'Subject: for mbsync {kind}' in t for t in found) == 3
