@@ -56,13 +56,6 @@ static bool row_visible(const struct setting *s, unsigned role)
 	return (s->roles & ROLE_BIT(role)) != 0;
 }
 
-static size_t row_index(const struct setting *s)
-{
-	size_t n;
-
-	return (size_t)(s - settings_table(&n));
-}
-
 static bool same_section(const char *a, const char *b)
 {
 	return str_eq(str_of(a), str_of(b));
@@ -100,17 +93,16 @@ static void value_default(struct arena *mem, struct value *v, const struct setti
 
 static void section_init(struct conf *c, struct conf_section *s, const char *kind)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 
 	s->conf = c;
 	s->kind = kind;
-	s->values = arena_array(&c->mem, n, sizeof *s->values);
-	for (size_t i = 0; i < n; i++) {
-		if (!same_section(rows[i].section, kind))
+	s->values = arena_array(&c->mem, setting_count(), sizeof *s->values);
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
+		if (!same_section(row->section, kind))
 			continue;
-		s->values[i].visible = row_visible(&rows[i], c->role);
-		value_default(&c->mem, &s->values[i], &rows[i]);
+		s->values[i].visible = row_visible(row, c->role);
+		value_default(&c->mem, &s->values[i], row);
 	}
 }
 
@@ -154,7 +146,7 @@ static const char *where_text(struct conf *c, const char *file, unsigned line)
 static struct value *value_begin(
     struct conf *c, struct conf_section *s, const struct setting *row, const char *where)
 {
-	struct value *v = &(s == NULL ? &c->top : s)->values[row_index(row)];
+	struct value *v = &(s == NULL ? &c->top : s)->values[setting_index(row)];
 
 	if (v->where == NULL)
 		v->n = 0;
@@ -201,12 +193,11 @@ static struct conf_section *add_section(
 /* The table's own string for a kind of section, or NULL. */
 static const char *kind_of(struct str kind)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].section != NULL && str_eq(kind, str_of(rows[i].section)))
-			return rows[i].section;
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++)
+		if (row->section != NULL && str_eq(kind, str_of(row->section)))
+			return row->section;
 	return NULL;
 }
 
@@ -243,7 +234,7 @@ static const struct value *value_of(const struct conf_section *s, const char *na
 		misuse(name, "there is no such setting");
 	if ((types & 1u << row->type) == 0)
 		misuse(name, "asked for as another type");
-	v = &s->values[row_index(row)];
+	v = &s->values[setting_index(row)];
 	if (!v->visible)
 		misuse(name, role_name(s->conf->role));
 	return v;
@@ -365,13 +356,13 @@ struct str section_place(const struct conf_section *s)
 
 bool conf_is_set(const struct conf *c, const struct conf_section *s, const struct setting *row)
 {
-	return (s == NULL ? &c->top : s)->values[row_index(row)].where != NULL;
+	return (s == NULL ? &c->top : s)->values[setting_index(row)].where != NULL;
 }
 
 struct str conf_setting_where(
     const struct conf *c, const struct conf_section *s, const struct setting *row)
 {
-	const char *where = (s == NULL ? &c->top : s)->values[row_index(row)].where;
+	const char *where = (s == NULL ? &c->top : s)->values[setting_index(row)].where;
 
 	return str_of(where != NULL ? where : "default");
 }
@@ -392,7 +383,7 @@ static void text_put(struct str s, bool quote, struct buf *b)
 void conf_text(
     const struct conf *c, const struct conf_section *s, const struct setting *row, struct buf *b)
 {
-	const struct value *v = &(s == NULL ? &c->top : s)->values[row_index(row)];
+	const struct value *v = &(s == NULL ? &c->top : s)->values[setting_index(row)];
 	bool quote = row->type == SET_STR || row->type == SET_LIST;
 
 	if (row->type == SET_LIST)
@@ -409,7 +400,7 @@ void conf_text(
 void conf_plain(
     const struct conf *c, const struct conf_section *s, const struct setting *row, struct buf *b)
 {
-	const struct value *v = &(s == NULL ? &c->top : s)->values[row_index(row)];
+	const struct value *v = &(s == NULL ? &c->top : s)->values[setting_index(row)];
 
 	for (uint32_t i = 0; i < v->n; i++) {
 		buf_str(b, v->items[i]);
@@ -429,16 +420,15 @@ static void put_value(struct put *w, const struct setting *row, const struct val
 
 static int encode_values(const struct conf_section *s, unsigned role, struct buf *b)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
 		struct put w = put_start();
 
-		if (!same_section(rows[i].section, s->kind) || !row_visible(&rows[i], role) ||
+		if (!same_section(row->section, s->kind) || !row_visible(row, role) ||
 		    s->values[i].where == NULL)
 			continue;
-		put_value(&w, &rows[i], &s->values[i]);
+		put_value(&w, row, &s->values[i]);
 		buf_str(b, put_view(&w));
 		for (uint32_t k = 0; k < s->values[i].n; k++) {
 			w = put_start();
@@ -451,11 +441,10 @@ static int encode_values(const struct conf_section *s, unsigned role, struct buf
 
 static bool kind_visible(const char *kind, unsigned role)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 
-	for (size_t i = 0; i < n; i++)
-		if (same_section(rows[i].section, kind) && row_visible(&rows[i], role))
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++)
+		if (same_section(row->section, kind) && row_visible(row, role))
 			return true;
 	return false;
 }
@@ -497,7 +486,7 @@ static int decode_value(struct get *g, struct conf *c, struct conf_section *s)
 	if (get_ok(g) == -1 || row == NULL || n > SETTING_ITEMS_MAX ||
 	    (row->type != SET_LIST && n != 1))
 		return -1;
-	v = &s->values[row_index(row)];
+	v = &s->values[setting_index(row)];
 	if (!v->visible || v->where != NULL)
 		return -1;
 	v->where = arena_z(&c->mem, where);

@@ -1,8 +1,8 @@
 /*
  * The configuration as programs see it: checked, typed, immutable. Made by master/config from
- * the file and the table in settings.c, sent to each process with the settings of its role.
+ * the file and the rows of settings_*.c, sent to each process with the settings of its role.
  *
- * Asking for a name that is not in settings.c, or with another type, or that this role may not
+ * Asking for a name that is not there, or with another type, or that this role may not
  * see, is a bug and aborts. Read settings once (at start and in reload) into variables of your own.
  */
 #ifndef PROTO_CONF_H
@@ -43,7 +43,7 @@ enum setting_origin {
 
 enum { SETTING_TEXT_MAX = 4096, SETTING_ITEMS_MAX = 4096, SETTING_WHY = 256 };
 
-/* One row of the table in settings.c. */
+/* One row (settings.h). */
 struct setting {
 	const char *topic; /* heading in the manual page; NULL = as the row above */
 	const char *name;
@@ -55,11 +55,14 @@ struct setting {
 	int64_t min, max; /* for numbers, in the unit of the getter; max 0 = no limit */
 	const char *choices; /* SET_ENUM: "a|b|c" */
 	uint32_t roles; /* ROLE_BIT()s that may see it; master and tools see all */
-	const char *help; /* sentences for the manual page; see settings.c for the mark-up */
+	const char *help; /* sentences for the manual page; see settings.h for the mark-up */
 };
 
-/* All rows, in the order of the manual page. */
-const struct setting *settings_table(size_t *n);
+/* The i-th of all rows, in the order of the manual page; NULL behind the last. */
+const struct setting *setting_at(size_t i);
+/* The other way round. */
+size_t setting_index(const struct setting *s);
+size_t setting_count(void);
 /* NULL if there is none. section NULL = top level. */
 const struct setting *setting_find(const char *section, struct str name);
 /* Is there a setting with that section, that is: is it a kind of section? */

@@ -1,5 +1,5 @@
 /*
- * Finding settings and checking their values; the table is in settings.c. Links libc only: master
+ * Finding settings and checking their values; the rows are in settings_*.c. Links libc only: master
  * reads its configuration with it.
  */
 #include <arpa/inet.h>
@@ -29,11 +29,10 @@ static int compare_rows(const void *pa, const void *pb)
 
 static void sort_rows(void)
 {
-	const struct setting *rows = settings_table(&nsorted);
-
+	nsorted = setting_count();
 	sorted = xcalloc(nsorted, sizeof *sorted);
 	for (size_t i = 0; i < nsorted; i++)
-		sorted[i] = &rows[i];
+		sorted[i] = setting_at(i);
 	qsort(sorted, nsorted, sizeof *sorted, compare_rows);
 }
 
@@ -62,11 +61,10 @@ const struct setting *setting_find(const char *section, struct str name)
 
 bool setting_section(struct str kind)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].section != NULL && str_eq(kind, str_of(rows[i].section)))
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++)
+		if (row->section != NULL && str_eq(kind, str_of(row->section)))
 			return true;
 	return false;
 }

@@ -194,23 +194,26 @@ static void check_certificates(const struct conf *c, struct faults *f)
 
 /* --- users ----------------------------------------------------------------------------------- */
 
+static bool is_uid(const struct setting *s)
+{
+	return s->section == NULL && str_starts(str_of(s->name), STR("uid_"));
+}
+
 static void check_users(const struct conf *c, struct faults *f)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *a, *b;
 
-	for (size_t a = 0; a < n; a++) {
-		if (rows[a].section != NULL || !str_starts(str_of(rows[a].name), STR("uid_")) ||
-		    conf_int(c, rows[a].name) == 0)
+	for (size_t i = 0; (a = setting_at(i)) != NULL; i++) {
+		if (!is_uid(a) || conf_int(c, a->name) == 0)
 			continue;
-		for (size_t b = 0; b < a; b++)
-			if (rows[b].section == NULL &&
-			    str_starts(str_of(rows[b].name), STR("uid_")) &&
-			    conf_int(c, rows[a].name) == conf_int(c, rows[b].name))
+		for (size_t k = 0; k < i; k++) {
+			b = setting_at(k);
+			if (is_uid(b) && conf_int(c, a->name) == conf_int(c, b->name))
 				faults_warn(f, STR_NONE,
 				    "user_%s and user_%s have the same uid: each could act as the "
 				    "other",
-				    rows[b].name + 4, rows[a].name + 4);
+				    b->name + 4, a->name + 4);
+		}
 	}
 }
 

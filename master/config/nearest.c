@@ -34,24 +34,23 @@ static unsigned distance(struct str a, struct str b)
 
 const char *nearest_setting(const char *section, struct str name)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 	unsigned best = (unsigned)name.n / 3 + 1;
 	const char *found = NULL;
 
 	if (name.n > NAME_MAX_BYTES)
 		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		struct str candidate = str_of(rows[i].name);
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
+		struct str candidate = str_of(row->name);
 		unsigned d;
 
-		if (!str_eq(str_of(rows[i].section), str_of(section)) ||
-		    rows[i].origin != FROM_FILE || candidate.n > NAME_MAX_BYTES)
+		if (!str_eq(str_of(row->section), str_of(section)) || row->origin != FROM_FILE ||
+		    candidate.n > NAME_MAX_BYTES)
 			continue;
 		d = distance(name, candidate);
 		if (d < best) {
 			best = d;
-			found = rows[i].name;
+			found = row->name;
 		}
 	}
 	return found;

@@ -186,12 +186,11 @@ static cfg_opt_t option(const struct setting *s)
 /* All options of a kind of section (NULL = top level, with the kinds themselves); on the heap. */
 static cfg_opt_t *grammar(const char *kind)
 {
-	size_t n, used = 0;
-	const struct setting *rows = settings_table(&n);
-	cfg_opt_t *opts = xcalloc(n + 1, sizeof *opts);
+	const struct setting *s;
+	size_t used = 0;
+	cfg_opt_t *opts = xcalloc(setting_count() + 1, sizeof *opts);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct setting *s = &rows[i];
+	for (size_t i = 0; (s = setting_at(i)) != NULL; i++) {
 		bool known = false;
 
 		if (str_eq(str_of(s->section), str_of(kind))) {

@@ -111,17 +111,16 @@ static void resolve_user(
 
 void resolve(struct conf *c, const char *host, bool users, struct faults *f)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 	struct buf missing;
 
 	buf_init(&missing, 4096);
 	resolve_names(c, host, f);
 	resolve_ports(c);
 	add_submission(c);
-	for (size_t i = 0; users && i < n; i++)
-		if (rows[i].section == NULL && str_starts(str_of(rows[i].name), STR("user_")))
-			resolve_user(c, &rows[i], &missing, f);
+	for (size_t i = 0; users && (row = setting_at(i)) != NULL; i++)
+		if (row->section == NULL && str_starts(str_of(row->name), STR("user_")))
+			resolve_user(c, row, &missing, f);
 	if (missing.n > 0)
 		faults_add(f, NULL, 0,
 		    "system users are missing: %s; make them with systemd-sysusers or adduser, or "

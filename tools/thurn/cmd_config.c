@@ -59,22 +59,21 @@ static bool wanted(const struct view *v, const struct conf_section *s, const str
 
 static void show_rows(struct view *v, const struct conf_section *s)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 	struct buf b;
 
 	buf_init(&b, 64 << 20);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
 		const char *kind = s != NULL ? section_kind(s) : NULL;
 
-		if (!str_eq(str_of(rows[i].section), str_of(kind)) || !wanted(v, s, &rows[i]))
+		if (!str_eq(str_of(row->section), str_of(kind)) || !wanted(v, s, row))
 			continue;
 		v->hit = true;
-		value_text(v, s, &rows[i], &b);
+		value_text(v, s, row, &b);
 		if (v->json)
-			show_json(v, s, &rows[i], &b);
+			show_json(v, s, row, &b);
 		else
-			printf("%s%s = %s\n", s != NULL ? "\t" : "", rows[i].name, buf_cstr(&b));
+			printf("%s%s = %s\n", s != NULL ? "\t" : "", row->name, buf_cstr(&b));
 	}
 	buf_clear(&b);
 }

@@ -164,24 +164,23 @@ static void put_setting(FILE *out, const struct setting *s)
 
 void mdoc_settings(FILE *out)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *row;
 	bool open = false;
 
 	fputs(head, out);
-	for (size_t i = 0; i < n; i++) {
-		if (rows[i].topic != NULL) {
+	for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
+		if (row->topic != NULL) {
 			if (open)
 				fputs(".El\n", out);
-			fprintf(out, ".Ss %s\n", rows[i].topic);
-			if (rows[i].section != NULL)
-				fprintf(out, "In sections\n.Ic %s Ar title Brq ... .\n",
-				    rows[i].section);
+			fprintf(out, ".Ss %s\n", row->topic);
+			if (row->section != NULL)
+				fprintf(
+				    out, "In sections\n.Ic %s Ar title Brq ... .\n", row->section);
 			fputs(".Bl -tag -width Ds\n", out);
 			open = true;
 		}
-		if (rows[i].origin == FROM_FILE)
-			put_setting(out, &rows[i]);
+		if (row->origin == FROM_FILE)
+			put_setting(out, row);
 	}
 	if (open)
 		fputs(".El\n", out);

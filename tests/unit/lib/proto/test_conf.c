@@ -25,21 +25,20 @@ static int check(const char *name, const char *text)
 /* Every row can be found, has a help text, and a default that passes its own check. */
 static void table_is_sound(void **state)
 {
-	size_t n;
-	const struct setting *rows = settings_table(&n);
+	const struct setting *s;
 	char why[SETTING_WHY];
 
 	(void)state;
-	assert_non_null(rows[0].topic);
-	for (size_t i = 0; i < n; i++) {
-		const struct setting *s = &rows[i];
+	assert_non_null(setting_at(0)->topic);
+	for (size_t i = 0; (s = setting_at(i)) != NULL; i++) {
 		struct str rest = str_of(s->def), word;
 
+		assert_int_equal(setting_index(s), i);
 		assert_ptr_equal(setting_find(s->section, str_of(s->name)), s);
 		assert_non_null(s->help);
 		for (size_t k = 0; k < i; k++)
-			if (str_eq(str_of(rows[k].name), str_of(s->name)) &&
-			    str_eq(str_of(rows[k].section), str_of(s->section)))
+			if (str_eq(str_of(setting_at(k)->name), str_of(s->name)) &&
+			    str_eq(str_of(setting_at(k)->section), str_of(s->section)))
 				fail_msg("%s stands twice in the table", s->name);
 		assert_true((s->type == SET_ENUM) == (s->choices != NULL));
 		if (s->type != SET_LIST)

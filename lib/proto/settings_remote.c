@@ -1,0 +1,155 @@
+/* Settings of delivery to other hosts. */
+#include "proto/settings.h"
+
+static const struct setting rows[] = {
+	{ .topic = "Delivery to other hosts",
+	    .name = "static_hosts",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(REMOTE),
+	    .help = "Addresses of next hops that are named in routes, as `name=address` or "
+		    "`name=address,address`: tried in that order." },
+	{ .name = "remote_port",
+	    .type = SET_INT,
+	    .def = "25",
+	    .min = 1,
+	    .max = 65535,
+	    .roles = R(REMOTE),
+	    .help =
+		"Port of SMTP hosts where a route names none. It must be one of `remote_ports`." },
+	{ .name = "remote_address_preference",
+	    .type = SET_ENUM,
+	    .choices = "ipv6|ipv4|ipv6-only|ipv4-only",
+	    .def = "ipv6",
+	    .roles = R(REMOTE),
+	    .help =
+		"Which addresses of a host are tried first, or at all. When one has not answered "
+		"after a quarter of a second, one of the other kind is tried beside it." },
+	{ .name = "remote_tls",
+	    .type = SET_ENUM,
+	    .choices = "none|may|encrypt|verify|secure",
+	    .def = "may",
+	    .roles = R(LOOKUP),
+	    .help = "How other hosts are spoken to where `remote_tls_policy` says nothing. With "
+		    "`may` by TLS when they "
+		    "offer it and it works, else in plain text; `encrypt`: by TLS, with whoever is "
+		    "there; `verify`: their "
+		    "certificate must be valid for the name of the host, which may be no better "
+		    "than DNS; `secure`: for "
+		    "the domain that the mail is for. From `encrypt` on, mail waits when that "
+		    "cannot be had." },
+	{ .name = "remote_tls_policy",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help =
+		"Tables of such levels by next hop, as in smtp_tls_policy_maps of Postfix. A next "
+		"hop with "
+		"brackets or a port is looked for as the route has it, a domain also as `.parent` "
+		"of its "
+		"parents. Values are `none`, `may`, `encrypt`, or, followed by names, "
+		"`verify match=hostname:NAME`, `secure match=nexthop:dot-nexthop:NAME:.NAME`, or "
+		"`fingerprint match=HEX|HEX`: SHA-256 of a public key. The word `implicit` behind "
+		"it speaks "
+		"TLS from the first byte." },
+	{ .name = "remote_tls_plain_time",
+	    .type = SET_TIME,
+	    .def = "1h",
+	    .max = INT64_C(30) * 86400 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "For so long an address at which TLS failed gets mail in plain text, where the "
+		    "level is `may`." },
+	{ .name = "tls_ca_file",
+	    .type = SET_STR,
+	    .form = FORM_PATH,
+	    .def = "/etc/ssl/certs/ca-certificates.crt",
+	    .roles = R(REMOTE),
+	    .help = "PEM file of the authorities that may vouch for other hosts, which the user of "
+		    "deliver-remote must be "
+		    "able to read. It is read when that program starts: with the suite, and at a "
+		    "reload that "
+		    "changes one of its settings. Without any, no host is verified." },
+	{ .name = "remote_dead_time",
+	    .type = SET_TIME,
+	    .def = "5m",
+	    .max = 86400 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "For so long an address that did not take a connection, or did not greet, is "
+		    "tried after all "
+		    "others." },
+	{ .name = "own_addresses",
+	    .type = SET_LIST,
+	    .form = FORM_ADDRESS,
+	    .def = "",
+	    .roles = R(REMOTE),
+	    .help =
+		"Addresses at which the world reaches this host besides those of its own "
+		"interfaces, "
+		"as through a translating router. Mail that MX records send there or to a listener "
+		"of the suite is in a loop and returned." },
+	{ .name = "remote_ports",
+	    .type = SET_LIST,
+	    .def = "24 25 465 587",
+	    .roles = R(REMOTE),
+	    .help =
+		"Ports of other hosts that the suite may connect to: the kernel refuses others. "
+		"Name here what next hops in routes use besides the usual ones." },
+	{ .name = "remote_connections",
+	    .type = SET_INT,
+	    .def = "200",
+	    .min = 1,
+	    .max = 10000,
+	    .roles = R(REMOTE) | R(QUEUE),
+	    .help = "Connections to other hosts at the same time, idle ones included." },
+	{ .name = "remote_idle_time",
+	    .type = SET_TIME,
+	    .def = "3s",
+	    .max = 300 * 1000,
+	    .roles = R(REMOTE),
+	    .help =
+		"How long a connection waits for more mail to the same next hop; 0 closes it after "
+		"each message." },
+	{ .name = "remote_messages",
+	    .type = SET_INT,
+	    .def = "200",
+	    .min = 1,
+	    .max = 1000000,
+	    .roles = R(REMOTE),
+	    .help = "Messages over one connection, if the other side does not announce less." },
+	{ .name = "remote_connect_timeout",
+	    .type = SET_TIME,
+	    .def = "30s",
+	    .min = 10,
+	    .max = 3600 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "How long one address may take to accept a connection." },
+	{ .name = "remote_command_timeout",
+	    .type = SET_TIME,
+	    .def = "5m",
+	    .min = 10,
+	    .max = 3600 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "How long the greeting and the answers to EHLO, MAIL and RCPT may take." },
+	{ .name = "remote_data_timeout",
+	    .type = SET_TIME,
+	    .def = "3m",
+	    .min = 10,
+	    .max = 3600 * 1000,
+	    .roles = R(REMOTE),
+	    .help =
+		"How long the answer to DATA, or the taking of a block of the message, may take." },
+	{ .name = "remote_final_timeout",
+	    .type = SET_TIME,
+	    .def = "10m",
+	    .min = 10,
+	    .max = 3600 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "How long the answer to a complete message may take. Shorter than the default "
+		    "means "
+		    "that slow hosts get mail twice." },
+};
+
+struct setting_rows settings_remote(void)
+{
+	return SETTING_ROWS(rows);
+}
