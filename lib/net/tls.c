@@ -24,7 +24,9 @@ struct tls {
 	SSL *ssl;
 	struct tls_context *context; /* of a server */
 	struct tls_client *client; /* of a client */
-	char *names, *session; /* wanted of the server; the key of its session */
+	char *names; /* wanted of the server */
+	uint8_t session[TLS_SESSION_KEY]; /* what its session is kept under */
+	bool dane;
 	int fd;
 	void (*wake)(void *);
 	void *wake_arg;
@@ -225,16 +227,18 @@ struct tls *tls_accept(
 
 struct tls *tls_connect(struct tls_client *c, const struct tls_server *to, int fd)
 {
-	struct tls *t = new_tls(tls_client_ssl(c, to), fd);
+	uint8_t session[TLS_SESSION_KEY];
+	struct tls *t = new_tls(tls_client_ssl(c, to, session), fd);
 
 	t->client = c;
 	t->names = xstrdup(to->names);
-	t->session = xstrdup(to->session);
+	t->dane = to->ndane > 0;
+	memcpy(t->session, session, sizeof session);
 	SSL_set_connect_state(t->ssl);
 	return t;
 }
 
-const char *tls_session_key(const struct tls *t)
+const uint8_t *tls_session_key(const struct tls *t)
 {
 	return t->session;
 }
@@ -268,7 +272,6 @@ void tls_free(struct tls *t)
 	free(t->facts.name);
 	free(t->why);
 	free(t->names);
-	free(t->session);
 	buf_clear(&t->ahead);
 	free(t);
 }
@@ -303,6 +306,7 @@ static void secured(struct tls *t)
 		.resumed = SSL_session_reused(t->ssl) == 1,
 		.name = name == NULL ? NULL : xstrdup(name),
 	};
+	t->facts.dane = t->dane;
 	if (t->client != NULL)
 		tls_client_judge(t->ssl, t->names, &t->facts);
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC); /* nothing more is signed */

@@ -110,13 +110,32 @@ struct tls_client;
 struct tls_client *tls_client_new(const char *anchors, size_t *n);
 void tls_client_free(struct tls_client *c); /* no connection may use it; NULL is fine */
 
-/* Whom a client wants to speak to. */
+/* RFC 7218: usages, selectors, matching types */
+enum { TLSA_TA = 2, TLSA_EE = 3 };
+enum { TLSA_CERTIFICATE = 0, TLSA_KEY = 1 };
+enum { TLSA_FULL = 0, TLSA_SHA256 = 1, TLSA_SHA512 = 2 };
+
+/* A TLSA record (RFC 6698): what a server's certificate is, or who issued it. */
+struct tls_association {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+/* Can it be matched with a mail server (RFC 7672 3.1: usages 2 and 3 alone)? */
+bool tls_association_usable(struct tls_client *c, const struct tls_association *a);
+
+/*
+ * Whom a client wants to speak to. A session is resumed only where all of this is the same.
+ */
 struct tls_server {
 	const char *host; /* name, for SNI (RFC 6066 3), or numeric address */
 	/* one of these the certificate must have (RFC 9525), with blanks between; ".example.org" =
 	 * any below it */
 	const char *names;
-	const char *session; /* sessions are resumed with the same text only */
+	const char *session; /* whatever else a session is bound to: address, policy */
+	/* with any, they decide who is trusted in place of the trust anchors; names matter to
+	 * usage 2 alone (RFC 7671 5.1), and host is the TLSA base domain */
+	const struct tls_association *dane;
+	size_t ndane;
 };
 
 /* --- one connection -------------------------------------------------------------------------- */
@@ -131,6 +150,7 @@ struct tls_facts {
 	bool resumed;
 	char *name; /* asked for by SNI, or NULL */
 	/* for a client: what it knows of the server */
+	bool dane; /* TLSA records were what it was measured by */
 	bool trusted; /* its chain leads to a trust anchor, and all of it is valid now */
 	bool named; /* it has one of the names that were wanted */
 	const char *distrust; /* what is missing; NULL when it is trusted and named */

@@ -31,59 +31,65 @@ enum {
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:@SECLEVEL=2"
 
 struct place {
-	char *key;
-	SSL_SESSION *session;
+	uint8_t key[TLS_SESSION_KEY];
+	SSL_SESSION *session; /* NULL: none */
 };
 
 struct tls_client {
 	SSL_CTX *ctx;
+	EVP_MD *sha256, *sha512;
 	uint64_t secret[2]; /* servers must not choose the place */
 	struct place places[SESSION_PLACES];
 };
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
-static struct place *place_of(struct tls_client *c, const char *key)
+static struct place *place_of(struct tls_client *c, const uint8_t *key)
 {
-	return &c->places[siphash(c->secret, str_of(key)) % SESSION_PLACES];
+	return &c->places[siphash(c->secret, str_bytes(key, TLS_SESSION_KEY)) % SESSION_PLACES];
+}
+
+static bool place_holds(const struct place *p, const uint8_t *key)
+{
+	return p->session != NULL && memcmp(p->key, key, TLS_SESSION_KEY) == 0;
 }
 
 static void place_clear(struct place *p)
 {
 	SSL_SESSION_free(p->session);
-	free(p->key);
-	*p = (struct place){ .key = NULL };
+	*p = (struct place){ .session = NULL };
 }
 
 /* SSL_CTX_sess_set_new_cb(3): 1 = the session is ours to free. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_client *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	const char *key = tls_session_key(SSL_get_app_data(ssl));
+	const uint8_t *key = tls_session_key(SSL_get_app_data(ssl));
 	struct place *p;
 
 	if (SSL_SESSION_is_resumable(session) != 1)
 		return 0;
 	p = place_of(c, key);
 	place_clear(p);
-	*p = (struct place){ xstrdup(key), session };
+	p->session = session;
+	memcpy(p->key, key, sizeof p->key);
 	return 1;
 }
 
-void tls_client_forget(struct tls_client *c, const char *key)
+void tls_client_forget(struct tls_client *c, const uint8_t key[TLS_SESSION_KEY])
 {
 	struct place *p = place_of(c, key);
 
-	if (p->key != NULL && strcmp(p->key, key) == 0)
+	if (place_holds(p, key))
 		place_clear(p);
 }
 
 /* A ticket of TLS 1.3 is used once (RFC 8446 C.4). */
-static void resume(struct tls_client *c, SSL *ssl, const char *key)
+static void resume(struct tls_client *c, SSL *ssl, const uint8_t *key)
 {
 	struct place *p = place_of(c, key);
 
-	if (p->key == NULL || strcmp(p->key, key) != 0)
+	if (!place_holds(p, key))
 		return;
 	SSL_set_session(ssl, p->session);
 	if (SSL_SESSION_get_protocol_version(p->session) >= TLS1_3_VERSION)
@@ -114,14 +120,25 @@ static void set_up(struct tls_client *c)
 		abort();
 }
 
+/* Matching types 1 and 2 by digests of our own library context: the default one stays unused. */
+static bool set_up_dane(struct tls_client *c)
+{
+	return SSL_CTX_dane_enable(c->ctx) == 1 &&
+	       SSL_CTX_dane_mtype_set(c->ctx, c->sha256, TLSA_SHA256, 1) == 1 &&
+	       SSL_CTX_dane_mtype_set(c->ctx, c->sha512, TLSA_SHA512, 2) == 1;
+}
+
 struct tls_client *tls_client_new(const char *anchors, size_t *n)
 {
 	struct tls_client *c = xcalloc(1, sizeof *c);
 
 	assert(tls_library() != NULL);
 	c->ctx = SSL_CTX_new_ex(tls_library(), NULL, TLS_client_method());
-	if (c->ctx == NULL ||
-	    RAND_bytes_ex(tls_library(), (void *)c->secret, sizeof c->secret, 0) != 1)
+	c->sha256 = EVP_MD_fetch(tls_library(), "SHA256", NULL);
+	c->sha512 = EVP_MD_fetch(tls_library(), "SHA512", NULL);
+	if (c->ctx == NULL || c->sha256 == NULL || c->sha512 == NULL ||
+	    RAND_bytes_ex(tls_library(), (void *)c->secret, sizeof c->secret, 0) != 1 ||
+	    !set_up_dane(c))
 		abort();
 	set_up(c);
 	/* what stands in front of something unreadable counts */
@@ -138,6 +155,8 @@ void tls_client_free(struct tls_client *c)
 	for (size_t i = 0; i < SESSION_PLACES; i++)
 		place_clear(&c->places[i]);
 	SSL_CTX_free(c->ctx);
+	EVP_MD_free(c->sha256);
+	EVP_MD_free(c->sha512);
 	free(c);
 }
 
@@ -148,7 +167,82 @@ static bool is_address(const char *host)
 	return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
 }
 
-SSL *tls_client_ssl(struct tls_client *c, const struct tls_server *to)
+/* --- TLSA records (RFC 7672) ------------------------------------------------------------------ */
+
+/* How names are compared: only those of the certificate's extension, a wildcard for a whole label.
+ */
+enum { NAME_FLAGS = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS };
+
+static bool add_association(SSL *s, const struct tls_association *a)
+{
+	/* RFC 7672 3.1.3: the usages that need a public authority are of no use with mail */
+	return (a->usage == TLSA_TA || a->usage == TLSA_EE) &&
+	       SSL_dane_tlsa_add(s, a->usage, a->selector, a->matching,
+		   (const unsigned char *)a->data.p, a->data.n) == 1;
+}
+
+/* From now on the chain is verified by these records, and so are the names where they matter. */
+static void use_dane(SSL *s, const struct tls_server *to)
+{
+	static const struct tls_association nobody = { TLSA_EE, TLSA_KEY, TLSA_SHA256,
+		{ "no key has a hash of this text ", TLS_FINGERPRINT } };
+	struct str names = str_of(to->names), word;
+	char name[256];
+	bool any = false;
+
+	if (SSL_dane_enable(s, to->host) != 1)
+		abort();
+	SSL_dane_set_flags(s, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	SSL_set_hostflags(s, NAME_FLAGS);
+	while (str_word(&names, &word))
+		if (str_copy(word, name, sizeof name) == 0 && SSL_add1_host(s, name) != 1)
+			abort();
+	for (size_t i = 0; i < to->ndane; i++)
+		any = add_association(s, &to->dane[i]) || any;
+	/* without a record, OpenSSL would go by the trust anchors */
+	if (!any && !add_association(s, &nobody))
+		abort();
+}
+
+bool tls_association_usable(struct tls_client *c, const struct tls_association *a)
+{
+	SSL *s = SSL_new(c->ctx);
+	bool usable;
+
+	if (s == NULL)
+		abort();
+	usable = SSL_dane_enable(s, "any") == 1 && add_association(s, a);
+	SSL_free(s);
+	ERR_clear_error();
+	return usable;
+}
+
+/* --- one connection --------------------------------------------------------------------------- */
+
+static void session_key(
+    struct tls_client *c, const struct tls_server *to, uint8_t out[TLS_SESSION_KEY])
+{
+	const char *texts[] = { to->session, to->host, to->names };
+	EVP_MD_CTX *x = EVP_MD_CTX_new();
+
+	if (x == NULL || EVP_DigestInit_ex2(x, c->sha256, NULL) != 1)
+		abort();
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		EVP_DigestUpdate(x, texts[i], strlen(texts[i]) + 1);
+	for (size_t i = 0; i < to->ndane; i++) {
+		const struct tls_association *a = &to->dane[i];
+		const uint8_t head[] = { a->usage, a->selector, a->matching,
+			(uint8_t)(a->data.n >> 8), (uint8_t)a->data.n };
+
+		EVP_DigestUpdate(x, head, sizeof head);
+		EVP_DigestUpdate(x, a->data.p, a->data.n);
+	}
+	EVP_DigestFinal_ex(x, out, NULL);
+	EVP_MD_CTX_free(x);
+}
+
+SSL *tls_client_ssl(
+    struct tls_client *c, const struct tls_server *to, uint8_t session[TLS_SESSION_KEY])
 {
 	SSL *s = SSL_new(c->ctx);
 
@@ -157,7 +251,10 @@ SSL *tls_client_ssl(struct tls_client *c, const struct tls_server *to)
 	/* RFC 6066 3: no addresses. A name that is too long is the server's to miss. */
 	if (!is_address(to->host))
 		SSL_set_tlsext_host_name(s, to->host);
-	resume(c, s, to->session);
+	session_key(c, to, session);
+	if (to->ndane > 0)
+		use_dane(s, to);
+	resume(c, s, session);
 	ERR_clear_error();
 	return s;
 }
@@ -170,9 +267,7 @@ static bool has_name(X509 *x, const char *name)
 {
 	if (is_address(name))
 		return X509_check_ip_asc(x, name, 0) == 1;
-	return X509_check_host(x, name, 0,
-		   X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
-		   NULL) == 1;
+	return X509_check_host(x, name, 0, NAME_FLAGS, NULL) == 1;
 }
 
 static bool has_one_of(X509 *x, struct str names)
@@ -208,7 +303,8 @@ void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts)
 		return;
 	}
 	facts->trusted = verdict == X509_V_OK;
-	facts->named = has_one_of(x, str_of(names));
+	/* OpenSSL has looked at the names where they matter to TLSA records */
+	facts->named = facts->dane ? facts->trusted : has_one_of(x, str_of(names));
 	if (!facts->trusted)
 		facts->distrust = X509_verify_cert_error_string(verdict);
 	else if (!facts->named)

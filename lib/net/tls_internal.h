@@ -27,10 +27,13 @@ SSL *tls_context_ssl(struct tls_context *c);
 
 /* --- tls_client.c ----------------------------------------------------------------------------- */
 
-SSL *tls_client_ssl(struct tls_client *c, const struct tls_server *to);
+/* What its sessions are kept under: a hash of all of struct tls_server. */
+enum { TLS_SESSION_KEY = 32 };
+SSL *tls_client_ssl(
+    struct tls_client *c, const struct tls_server *to, uint8_t session[TLS_SESSION_KEY]);
 /* The session of that key is of no use. */
-void tls_client_forget(struct tls_client *c, const char *key);
-/* Fills in what the certificate of the server tells. */
+void tls_client_forget(struct tls_client *c, const uint8_t key[TLS_SESSION_KEY]);
+/* Fills in what the certificate of the server tells. facts->dane is set already. */
 void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts);
 
 /* --- tls.c ------------------------------------------------------------------------------------ */
@@ -47,7 +50,7 @@ struct tls *tls_accept(
 /* As a client, which speaks first. c must outlive it; the strings are copied. */
 struct tls *tls_connect(struct tls_client *c, const struct tls_server *to, int fd);
 /* Of such a one: what its session is kept under. */
-const char *tls_session_key(const struct tls *t);
+const uint8_t *tls_session_key(const struct tls *t);
 /* Can the handshake begin before the socket says that there is something to read? */
 bool tls_begins(const struct tls *t);
 void tls_free(struct tls *t);

@@ -85,6 +85,44 @@ static void turn(int n)
 		loop_poll();
 }
 
+static X509 *parse(unsigned i)
+{
+	const unsigned char *p = tls_rig.der[i];
+
+	return d2i_X509(NULL, &p, RIG_DER);
+}
+
+static struct str sign(X509 *x, unsigned i)
+{
+	uint8_t *p = tls_rig.der[i];
+
+	X509_sign(x, tls_rig.keys[1], EVP_sha256());
+	return str_bytes(tls_rig.der[i], (size_t)i2d_X509(x, &p));
+}
+
+/* Makes the first certificate one that an authority of its own has issued: the second. */
+static void add_authority(struct tls_certificate *c)
+{
+	X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
+	X509 *leaf = parse(0), *authority;
+
+	rig_certificate(EVP_EC_gen("P-256"), "DNS:authority");
+	authority = parse(1);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(authority), "O", MBSTRING_ASC,
+	    (const void *)"authority", -1, -1, 0);
+	X509_set_issuer_name(authority, X509_get_subject_name(authority));
+	X509_set_issuer_name(leaf, X509_get_subject_name(authority));
+	X509_add_ext(authority, ca, -1);
+	c->chain[0] = sign(leaf, 0);
+	c->chain[1] = sign(authority, 1);
+	c->n = 2;
+	X509_EXTENSION_free(ca);
+	X509_free(leaf);
+	X509_free(authority);
+}
+
+static bool issued; /* the next server's certificate is to have an authority */
+
 /* A server with that certificate, which is a trust anchor as well. */
 static void start(EVP_PKEY *key, const char *names, bool trust)
 {
@@ -97,6 +135,8 @@ static void start(EVP_PKEY *key, const char *names, bool trust)
 	size_t bad, n;
 
 	assert_non_null(f);
+	if (issued)
+		add_authority(&c);
 	if (trust)
 		PEM_write_X509(f, x);
 	fclose(f);
@@ -108,16 +148,28 @@ static void start(EVP_PKEY *key, const char *names, bool trust)
 	assert_int_equal(n, trust);
 }
 
-static void handshake(const char *host, const char *names)
+static void handshake_with(const struct tls_server *to)
 {
 	connect_both();
 	assert_int_equal(conn_tls_accept(&server.c, context, false), 0);
-	assert_int_equal(conn_tls_connect(&client.c, trusting,
-			     &(struct tls_server){ host, names, "mx[192.0.2.1]:25" }),
-	    0);
+	assert_int_equal(conn_tls_connect(&client.c, trusting, to), 0);
 	turn(20);
 	assert_int_equal(client.secured, 1);
 	assert_int_equal(server.secured, 1);
+}
+
+static void handshake(const char *host, const char *names)
+{
+	handshake_with(&(struct tls_server){ host, names, "mx[192.0.2.1]:25", NULL, 0 });
+}
+
+/* In order, so that the server's tickets have come. */
+static void finish(void)
+{
+	turn(5);
+	conn_finish(&client.c);
+	turn(5);
+	close_both();
 }
 
 static int set_up(void **state)
@@ -206,31 +258,170 @@ static void test_no_anchor(void **state)
 	assert_null(conn_tls(&server.c)->name); /* an address is no server name */
 }
 
-/* With the same key only; what is thought of the certificate stays, the names are looked at anew.
- */
+/* --- TLSA records ----------------------------------------------------------------------------- */
+
+enum { FULL_MAX = 4096 };
+static uint8_t full[2][FULL_MAX], digests[2][3][64]; /* by selector; by matching type */
+
+/* What records of the server's certificate would say, or of its authority's. */
+static struct tls_association record(uint8_t usage, uint8_t selector, uint8_t matching)
+{
+	X509 *x = parse(usage == TLSA_TA && issued);
+	uint8_t *to = full[selector];
+	size_t n =
+	    (size_t)(selector == TLSA_CERTIFICATE ? i2d_X509(x, &to)
+						  : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &to));
+	struct tls_association a = { usage, selector, matching, str_bytes(full[selector], n) };
+	unsigned size;
+
+	X509_free(x);
+	if (matching == TLSA_FULL)
+		return a;
+	EVP_Digest(full[selector], n, digests[selector][matching], &size,
+	    matching == TLSA_SHA256 ? EVP_sha256() : EVP_sha512(), NULL);
+	a.data = str_bytes(digests[selector][matching], size);
+	return a;
+}
+
+static struct tls_server dane_server(const struct tls_association *a, size_t n)
+{
+	return (struct tls_server){ "base.test", "next.test", "mx[192.0.2.1]:25", a, n };
+}
+
+/* RFC 7672 3.1: what matches is trusted, without any anchor; only usage 2 looks at names. */
+static void test_records(void **state)
+{
+	static const char *const names[] = { "DNS:base.test", "DNS:next.test", "DNS:other.test" };
+
+	(void)state;
+	for (size_t name = 0; name < 3; name++)
+		for (uint8_t i = 0; i < 12; i++) {
+			struct tls_association a;
+			const struct tls_facts *f;
+			struct tls_server to;
+			bool good;
+
+			set_up(NULL);
+			issued = true;
+			start(EVP_EC_gen("P-256"), names[name], false);
+			a = record(i < 6 ? TLSA_TA : TLSA_EE, i % 6 / 3, i % 3);
+			assert_true(tls_association_usable(trusting, &a));
+			to = dane_server(&a, 1);
+			handshake_with(&to);
+			f = conn_tls(&client.c);
+			good = a.usage == TLSA_EE || name < 2;
+			if ((f->distrust == NULL) != good || !f->dane)
+				fail_msg("%u %u %u, %s: %s", a.usage, a.selector, a.matching,
+				    names[name], f->distrust);
+			assert_string_equal(conn_tls(&server.c)->name, "base.test");
+			tear_down(NULL);
+		}
+	set_up(NULL);
+	issued = false;
+}
+
+static void test_wrong_records(void **state)
+{
+	struct tls_association a[2];
+	struct tls_server to = dane_server(a, 1);
+	uint8_t wrong[32];
+
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:base.test", true);
+	a[0] = record(TLSA_EE, TLSA_KEY, TLSA_SHA256);
+	memcpy(wrong, a[0].data.p, 32);
+	wrong[31] ^= 1;
+	a[0].data = str_bytes(wrong, 32);
+	handshake_with(&to);
+	/* trusted by an anchor, and named as it should be: that does not count */
+	assert_string_equal(conn_tls(&client.c)->distrust, "no matching DANE TLSA records");
+	assert_false(conn_tls(&client.c)->trusted);
+	finish();
+	/* a second one that is right: a key that is being changed */
+	a[1] = record(TLSA_EE, TLSA_CERTIFICATE, TLSA_SHA512);
+	to.ndane = 2;
+	handshake_with(&to);
+	assert_null(conn_tls(&client.c)->distrust);
+	close_both();
+	/* nothing that can be used is not the same as nothing */
+	a[0] = record(0, TLSA_KEY, TLSA_SHA256);
+	to.ndane = 1;
+	handshake_with(&to);
+	assert_false(conn_tls(&client.c)->trusted);
+}
+
+static void test_usable(void **state)
+{
+	struct tls_association a;
+
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:base.test", true);
+	for (uint8_t usage = 0; usage < 5; usage++)
+		for (uint8_t matching = 0; matching < 3; matching++) {
+			a = record(usage == 4 ? 255 : usage, TLSA_KEY, matching);
+			assert_int_equal(tls_association_usable(trusting, &a),
+			    usage == TLSA_TA || usage == TLSA_EE);
+			a.data.n--; /* a shorter hash, a broken key */
+			assert_false(tls_association_usable(trusting, &a));
+			a.data.n = 0;
+			assert_false(tls_association_usable(trusting, &a));
+		}
+	a = record(TLSA_EE, TLSA_KEY, TLSA_SHA256);
+	a.selector = 2;
+	assert_false(tls_association_usable(trusting, &a));
+	a.selector = TLSA_KEY;
+	a.matching = 3;
+	assert_false(tls_association_usable(trusting, &a));
+}
+
+/* --- sessions --------------------------------------------------------------------------------- */
+
+/* Only where everything is the same; what is thought of the certificate stays. */
 static void test_sessions(void **state)
 {
-	const struct tls_facts *f;
+	struct tls_association a[2];
+	const struct tls_server rows[] = { { "a", "b", "s", NULL, 0 }, { "b", "a", "s", NULL, 0 },
+		{ "a", "a", "t", NULL, 0 }, { "a", "a", "s", a, 1 }, { "a", "a", "s", a, 2 } };
+	struct tls_server first = { "a", "a", "s", NULL, 0 };
 
 	(void)state;
 	start(EVP_EC_gen("P-256"), "DNS:a", true);
-	handshake("a", "a");
-	turn(5);
-	conn_finish(&client.c);
-	turn(5);
-	close_both();
-	handshake("a", "b");
-	f = conn_tls(&client.c);
-	assert_true(f->resumed && f->trusted && !f->named);
-	turn(5);
-	conn_finish(&client.c);
-	turn(5);
-	close_both();
-	connect_both();
-	conn_tls_accept(&server.c, context, false);
-	conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "other" });
-	turn(20);
-	assert_false(conn_tls(&client.c)->resumed);
+	a[0] = record(TLSA_EE, TLSA_KEY, TLSA_SHA256);
+	a[1] = record(TLSA_EE, TLSA_KEY, TLSA_SHA512);
+	handshake_with(&first);
+	finish();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		handshake_with(&rows[i]);
+		assert_false(conn_tls(&client.c)->resumed);
+		finish();
+	}
+	handshake_with(&first);
+	assert_true(conn_tls(&client.c)->resumed);
+	assert_null(conn_tls(&client.c)->distrust);
+	finish();
+	handshake_with(&rows[3]);
+	assert_true(conn_tls(&client.c)->resumed && conn_tls(&client.c)->dane);
+	assert_null(conn_tls(&client.c)->distrust);
+	finish();
+}
+
+/* A verdict that was bad is bad when the session is resumed. */
+static void test_bad_sessions(void **state)
+{
+	struct tls_association a;
+	struct tls_server to = dane_server(&a, 1);
+	uint8_t wrong[32] = { 0 };
+
+	(void)state;
+	start(EVP_EC_gen("P-256"), "DNS:base.test", true);
+	a = record(TLSA_EE, TLSA_KEY, TLSA_SHA256);
+	a.data = str_bytes(wrong, 32);
+	for (unsigned i = 0; i < 2; i++) {
+		handshake_with(&to);
+		assert_int_equal(conn_tls(&client.c)->resumed, i == 1);
+		assert_false(conn_tls(&client.c)->trusted);
+		finish();
+	}
 }
 
 static void test_not_with_input(void **state)
@@ -239,13 +430,15 @@ static void test_not_with_input(void **state)
 	start(EVP_EC_gen("P-256"), "DNS:a", true);
 	handshake("a", "a");
 	assert_int_equal(
-	    conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a" }), -1);
+	    conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a", NULL, 0 }),
+	    -1);
 	assert_int_equal(errno, EALREADY);
 	close_both();
 	connect_both();
 	buf_z(&client.c.in, "250 injected\r\n");
 	assert_int_equal(
-	    conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a" }), -1);
+	    conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a", NULL, 0 }),
+	    -1);
 	assert_int_equal(errno, EPROTO);
 	assert_null(conn_tls(&client.c));
 }
@@ -257,7 +450,7 @@ static void test_failure(void **state)
 	start(EVP_EC_gen("P-256"), "DNS:a", true);
 	connect_both();
 	conn_write(&client.c, STR("STARTTLS\r\n"));
-	conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a" });
+	conn_tls_connect(&client.c, trusting, &(struct tls_server){ "a", "a", "a", NULL, 0 });
 	turn(5);
 	assert_true(str_starts(buf_view(&server.got), STR("STARTTLS\r\n\x16\x03")));
 	conn_write(&server.c, STR("454 no\r\n"));
@@ -277,7 +470,11 @@ int main(void)
 		TEST(test_facts),
 		TEST(test_names),
 		TEST(test_no_anchor),
+		TEST(test_records),
+		TEST(test_wrong_records),
+		TEST(test_usable),
 		TEST(test_sessions),
+		TEST(test_bad_sessions),
 		TEST(test_not_with_input),
 		TEST(test_failure),
 	};
