@@ -82,7 +82,8 @@ struct mail_host {
 	uint8_t status, security;
 	bool unasked;
 	struct str canonical; /* when the name is an alias */
-	/* of the first alias alone, where the whole is not secure (RFC 7672 2.2.2) */
+	/* of the first alias alone, where the whole is not secure (RFC 7672 2.2.2); DNS_FORGED also when
+	 * that could not be found out */
 	uint8_t alias;
 	struct ip *ips;
 	uint32_t nips;

@@ -19,6 +19,14 @@ static uint8_t weaker(uint8_t a, uint8_t b)
 	return a < b ? a : b;
 }
 
+/* Of the addresses, if there are any: a family of which nothing came does not count against them. */
+static uint8_t security_of(const struct dns_answer *four, const struct dns_answer *six)
+{
+	if ((four->nrecords == 0) == (six->nrecords == 0))
+		return weaker(four->security, six->security);
+	return four->nrecords > 0 ? four->security : six->security;
+}
+
 /* The one that matters of two answers of which none has an address. */
 static uint8_t worse(uint8_t a, uint8_t b)
 {
@@ -70,7 +78,7 @@ static void host_known(struct host_search *hs)
 
 	collect_ips(h, six, four, s->arena);
 	h->status = h->nips > 0 ? DNS_OK : worse(four->status, six->status);
-	h->security = weaker(four->security, six->security);
+	h->security = security_of(four, six);
 	h->canonical = six->canonical.n > 0 ? six->canonical : four->canonical;
 	least_ttl(s, four);
 	least_ttl(s, six);
@@ -88,7 +96,8 @@ static void on_alias(struct query *q)
 {
 	struct host_search *hs = q->arg;
 
-	hs->host->alias = q->answer.status == DNS_OK ? q->answer.security : DNS_INDETERMINATE;
+	/* it was there a moment ago: without an answer, nobody may act as if it were insecure */
+	hs->host->alias = q->answer.status == DNS_OK ? q->answer.security : DNS_FORGED;
 	one_less(hs->search);
 }
 
@@ -222,6 +231,8 @@ void mail_search_stop(struct mail_search *s)
 
 		give_up(&hs->four);
 		give_up(&hs->six);
+		if (hs->alias.flight != NULL)
+			hs->host->alias = DNS_FORGED;
 		library_forget(&hs->alias);
 		if (open)
 			host_known(hs);
