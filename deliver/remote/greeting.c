@@ -37,7 +37,7 @@ static struct starttls_peer peer_of(const struct session *s, char ip[IP_TEXT])
 	bool literal = s->hop->target.ip.family != 0;
 
 	ip_format(&s->ip, ip);
-	return (struct starttls_peer){ .wish = &s->hop->wish,
+	return (struct starttls_peer){ .policy = &s->policy.policy,
 		.host = literal ? str_of(ip) : site_host(s->site, &s->order.at[s->at]),
 		.nexthop = literal ? ip : s->hop->target.host,
 		.relay = s->relay };
@@ -53,9 +53,14 @@ static void begin_tls(struct session *s)
 	starttls_begin(&s->conn, &p);
 }
 
+static enum tls_level level_of(const struct session *s)
+{
+	return s->policy.policy.wish.level;
+}
+
 static bool wants_tls(const struct session *s)
 {
-	enum tls_level level = s->hop->wish.level;
+	enum tls_level level = level_of(s);
 
 	if (s->tls || level == TLS_LEVEL_NONE)
 		return false;
@@ -66,7 +71,7 @@ static bool wants_tls(const struct session *s)
 /* There is no TLS to be had here: that matters to some policies. */
 static void without_tls(struct session *s, const struct status *st)
 {
-	if (s->hop->wish.level == TLS_LEVEL_MAY)
+	if (level_of(s) == TLS_LEVEL_MAY)
 		session_state(s, S_READY);
 	else
 		session_fail(s, st);
@@ -84,7 +89,7 @@ static void ready(struct session *s)
 		session_expect(s, STEP_STARTTLS, 0);
 	} else {
 		status_set(&st, 451, "4.7.4", "%s does not offer TLS (TLS policy %s)", s->relay,
-		    tls_level_name(s->hop->wish.level));
+		    tls_level_name(level_of(s)));
 		without_tls(s, &st);
 	}
 }
@@ -100,7 +105,7 @@ void greeting_starttls(struct session *s, const struct reply *r, uint32_t rcpt)
 	}
 	status_set(&st, 451, "4.7.4", "%s refused TLS: %d %s%s%s (TLS policy %s)", s->relay,
 	    r->code, r->enhanced, r->enhanced[0] != '\0' ? " " : "", r->text,
-	    tls_level_name(s->hop->wish.level));
+	    tls_level_name(level_of(s)));
 	if (r->code == 421)
 		session_fail(s, &st); /* it goes, whatever the policy */
 	else
@@ -128,7 +133,7 @@ bool greeting_plain_instead(struct session *s, const struct status *st)
 {
 	bool failed = s->state == S_STARTTLS || (s->tls && s->state < S_READY);
 
-	if (!failed || s->hop->wish.level != TLS_LEVEL_MAY)
+	if (!failed || level_of(s) != TLS_LEVEL_MAY)
 		return false;
 	lately_note(LATELY_NO_TLS, &s->ip, s->site->port, loop_now());
 	log_info(NULL, EV("remote-plain-text"), KZ("relay", s->relay), KZ("reason", st->text));

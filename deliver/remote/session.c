@@ -55,6 +55,7 @@ static void bury(struct session *s)
 {
 	session_state(s, S_DEAD);
 	site_find_cancel(&s->finding);
+	tlspolicy_clear(&s->policy);
 	site_release(s->site);
 	s->site = NULL;
 	dial_cancel(s->dial);
@@ -445,11 +446,48 @@ static void dial_next(struct session *s)
 	    &s->order.at[s->next].ip, rival(s), s->site->port, settings()->connect, on_dialled, s);
 }
 
-/* There is one. */
+/* None of the addresses of that host. */
+static void skip_host(struct session *s)
+{
+	uint16_t host = s->order.at[s->next].host;
+
+	while (s->next < s->order.n && s->order.at[s->next].host == host)
+		s->next++;
+}
+
+static void on_policy(void *arg)
+{
+	struct session *s = arg;
+	struct status st = s->policy.policy.status;
+
+	if (st.code == 0) {
+		dial_next(s);
+		return;
+	}
+	skip_host(s);
+	session_fail(s, &st);
+}
+
+/* There is one. What was found out of its host is asked for once. */
 static void connect_next(struct session *s)
 {
+	const struct site_target *t = &s->order.at[s->next];
+
 	s->plain = false;
-	dial_next(s);
+	if (s->policy.known && s->policy.q.host == t->host) {
+		on_policy(s);
+		return;
+	}
+	session_state(s, S_CONNECTING);
+	name_relay(s, t);
+	tlspolicy_clear(&s->policy);
+	tlspolicy_find(&s->policy,
+	    &(struct tlspolicy_question){ .wish = &s->hop->wish,
+		.hop = &s->hop->target,
+		.site = s->site,
+		.host = t->host,
+		.trace = s->job->d.trace },
+	    on_policy, s);
 }
 
 /* The same address once more, without TLS. */

@@ -15,6 +15,7 @@
 #include "hop.h"
 #include "net/conn.h"
 #include "reply.h"
+#include "tlspolicy.h"
 
 enum session_state {
 	S_RESOLVING,
@@ -81,6 +82,7 @@ struct session {
 	struct site_order order;
 	unsigned next; /* in order: to be tried next */
 	unsigned at; /* in order: connected to */
+	struct tlspolicy_find policy; /* of the host at next */
 	bool plain; /* TLS has failed there: now without */
 	struct dial *dial; /* NULL: not connecting */
 	struct ip ip; /* of who is at the other end */

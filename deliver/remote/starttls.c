@@ -8,7 +8,10 @@
 #include "limits.h"
 
 /* TLS_WISH_MAX with every item replaced by a name */
-enum { NAMES_BYTES = TLS_WISH_MAX / sizeof "nexthop" * (HOP_HOST_MAX + 2) };
+enum {
+	NAMES_BYTES = TLS_WISH_MAX / sizeof "nexthop" * (HOP_HOST_MAX + 2),
+	SESSION_BYTES = TLS_WISH_MAX + 1024,
+};
 
 static struct tls_client *client;
 
@@ -26,6 +29,7 @@ void starttls_open(const struct conf *c)
 		log_warning(NULL, EV("remote-no-trust-anchors"), KS("file", file));
 	else
 		log_info(NULL, EV("remote-trust-anchors"), KS("file", file), KI("count", n));
+	dane_open(client);
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -33,6 +37,9 @@ void starttls_open(const struct conf *c)
 /* The host itself, whatever is asked of it: for the log, where the policy is no matter of names. */
 static const struct tls_wish by_host = { .level = TLS_LEVEL_VERIFY,
 	.match = { "hostname", sizeof "hostname" - 1 } };
+
+static const struct tls_wish by_next_hop = { .level = TLS_LEVEL_SECURE,
+	.match = { "nexthop", sizeof "nexthop" - 1 } };
 
 static void add_name(struct buf *b, struct str item, const struct starttls_peer *p)
 {
@@ -56,27 +63,50 @@ static void add_name(struct buf *b, struct str item, const struct starttls_peer 
 
 static void make_names(struct buf *b, const struct starttls_peer *p)
 {
-	bool named = p->wish->level == TLS_LEVEL_VERIFY || p->wish->level == TLS_LEVEL_SECURE;
-	const struct tls_wish *w = named ? p->wish : &by_host;
-	struct str rest = w->match, item;
+	enum tls_level level = p->policy->wish.level;
+	const struct tls_wish *w = &by_host;
+	struct str rest, item;
+
+	/* RFC 7672 3.2.3: besides the TLSA base domain, that of the next hop is as good */
+	if (level == TLS_LEVEL_DANE)
+		w = &by_next_hop;
+	else if (level == TLS_LEVEL_VERIFY || level == TLS_LEVEL_SECURE)
+		w = &p->policy->wish;
+	rest = w->match;
 
 	while (tls_wish_item(w, &rest, &item))
 		add_name(b, item, p);
 }
 
+/* What a session is bound to besides names and records: the address and the policy. */
+static void make_session(struct buf *b, const struct starttls_peer *p)
+{
+	buf_printf(b, "%s %s %.*s", p->relay, tls_level_name(p->policy->wish.level),
+	    STR_ARG(p->policy->wish.match));
+}
+
 int starttls_begin(struct conn *c, const struct starttls_peer *p)
 {
+	bool dane = p->policy->wish.level == TLS_LEVEL_DANE;
+	struct buf names, session;
 	char host[256];
-	struct buf names;
 	int r;
 
-	if (str_copy(p->host, host, sizeof host) == -1)
+	/* RFC 7672 2.2: with DANE, the server is asked for by the name its records stand under */
+	if (str_copy(dane ? p->policy->base : p->host, host, sizeof host) == -1)
 		host[0] = '\0';
 	buf_init(&names, NAMES_BYTES);
+	buf_init(&session, SESSION_BYTES);
 	make_names(&names, p);
+	make_session(&session, p);
 	r = conn_tls_connect(c, client,
-	    &(struct tls_server){ .host = host, .names = buf_cstr(&names), .session = p->relay });
+	    &(struct tls_server){ .host = host,
+		.names = buf_cstr(&names),
+		.session = buf_cstr(&session),
+		.dane = p->policy->dane,
+		.ndane = dane ? p->policy->ndane : 0 });
 	buf_clear(&names);
+	buf_clear(&session);
 	return r;
 }
 
@@ -97,31 +127,32 @@ static bool has_pin(const struct tls_facts *facts, const struct tls_wish *w)
 int starttls_check(const struct conn *c, const struct starttls_peer *p, struct status *st)
 {
 	const struct tls_facts *facts = conn_tls(c);
-	enum tls_level level = p->wish->level;
+	const struct tls_wish *w = &p->policy->wish;
 	const char *why = NULL;
 
-	if (level == TLS_LEVEL_FINGERPRINT)
-		why = has_pin(facts, p->wish) ? NULL : "its key is none of those that are expected";
-	else if (level == TLS_LEVEL_VERIFY || level == TLS_LEVEL_SECURE)
+	if (w->level == TLS_LEVEL_FINGERPRINT)
+		why = has_pin(facts, w) ? NULL : "its key is none of those that are expected";
+	else if (w->level > TLS_LEVEL_ENCRYPT)
 		why = facts->distrust;
 	if (why == NULL)
 		return 0;
 	status_set(st, 451, "4.7.5", "%s is not verified: %s (TLS policy %s)", p->relay, why,
-	    tls_level_name(level));
+	    tls_level_name(w->level));
 	return -1;
 }
 
 void starttls_text(const struct conn *c, const struct starttls_peer *p, char out[RESULT_TLS_MAX])
 {
 	const struct tls_facts *facts = conn_tls(c);
-	bool pinned =
-	    facts != NULL && p->wish->level == TLS_LEVEL_FINGERPRINT && has_pin(facts, p->wish);
+	const struct tls_wish *w = &p->policy->wish;
+	bool pinned = facts != NULL && w->level == TLS_LEVEL_FINGERPRINT && has_pin(facts, w);
 
 	out[0] = '\0';
 	if (facts != NULL)
 		snprintf(out, RESULT_TLS_MAX, "%s %s %s %s", facts->version, facts->cipher,
 		    facts->group,
 		    pinned                    ? "pinned"
-		    : facts->distrust == NULL ? "verified"
-					      : "unverified");
+		    : facts->distrust != NULL ? "unverified"
+		    : facts->dane             ? "dane"
+					      : "verified");
 }

@@ -9,13 +9,13 @@
 #include "net/conn.h"
 #include "proto/conf.h"
 #include "proto/deliver.h"
-#include "proto/tls_wish.h"
+#include "tlspolicy.h"
 
 /* Reads the trust anchors: before confinement. */
 void starttls_open(const struct conf *c);
 
 struct starttls_peer {
-	const struct tls_wish *wish;
+	const struct tlspolicy *policy;
 	struct str host; /* by its name, or its numeric address if the next hop is one */
 	const char *nexthop; /* the same of the next hop */
 	const char *relay; /* "host[192.0.2.1]:25" */

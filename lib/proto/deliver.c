@@ -156,6 +156,53 @@ int get_hop_question(struct get *g, struct hop_question *q)
 	return get_end(g);
 }
 
+static void put_policy(struct put *w, const struct hop_policy *p)
+{
+	put_u32(w, p->host);
+	put_status(w, &p->status);
+	put_u8(w, p->source);
+	put_u8(w, p->level);
+	put_str(w, str_take(p->reason, HOP_REASON_MAX));
+	put_str(w, p->base);
+	put_u8(w, p->more);
+	put_u32(w, p->nrecords);
+	for (uint32_t i = 0; i < p->nrecords; i++) {
+		const struct hop_record *x = &p->records[i];
+
+		put_u8(w, x->usage);
+		put_u8(w, x->selector);
+		put_u8(w, x->matching);
+		put_u8(w, x->usable);
+		put_str(w, str_take(x->data, HOP_RECORD_DATA_MAX));
+	}
+}
+
+static void get_policy(struct get *g, struct arena *a, struct hop_policy *p)
+{
+	p->host = get_u32(g);
+	get_status(g, &p->status);
+	p->source = get_u8(g);
+	p->level = get_u8(g);
+	p->reason = arena_str(a, get_line(g, HOP_REASON_MAX));
+	p->base = arena_str(a, get_line(g, DNS_NAME_MAX));
+	p->more = get_bool(g);
+	p->nrecords = get_u32(g);
+	if (p->source >= TLS_SOURCES || p->level >= TLS_LEVELS || p->nrecords > HOP_RECORDS_MAX)
+		g->bad = true;
+	if (g->bad)
+		p->nrecords = 0;
+	p->records = arena_array(a, p->nrecords, sizeof *p->records);
+	for (uint32_t i = 0; i < p->nrecords; i++) {
+		struct hop_record *x = &p->records[i];
+
+		x->usage = get_u8(g);
+		x->selector = get_u8(g);
+		x->matching = get_u8(g);
+		x->usable = get_bool(g);
+		x->data = arena_str(a, get_str(g, HOP_RECORD_DATA_MAX));
+	}
+}
+
 void put_hop_reply(struct put *w, const struct hop_reply *r)
 {
 	put_status(w, &r->status);
@@ -168,6 +215,9 @@ void put_hop_reply(struct put *w, const struct hop_reply *r)
 		put_u32(w, r->tries[i].host);
 		put_u64(w, r->tries[i].dead_ms);
 	}
+	put_u32(w, r->npolicies);
+	for (uint32_t i = 0; i < r->npolicies; i++)
+		put_policy(w, &r->policies[i]);
 	put_mail_reply(w, &r->mail);
 }
 
@@ -188,7 +238,18 @@ int get_hop_reply(struct get *g, struct arena *a, struct hop_reply *r)
 		r->tries[i].host = get_u32(g);
 		r->tries[i].dead_ms = get_u64(g);
 	}
+	r->npolicies = get_u32(g);
+	if (r->npolicies > HOP_POLICIES_MAX)
+		g->bad = true;
+	if (g->bad)
+		r->npolicies = 0;
+	r->policies = arena_array(a, r->npolicies, sizeof *r->policies);
+	for (uint32_t i = 0; i < r->npolicies; i++)
+		get_policy(g, a, &r->policies[i]);
 	get_mail_reply(g, a, &r->mail); /* to the end */
+	for (uint32_t i = 0; i < r->npolicies; i++)
+		if (r->policies[i].host >= r->mail.nhosts)
+			g->bad = true;
 	for (uint32_t i = 0; i < r->ntries; i++)
 		if (r->tries[i].host >= r->mail.nhosts)
 			g->bad = true;

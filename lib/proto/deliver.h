@@ -92,8 +92,35 @@ struct hop_reply {
 	    usable; /* hosts of mail; those behind them are left out, because mail would loop */
 	struct hop_try *tries;
 	uint32_t ntries;
+	struct hop_policy *policies;
+	uint32_t npolicies;
 };
-enum { HOP_TRIES_MAX = 20 };
+/* Who decided how a host is to be spoken to. */
+enum tls_source { TLS_BY_TABLE, TLS_BY_DANE, TLS_BY_CHANCE, TLS_SOURCES };
+struct hop_record { /* TLSA */
+	uint8_t usage, selector, matching;
+	bool usable;
+	struct str data; /* its beginning */
+};
+/* How a host would be spoken to, and why. */
+struct hop_policy {
+	uint32_t host; /* index in mail.hosts */
+	struct status status; /* code 0: by that level; else it gets nothing now */
+	uint8_t source; /* enum tls_source */
+	uint8_t level; /* enum tls_level; TLS_LEVEL_DANE: by the records that are usable */
+	struct str reason;
+	struct str base; /* where the records are (RFC 7672 2.2.3); empty = there are none */
+	struct hop_record *records;
+	uint32_t nrecords;
+	bool more; /* records were left out */
+};
+enum {
+	HOP_TRIES_MAX = 20,
+	HOP_POLICIES_MAX = 10, /* hosts of which the policy is told */
+	HOP_RECORDS_MAX = 8,
+	HOP_RECORD_DATA_MAX = 64,
+	HOP_REASON_MAX = 200,
+};
 void put_hop_question(struct put *w, const struct hop_question *q);
 int get_hop_question(struct get *g, struct hop_question *q); /* borrows from the packet */
 void put_hop_reply(struct put *w, const struct hop_reply *r);

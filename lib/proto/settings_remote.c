@@ -27,8 +27,8 @@ static const struct setting rows[] = {
 		"after a quarter of a second, one of the other kind is tried beside it." },
 	{ .name = "remote_tls",
 	    .type = SET_ENUM,
-	    .choices = "none|may|encrypt|verify|secure",
-	    .def = "may",
+	    .choices = "none|may|encrypt|verify|secure|dane|dane-only",
+	    .def = "dane",
 	    .roles = R(LOOKUP),
 	    .help = "How other hosts are spoken to where `remote_tls_policy` says nothing. With "
 		    "`may` by TLS when they "
@@ -36,8 +36,9 @@ static const struct setting rows[] = {
 		    "there; `verify`: their "
 		    "certificate must be valid for the name of the host, which may be no better "
 		    "than DNS; `secure`: for "
-		    "the domain that the mail is for. From `encrypt` on, mail waits when that "
-		    "cannot be had." },
+		    "the domain that the mail is for; `dane`: as TLSA records signed with DNSSEC "
+		    "say (RFC 7672), and like `may` where there are none; `dane-only`: not without "
+		    "such records. Mail waits when what is demanded cannot be had." },
 	{ .name = "remote_tls_policy",
 	    .type = SET_LIST,
 	    .def = "",
@@ -47,7 +48,9 @@ static const struct setting rows[] = {
 		"hop with "
 		"brackets or a port is looked for as the route has it, a domain also as `.parent` "
 		"of its "
-		"parents. Values are `none`, `may`, `encrypt`, or, followed by names, "
+		"parents. Values are `none`, `may`, `encrypt`, `dane`, `dane-only`, or, followed "
+		"by "
+		"names, "
 		"`verify match=hostname:NAME`, `secure match=nexthop:dot-nexthop:NAME:.NAME`, or "
 		"`fingerprint match=HEX|HEX`: SHA-256 of a public key. The word `implicit` behind "
 		"it speaks "

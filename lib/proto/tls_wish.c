@@ -11,6 +11,8 @@ static const struct {
 	[TLS_LEVEL_VERIFY] = { "verify", "match=hostname" },
 	[TLS_LEVEL_SECURE] = { "secure", "match=nexthop:dot-nexthop" },
 	[TLS_LEVEL_FINGERPRINT] = { "fingerprint", "" },
+	[TLS_LEVEL_DANE] = { "dane", NULL },
+	[TLS_LEVEL_DANE_ONLY] = { "dane-only", NULL },
 };
 
 const char *tls_level_name(enum tls_level level)

@@ -11,7 +11,7 @@
 
 enum { TLS_WISH_MAX = 1024, TLS_WISH_PIN = 32 /* bytes: SHA-256 */ };
 
-/* The order is that of strength as far as there is one. */
+/* The first ones in the order of strength. */
 enum tls_level {
 	TLS_LEVEL_NONE, /* plain text */
 	TLS_LEVEL_MAY, /* TLS where it works */
@@ -19,6 +19,8 @@ enum tls_level {
 	TLS_LEVEL_VERIFY, /* with a valid certificate for the name of the host, as DNS tells it */
 	TLS_LEVEL_SECURE, /* with a valid certificate for the name of the next hop */
 	TLS_LEVEL_FINGERPRINT, /* with one of these keys */
+	TLS_LEVEL_DANE, /* as the destination publishes it (RFC 7672); TLS where it works if not */
+	TLS_LEVEL_DANE_ONLY, /* only to hosts that publish it so */
 	TLS_LEVELS
 };
 
@@ -28,6 +30,12 @@ struct tls_wish {
 	struct str
 	    match; /* items for tls_wish_item(), with blanks, colons or bars between; borrowed */
 };
+
+/* Does that level say itself what is to be done, and not where it is to be looked for? */
+static inline bool tls_level_fixed(enum tls_level level)
+{
+	return level < TLS_LEVEL_DANE;
+}
 
 /* Empty text is "may". -1 when it is malformed. */
 int tls_wish_parse(struct str text, struct tls_wish *w);

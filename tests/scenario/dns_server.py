@@ -7,7 +7,7 @@ A zone is a dict of owner (relative to the zone, '@' for itself) -> 'TYPE data' 
 are relative as well, unless they end in a dot. Every zone but the root is delegated from the root, with a DS record
 when it is signed; `others` are zones that somebody else serves, by port.
 """
-import os, pathlib, shutil, socket, socketserver, struct, subprocess, sys, tempfile, threading, time
+import os, pathlib, shutil, signal, socket, socketserver, struct, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import peers
@@ -32,7 +32,8 @@ class Zones:
         self.zones, self.signed, self.tamper, self.others = zones, list(signed), tamper or {}, others or {}
         self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-dns-'))
         self.port = free_port()
-        self.ds = {}
+        self.serial = 1
+        self.ds, self.keys = {}, {}
 
     # --- zone files
 
@@ -41,7 +42,7 @@ class Zones:
 
     def text(self, zone):
         origin = '.' if zone == '.' else f'{zone}.'
-        lines = [f'$ORIGIN {origin}', '$TTL 300', f'@ SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60', '@ NS ns.invalid.']
+        lines = [f'$ORIGIN {origin}', '$TTL 300', f'@ SOA ns.invalid. hostmaster.invalid. {self.serial} 3600 600 86400 60', '@ NS ns.invalid.']
         for owner, records in self.zones[zone].items():
             lines += [f'{owner} {r}' for r in ([records] if isinstance(records, str) else records)]
         if zone == '.':
@@ -51,7 +52,7 @@ class Zones:
 
     def sign(self, zone):
         run = lambda *a: subprocess.run(a, cwd=self.top, check=True, capture_output=True, text=True).stdout
-        key = run('ldns-keygen', '-a', 'ECDSAP256SHA256', '-k', zone).strip()
+        key = self.keys[zone] = self.keys.get(zone) or run('ldns-keygen', '-a', 'ECDSAP256SHA256', '-k', zone).strip()
         run('ldns-signzone', '-n', '-f', str(self.file(zone)) + '.signed', self.file(zone), key)
         signed = self.file(zone).with_name(self.file(zone).name + '.signed')
         self.file(zone).write_text(self.tamper.get(zone, lambda t: t)(signed.read_text()))
@@ -78,6 +79,23 @@ class Zones:
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait()
         return self
+
+    def update(self, zone, owner, records):
+        """Other records for that owner, from now on; caches go by the TTL of the old ones."""
+        self.zones[zone][owner] = records
+        self.serial += 1
+        self.write()
+        self.process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 20
+        while self.served(zone) != self.serial:
+            assert time.monotonic() < until, 'nsd does not reload'
+            time.sleep(0.02)
+
+    def served(self, zone):
+        """Its serial number."""
+        out = subprocess.run(['drill', '-p', str(self.port), '@127.0.0.1', zone, 'SOA'], capture_output=True, text=True).stdout
+        soa = [l.split() for l in out.splitlines() if '\tSOA\t' in l and not l.startswith(';')]
+        return int(soa[0][6]) if soa else 0
 
     def wait(self):
         query = struct.pack('!6H', 7, 0, 1, 0, 0, 0) + b'\0' + struct.pack('!2H', 6, 1)

@@ -137,6 +137,7 @@ class Session(threading.Thread):
             pass
         finally:
             self.sock.close()
+            self.server.open -= 1
 
     # --- bytes
 
@@ -300,7 +301,8 @@ class FaultServer:
         self.seen = []         # all whose end came, whatever was answered
         self.faults = []       # what no client may send
         self.transcript = []   # every command line
-        self.connections = 0
+        self.connections = 0   # ever
+        self.open = 0          # now
         self.sock = socket.create_server((address, port), backlog=256)
         self.port = self.sock.getsockname()[1]
         self.hop = f'[{address}]:{self.port}'
@@ -321,6 +323,7 @@ class FaultServer:
             except OSError:
                 return
             self.connections += 1
+            self.open += 1
             Session(self, sock, self.connections).start()
 
     def close(self):
@@ -336,6 +339,33 @@ class FaultServer:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Hosts:
+    """A server on each of several addresses, all at the same port: {address: keyword arguments of FaultServer}."""
+
+    def __init__(self, addresses):
+        while True:
+            with socket.create_server(('127.0.0.1', 0)) as s:
+                self.port = s.getsockname()[1]
+            self.at = {}
+            try:
+                for address, options in addresses.items():
+                    self.at[address] = FaultServer(self.port, address=address, **options)
+                return
+            except OSError:
+                self.close()
+
+    def close(self):
+        for s in self.at.values():
+            s.close()
+
+    def faults(self):
+        return [f for s in self.at.values() for f in s.faults]
+
+    def taken(self, subject):
+        """(address, message) of all that arrived."""
+        return [(a, m) for a, s in self.at.items() for m in s.messages if f'Subject: {subject}\r\n'.encode() in m.data]
 
 
 def main():

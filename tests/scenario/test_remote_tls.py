@@ -242,7 +242,7 @@ def test_explain(suite):
     assert route['tls']['policy'] == 'secure' and 'texthash:policy' in route['tls']['rule']
     text = suite.tool('explain', 'route', SENDER, 'x@secure.good.test').stdout
     assert '    TLS: secure (texthash:policy' in text
-    for domain, policy, rule in (('a.b.parent.test', 'encrypt', 'texthash:policy'), ('parent.test', 'may', 'remote_tls'),
+    for domain, policy, rule in (('a.b.parent.test', 'encrypt', 'texthash:policy'), ('parent.test', 'dane', 'remote_tls'),
                                  ('sub.parent.test', 'verify match=x.test:y.test', 'texthash:policy')):
         tls = explain(suite, f'x@{domain}')[-1]['tls']
         assert tls['policy'] == policy and tls['rule'].startswith(rule)

@@ -2,8 +2,8 @@
 import json, re, smtplib, time
 import pytest
 import conftest
-from dns_server import Liar, Zones, free_port, name, record, reply
-from smtp_fault_server import CLOSE, FaultServer, GARBAGE
+from dns_server import Liar, Zones, name, record, reply
+from smtp_fault_server import CLOSE, GARBAGE, Hosts
 
 MX = 15
 SENDER = 'user1@example.test'  # ours, so that bounces can be read
@@ -34,34 +34,11 @@ ZONE = {
 }
 
 
-class Hosts:
-    """An SMTP server on each of several addresses, all at the same port."""
-
-    def __init__(self):
-        while True:
-            self.port = free_port()
-            self.at = {}
-            try:
-                for a in UP:
-                    self.at[a] = FaultServer(self.port, address=a)
-                return
-            except OSError:
-                self.close()
-
-    def close(self):
-        for s in self.at.values():
-            s.close()
-
-    def taken(self, subject):
-        """(address, message) of all that arrived."""
-        return [(a, m) for a, s in self.at.items() for m in s.messages if f'Subject: {subject}\r\n'.encode() in m.data]
-
-
 @pytest.fixture(scope='module')
 def hosts():
-    h = Hosts()
+    h = Hosts({a: {} for a in UP})
     yield h
-    assert [f for s in h.at.values() for f in s.faults] == []
+    assert h.faults() == []
     h.close()
 
 

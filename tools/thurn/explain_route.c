@@ -98,11 +98,40 @@ static json_t *try_json(const struct hop_reply *r, const struct hop_try *t)
 	return o;
 }
 
+static json_t *record_json(const struct hop_record *r)
+{
+	char hex[2 * HOP_RECORD_DATA_MAX + 1] = "";
+
+	for (size_t i = 0; i < r->data.n; i++)
+		snprintf(hex + 2 * i, sizeof hex - 2 * i, "%02x", (unsigned char)r->data.p[i]);
+	return json_pack("{s:i, s:i, s:i, s:s, s:b}", "usage", r->usage, "selector", r->selector,
+	    "matching", r->matching, "data", hex, "usable", r->usable);
+}
+
+static json_t *policy_json(const struct hop_reply *r, const struct hop_policy *p)
+{
+	static const char *const sources[TLS_SOURCES] = { "table", "dane", "opportunistic" };
+	json_t *o = json_pack("{s:o, s:s, s:s, s:o}", "host",
+	    explain_text(r->mail.hosts[p->host].name), "source", sources[p->source], "level",
+	    tls_level_name(p->level), "reason", explain_text(p->reason));
+	json_t *records = json_array();
+
+	if (p->base.n > 0)
+		json_object_set_new(o, "tlsa_base", explain_text(p->base));
+	for (uint32_t i = 0; i < p->nrecords; i++)
+		json_array_append_new(records, record_json(&p->records[i]));
+	json_object_set_new(o, "tlsa", records);
+	json_object_set_new(o, "more", json_boolean(p->more));
+	if (p->status.code != 0)
+		json_object_set_new(o, "failure", status_json(&p->status));
+	return o;
+}
+
 static json_t *hop_json(const struct hop_reply *r)
 {
 	static const char *const sources[HOP_SOURCES] = { "address", "static_hosts", "host", "mx" };
 	json_t *o = json_pack("{s:s}", "source", sources[r->source]);
-	json_t *hosts = json_array(), *tries = json_array();
+	json_t *hosts = json_array(), *tries = json_array(), *policies = json_array();
 
 	if (r->source == HOP_MX) {
 		json_object_set_new(o, "status", json_string(dns_status_name(r->mail.status)));
@@ -118,6 +147,9 @@ static json_t *hop_json(const struct hop_reply *r)
 	for (uint32_t i = 0; i < r->ntries; i++)
 		json_array_append_new(tries, try_json(r, &r->tries[i]));
 	json_object_set_new(o, "tries", tries);
+	for (uint32_t i = 0; i < r->npolicies; i++)
+		json_array_append_new(policies, policy_json(r, &r->policies[i]));
+	json_object_set_new(o, "tls", policies);
 	if (r->status.code != 0)
 		json_object_set_new(o, "failure", status_json(&r->status));
 	return o;
@@ -207,8 +239,35 @@ static void print_host(json_t *h, bool mx)
 	printf("\n");
 }
 
+/* "3 1 1 0123abcd..." as in a zone. */
+static void print_record(json_t *r)
+{
+	printf("        TLSA %lld %lld %lld %s%s\n", number_of(r, "usage"),
+	    number_of(r, "selector"), number_of(r, "matching"), text_of(r, "data"),
+	    json_is_true(json_object_get(r, "usable")) ? "" : " (not usable)");
+}
+
+static void print_policy(json_t *p)
+{
+	json_t *records = json_object_get(p, "tlsa"), *r;
+	size_t i;
+
+	printf("    TLS with %s: %s, by %s", text_of(p, "host"), text_of(p, "level"),
+	    text_of(p, "source"));
+	if (text_of(p, "reason")[0] != '\0')
+		printf(" (%s)", text_of(p, "reason"));
+	printf("\n");
+	if (text_of(p, "tlsa_base")[0] != '\0')
+		printf("      TLSA base domain %s\n", text_of(p, "tlsa_base"));
+	json_array_foreach(records, i, r) print_record(r);
+	if (json_is_true(json_object_get(p, "more")))
+		printf("        and more\n");
+	print_failure("      ", p);
+}
+
 static void print_hop(json_t *hop)
 {
+	json_t *policies = json_object_get(hop, "tls");
 	json_t *hosts = json_object_get(hop, "hosts"), *tries = json_object_get(hop, "tries"), *x;
 	const char *source = text_of(hop, "source");
 	bool mx = strcmp(source, "mx") == 0;
@@ -224,6 +283,7 @@ static void print_hop(json_t *hop)
 		printf("    addresses by: %s\n", strcmp(source, "host") == 0 ? "DNS" : source);
 	json_array_foreach(hosts, i, x) print_host(x, mx);
 	print_failure("    ", hop);
+	json_array_foreach(policies, i, x) print_policy(x);
 	if (json_array_size(tries) > 0)
 		printf("    to be tried, in this order:\n");
 	json_array_foreach(tries, i, x) printf("      %s port %lld (%s)%s\n", text_of(x, "address"),

@@ -241,11 +241,20 @@ static void test_hop(void **state)
 	struct ip ip = { .family = 4, .bytes = { 192, 0, 2, 1 } };
 	struct hop_try try = { .ip = ip, .host = 0, .dead_ms = 1234 };
 	struct hop_question q = { 3, TRANSPORT_LMTP, STR("[a.test]:24"), STR("may") }, p;
+	struct hop_record record = { 3, 1, 1, true, STR("data") };
+	struct hop_policy policy = { .source = TLS_BY_DANE,
+		.level = TLS_LEVEL_DANE,
+		.reason = STR("because"),
+		.base = STR("b.test"),
+		.records = &record,
+		.nrecords = 1 };
 	struct hop_reply r = { .source = HOP_MX,
 		.port = 25,
 		.usable = 1,
 		.tries = &try,
-		.ntries = 1 },
+		.ntries = 1,
+		.policies = &policy,
+		.npolicies = 1 },
 			 s;
 	struct arena a;
 	struct put w = put_start();
@@ -272,6 +281,23 @@ static void test_hop(void **state)
 	assert_int_equal(get_hop_reply(&g, &a, &s), 0);
 	assert_true(s.status.code == 451 && s.source == HOP_MX && s.usable == 1 && s.ntries == 1);
 	assert_true(ip_eq(&s.tries[0].ip, &ip) && s.tries[0].dead_ms == 1234);
+	assert_int_equal(s.npolicies, 1);
+	assert_true(s.policies[0].level == TLS_LEVEL_DANE && s.policies[0].nrecords == 1);
+	assert_true(str_eq(s.policies[0].base, policy.base));
+	assert_true(str_eq(s.policies[0].records[0].data, record.data));
+	/* a policy for a host that is not there, or of a level that there is not */
+	policy.host = 1;
+	w = put_start();
+	put_hop_reply(&w, &r);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_hop_reply(&g, &a, &s), -1);
+	policy.host = 0;
+	policy.level = TLS_LEVELS;
+	w = put_start();
+	put_hop_reply(&w, &r);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_hop_reply(&g, &a, &s), -1);
+	policy.level = TLS_LEVEL_MAY;
 	/* a try at a host that is not there */
 	try.host = 1;
 	w = put_start();

@@ -27,6 +27,8 @@ static void test_good(void **state)
 		{ "none", TLS_LEVEL_NONE, false, "" },
 		{ " May ", TLS_LEVEL_MAY, false, "" },
 		{ "encrypt implicit", TLS_LEVEL_ENCRYPT, true, "" },
+		{ "dane", TLS_LEVEL_DANE, false, "" },
+		{ "dane-only implicit", TLS_LEVEL_DANE_ONLY, true, "" },
 		{ "verify", TLS_LEVEL_VERIFY, false, "hostname " },
 		{ "verify match=hostname:a.test", TLS_LEVEL_VERIFY, false, "hostname a.test " },
 		{ "secure", TLS_LEVEL_SECURE, false, "nexthop dot-nexthop " },
@@ -57,7 +59,7 @@ static void test_good(void **state)
 
 static void test_bad(void **state)
 {
-	static const char *const rows[] = { "often", "dane", "may match=a", "none implicit",
+	static const char *const rows[] = { "often", "dane match=a", "may match=a", "none implicit",
 		"may implicit", "secure match=", "secure match=a/b", "secure match=.",
 		"secure match=-a", "secure protocols=TLSv1", "secure a.test", "fingerprint",
 		"fingerprint match=AB", "fingerprint match=hostname", "fingerprint match=" HEX "00",

@@ -112,7 +112,7 @@ static void test_tls(void **state)
 		  "bad.example           sometimes\n");
 	set("transport_maps", "texthash:t");
 	load();
-	tls("x@else.example", "may", "remote_tls (default)");
+	tls("x@else.example", "dane", "remote_tls (default)");
 	set("remote_tls", "encrypt");
 	set("remote_tls_policy", "texthash:p");
 	load();

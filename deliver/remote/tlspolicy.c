@@ -1,0 +1,92 @@
+/* How a host is to be spoken to. See tlspolicy.h. */
+#include "tlspolicy.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The operator's word, where it leaves nothing open. */
+static void table_rung(struct tlspolicy_find *f)
+{
+	if (tls_level_fixed(f->q.wish->level))
+		tlspolicy_decide(f, TLS_BY_TABLE, f->q.wish->level, "");
+	else
+		tlspolicy_pass(f, "");
+}
+
+/* Nobody has said anything: TLS where it works (RFC 7435), where nothing else is spoken in any case. */
+static void chance_rung(struct tlspolicy_find *f)
+{
+	tlspolicy_decide(
+	    f, TLS_BY_CHANCE, f->q.wish->implicit ? TLS_LEVEL_ENCRYPT : TLS_LEVEL_MAY, "");
+}
+
+/* The ladder; the last rung decides always. */
+static void (*const rungs[])(struct tlspolicy_find *f) = { table_rung, dane_rung, chance_rung };
+
+static void climb(struct tlspolicy_find *f)
+{
+	assert(f->rung < sizeof rungs / sizeof rungs[0]);
+	rungs[f->rung++](f);
+}
+
+static void add_reason(struct tlspolicy_find *f, const char *reason)
+{
+	char *text = f->policy.reason;
+	size_t n = strlen(text);
+
+	if (reason[0] != '\0')
+		snprintf(text + n, TLS_REASON_MAX - n, "%s%s", n > 0 ? "; " : "", reason);
+}
+
+static void finish(struct tlspolicy_find *f, enum tls_source by)
+{
+	f->policy.source = by;
+	f->known = true;
+	f->done(f->arg);
+}
+
+void tlspolicy_decide(
+    struct tlspolicy_find *f, enum tls_source by, enum tls_level level, const char *reason)
+{
+	f->policy.wish.level = level;
+	add_reason(f, reason);
+	finish(f, by);
+}
+
+void tlspolicy_refuse(struct tlspolicy_find *f, enum tls_source by, const char *reason)
+{
+	add_reason(f, reason);
+	status_set(&f->policy.status, 451, "4.7.5", "%.*s gets no mail now: %s (TLS policy %s)",
+	    STR_ARG(tlspolicy_host(f)->name), reason, tls_level_name(f->q.wish->level));
+	finish(f, by);
+}
+
+void tlspolicy_pass(struct tlspolicy_find *f, const char *reason)
+{
+	add_reason(f, reason);
+	climb(f);
+}
+
+const struct mail_host *tlspolicy_host(const struct tlspolicy_find *f)
+{
+	return &f->q.site->mail.hosts[f->q.host];
+}
+
+void tlspolicy_find(struct tlspolicy_find *f, const struct tlspolicy_question *q,
+    void (*done)(void *arg), void *arg)
+{
+	*f = (struct tlspolicy_find){ .q = *q, .done = done, .arg = arg };
+	f->policy.wish = *q->wish;
+	f->policy.base = f->policy.found.canonical = STR_NONE;
+	arena_init(&f->arena);
+	climb(f);
+}
+
+void tlspolicy_clear(struct tlspolicy_find *f)
+{
+	ask_cancel(&f->ask);
+	if (f->done != NULL)
+		arena_clear(&f->arena);
+	*f = (struct tlspolicy_find){ .done = NULL };
+}
