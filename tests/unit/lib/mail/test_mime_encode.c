@@ -1,0 +1,111 @@
+/* Quoted-printable and encoded words: read again, they are what was written. */
+#include "mail/mime_encode.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mail/mime_decode.h"
+
+static struct buf out, back;
+
+static void lines_are_short(size_t column)
+{
+	struct str rest = buf_view(&out), line;
+
+	while (str_cut(&rest, '\n', &line)) {
+		assert_true(column + str_trim(line).n <= 76);
+		column = 0;
+	}
+}
+
+static void qp(const char *text, const char *want)
+{
+	struct mime_decoder d;
+
+	buf_reset(&out);
+	buf_reset(&back);
+	mime_encode_qp(&out, str_of(text));
+	if (want != NULL)
+		assert_string_equal(buf_cstr(&out), want);
+	lines_are_short(0);
+	mime_decode_init(&d, MIME_QP);
+	mime_decode(&d, buf_view(&out), &back);
+	assert_string_equal(buf_cstr(&back), text);
+}
+
+static void test_qp(void **state)
+{
+	char line[200];
+
+	(void)state;
+	qp("", "");
+	qp("a = b\r\n", "a =3D b\r\n");
+	qp("caf\xc3\xa9", "caf=C3=A9");
+	qp("blank \r\n\r\ntab\t\r\n", "blank=20\r\n\r\ntab=09\r\n");
+	qp("a\rb\nc\x7f", "a=0Db=0Ac=7F");
+	for (size_t n = 70; n < 160; n++) {
+		memset(line, 'x', n);
+		line[n] = '\0';
+		qp(line, n <= 76 ? line : NULL);
+		line[n - 1] = (char)0xe9;
+		qp(line, NULL);
+		strcpy(line + n - 1, " \r\n");
+		qp(line, NULL);
+	}
+}
+
+static void words(const char *text, size_t column, const char *want)
+{
+	buf_reset(&out);
+	buf_reset(&back);
+	mime_encode_words(&out, str_of(text), column);
+	if (want != NULL)
+		assert_string_equal(buf_cstr(&out), want);
+	lines_are_short(column);
+	mime_decode_words(buf_view(&out), &back);
+	/* where there was no room before it, it begins with a fold */
+	assert_true(str_eq(str_trim(buf_view(&back)), str_of(text)));
+}
+
+static void test_words(void **state)
+{
+	char text[300] = "";
+
+	(void)state;
+	words("plain", 9, "plain");
+	words("caf\xc3\xa9", 9, "=?UTF-8?B?Y2Fmw6k=?=");
+	for (size_t n = 0; n < 70; n++) {
+		strcat(text, n % 3 == 0 ? "\xf0\x9f\x93\xa7" : "\xc3\xbc");
+		words(text, n, NULL);
+	}
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	buf_init(&out, 4096);
+	buf_init(&back, 4096);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	buf_clear(&out);
+	buf_clear(&back);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_qp),
+		cmocka_unit_test(test_words),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
