@@ -170,6 +170,8 @@ install: all
 	test -e $(DESTDIR)$(SYSCONFDIR)/thurn/thurn.conf || \
 		$(PUT) -m 644 etc/thurn.conf $(DESTDIR)$(SYSCONFDIR)/thurn/thurn.conf
 	mkdir -p $(DESTDIR)$(SYSCONFDIR)/thurn/tables
+	for f in etc/reports/*.conf; do \
+		$(PUT) -m 644 $$f $(DESTDIR)$(SYSCONFDIR)/thurn/reports/$${f##*/} || exit; done
 	$(PUT) -m 644 etc/thurn.sysusers $(DESTDIR)/usr/lib/sysusers.d/thurn.conf
 	$(PUT) -m 644 etc/thurn.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/thurn.conf
 	sed 's|@BINDIR@|$(PREFIX)/bin|' etc/thurn.service | $(PUT) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/thurn.service

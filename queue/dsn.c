@@ -11,28 +11,16 @@
 #include "base/id.h"
 #include "base/ipc.h"
 #include "mail/date.h"
+#include "mail/mime_encode.h"
+#include "mail/utf8.h"
 
-enum { DATE_MAX = 40, BOUNDARY_MAX = 40 };
+enum { DATE_MAX = 40, BOUNDARY_MAX = 40, LINE_WIDTH = 72, WORDS_MAX = 8 * 1024 * 1024 };
 
 struct writer {
 	struct buf *b;
 	const struct dsn *d;
 	char boundary[BOUNDARY_MAX];
 	bool eightbit;
-};
-
-static const char *const subjects[] = {
-	[DSN_FAILURE] = "Undelivered mail returned to sender",
-	[DSN_DELAY] = "Delayed mail (still being tried)",
-	[DSN_SUCCESS] = "Successful mail delivery report",
-};
-
-static const char *const openings[] = {
-	[DSN_FAILURE] = "Your message could not be delivered to the recipients below. What the\r\n"
-			"receiving side said stands beneath each of them.\r\n",
-	[DSN_DELAY] = "Your message could not yet be delivered to the recipients below.\r\n"
-		      "You need not send it again: delivery goes on being tried.\r\n",
-	[DSN_SUCCESS] = "Your message was delivered as you asked to be told.\r\n",
 };
 
 static const char *const actions[] = {
@@ -75,6 +63,18 @@ static void put_field(struct writer *w, const char *before, struct str value, co
 	buf_z(w->b, after);
 }
 
+/* What the other side said; of an address that leads elsewhere only that. */
+static struct str said(const struct dsn_rcpt *r)
+{
+	return r->hidden ? STR("the address that this one leads to could not take it")
+			 : str_of(r->status.text);
+}
+
+static enum words_kind words_kind(const struct dsn *d)
+{
+	return d->postmaster ? WORDS_POSTMASTER : (enum words_kind)d->kind;
+}
+
 static void put_head(struct writer *w)
 {
 	const struct dsn *d = w->d;
@@ -83,8 +83,9 @@ static void put_head(struct writer *w)
 	id_format(d->id, id);
 	put_field(w, "From: Mail Delivery System <MAILER-DAEMON@", d->host, ">\r\n");
 	put_field(w, "To: <", d->to, ">\r\n");
-	buf_printf(w->b, "Subject: %s\r\n",
-	    d->postmaster ? "Postmaster: undeliverable report" : subjects[d->kind]);
+	buf_z(w->b, "Subject: ");
+	mime_encode_words(w->b, d->words->subject[words_kind(d)], sizeof "Subject: " - 1);
+	buf_z(w->b, "\r\n");
 	buf_printf(w->b, "Date: %s\r\n", date(d->now, when));
 	buf_printf(w->b, "Message-ID: <%s@%.*s>\r\n", id, STR_ARG(d->host));
 	buf_z(w->b, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
@@ -96,47 +97,159 @@ static void put_head(struct writer *w)
 	buf_z(w->b, "\r\nThis is a report on delivery in MIME format.\r\n");
 }
 
-static void put_part(struct writer *w, const char *type)
+static void put_part(struct writer *w, const char *type, const char *encoding)
 {
 	buf_printf(w->b, "\r\n--%s\r\nContent-Type: %s\r\n", w->boundary, type);
-	if (w->eightbit)
-		buf_z(w->b, "Content-Transfer-Encoding: 8bit\r\n");
+	if (encoding != NULL)
+		buf_printf(w->b, "Content-Transfer-Encoding: %s\r\n", encoding);
+	buf_z(w->b, "\r\n");
+}
+
+static const char *encoding_of(const struct writer *w)
+{
+	return w->eightbit ? "8bit" : NULL;
+}
+
+/* --- for people ------------------------------------------------------------------------------- */
+
+/* Appends what a variable of a text stands for; without its "$" when there is none of that name. */
+static void put_variable(const struct dsn *d, struct buf *b, struct str name)
+{
+	char when[DATE_MAX], id[ID_TEXT + 1];
+
+	if (str_eq(name, STR("host"))) {
+		buf_str(b, d->host);
+	} else if (str_eq(name, STR("id"))) {
+		id_format(d->about, id);
+		buf_z(b, id);
+	} else if (str_eq(name, STR("arrival"))) {
+		buf_z(b, date(d->arrival, when));
+	} else if (str_eq(name, STR("until"))) {
+		buf_z(b, date(d->until, when));
+	} else {
+		buf_str(b, name);
+	}
+}
+
+static size_t variable_length(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= 'a' && s.p[n] <= 'z')
+		n++;
+	return n;
+}
+
+/* The text with its variables filled in. */
+static void fill_in(const struct dsn *d, struct buf *b, struct str text)
+{
+	for (ssize_t dollar; (dollar = str_find(text, '$')) != -1;) {
+		size_t n;
+
+		buf_str(b, str_take(text, (size_t)dollar));
+		text = str_skip(text, (size_t)dollar + 1);
+		n = variable_length(text);
+		put_variable(d, b, str_take(text, n));
+		text = str_skip(text, n);
+	}
+	buf_str(b, text);
+}
+
+static size_t characters(struct str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* One paragraph, its lines broken between words. */
+static void put_paragraph(struct buf *b, struct str text, const char *indent)
+{
+	size_t column = 0;
+	struct str word;
+
+	while (str_word(&text, &word)) {
+		size_t n = characters(word);
+
+		if (column > 0 && column + 1 + n > LINE_WIDTH) {
+			buf_z(b, "\r\n");
+			column = 0;
+		}
+		buf_z(b, column > 0 ? " " : indent);
+		buf_str(b, word);
+		column += (column > 0 ? 1 : strlen(indent)) + n;
+	}
+	buf_z(b, "\r\n");
+}
+
+static void put_paragraphs(const struct dsn *d, struct buf *b, struct str text)
+{
+	struct str rest, paragraph;
+	struct buf filled;
+
+	buf_init(&filled, WORDS_MAX);
+	fill_in(d, &filled, text);
+	rest = buf_view(&filled);
+	while (str_cut(&rest, '\n', &paragraph)) {
+		put_paragraph(b, paragraph, "");
+		if (rest.n > 0)
+			buf_z(b, "\r\n");
+	}
+	buf_clear(&filled);
+}
+
+/* Why, in words, and then in those of the other side. */
+static void put_why(struct writer *w, const struct dsn_rcpt *r)
+{
+	const struct dsn *d = w->d;
+	struct str reason = STR_NONE;
+
+	if (d->kind != DSN_SUCCESS)
+		reason = words_reason(d->words, str_of(r->status.enhanced));
+	put_field(w, "\r\n<", r->addr, ">:\r\n");
+	if (reason.n > 0)
+		put_paragraph(w->b, reason, "  ");
+	if (r->hidden && reason.n > 0)
+		return;
+	buf_z(w->b, "    ");
+	if (r->relay.n > 0)
+		put_field(w, "host ", r->relay, " said: ");
+	if (r->status.code != 0 && r->relay.n > 0)
+		buf_printf(w->b, "%d ", r->status.code);
+	if (r->status.enhanced[0] != '\0')
+		buf_printf(w->b, "%s ", r->status.enhanced);
+	put_text(w, said(r));
 	buf_z(w->b, "\r\n");
 }
 
 static void put_words(struct writer *w)
 {
 	const struct dsn *d = w->d;
-	char when[DATE_MAX], id[ID_TEXT + 1];
+	struct writer inner = *w;
+	struct buf text;
+	bool ascii;
 
-	id_format(d->about, id);
-	put_part(w, w->d->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii");
-	put_field(w, "This is the mail system at ", d->host, ".\r\n\r\n");
-	if (d->postmaster)
-		buf_z(w->b,
-		    "A report about a message could not be delivered either, so it comes to\r\n"
-		    "you. Nobody else has been told.\r\n");
+	buf_init(&text, WORDS_MAX);
+	inner.b = &text;
+	put_paragraphs(d, &text, d->words->opening[words_kind(d)]);
+	for (uint32_t i = 0; i < d->nrcpts; i++)
+		put_why(&inner, &d->rcpts[i]);
+	buf_z(&text, "\r\n");
+	put_paragraphs(d, &text, d->words->closing);
+	ascii = str_is_ascii(buf_view(&text));
+	put_part(w, ascii ? "text/plain; charset=us-ascii" : "text/plain; charset=utf-8",
+	    ascii || w->eightbit ? encoding_of(w) : "quoted-printable");
+	if (ascii || w->eightbit)
+		buf_str(w->b, buf_view(&text));
 	else
-		buf_z(w->b, openings[d->kind]);
-	if (d->kind == DSN_DELAY)
-		buf_printf(w->b, "It will be given up and returned to you after %s.\r\n",
-		    date(d->until, when));
-	for (uint32_t i = 0; i < d->nrcpts; i++) {
-		const struct dsn_rcpt *r = &d->rcpts[i];
-
-		put_field(w, "\r\n<", r->addr, ">:\r\n    ");
-		if (r->relay.n > 0)
-			put_field(w, "host ", r->relay, " said: ");
-		if (r->status.code != 0 && r->relay.n > 0)
-			buf_printf(w->b, "%d ", r->status.code);
-		if (r->status.enhanced[0] != '\0')
-			buf_printf(w->b, "%s ", r->status.enhanced);
-		put_text(w, str_of(r->status.text));
-		buf_z(w->b, "\r\n");
-	}
-	buf_printf(w->b, "\r\nThe message was accepted here on %s\r\nwith the queue id %s.\r\n",
-	    date(d->arrival, when), id);
+		mime_encode_qp(w->b, buf_view(&text));
+	w->b->full = w->b->full || text.full;
+	buf_clear(&text);
 }
+
+/* --- for machines ----------------------------------------------------------------------------- */
 
 /* "smtp.example.org[192.0.2.1]:25" is for people; machines get the name alone. */
 static struct str relay_name(struct str relay)
@@ -184,9 +297,9 @@ static void put_rcpt_fields(struct writer *w, const struct dsn_rcpt *r)
 		buf_printf(w->b, "Diagnostic-Code: smtp; %d ", r->status.code);
 		put_field(
 		    w, r->status.enhanced, STR_NONE, r->status.enhanced[0] != '\0' ? " " : "");
-		put_field(w, "", str_of(r->status.text), "\r\n");
+		put_field(w, "", said(r), "\r\n");
 	} else if (r->status.text[0] != '\0') {
-		put_field(w, "Diagnostic-Code: x-thurn; ", str_of(r->status.text), "\r\n");
+		put_field(w, "Diagnostic-Code: x-thurn; ", said(r), "\r\n");
 	}
 	if (r->last != 0)
 		buf_printf(w->b, "Last-Attempt-Date: %s\r\n", date(r->last, when));
@@ -216,7 +329,8 @@ static void put_machine(struct writer *w)
 	char when[DATE_MAX], id[ID_TEXT + 1];
 
 	id_format(d->about, id);
-	put_part(w, d->utf8 ? "message/global-delivery-status" : "message/delivery-status");
+	put_part(w, d->utf8 ? "message/global-delivery-status" : "message/delivery-status",
+	    encoding_of(w));
 	put_field(w, "Reporting-MTA: dns; ", d->host, "\r\n");
 	if (d->envid.n > 0)
 		put_field(w, "Original-Envelope-Id: ", d->envid, "\r\n");
@@ -243,9 +357,10 @@ static struct str header_of(struct str message)
 static void put_message(struct writer *w, struct str part)
 {
 	if (w->d->whole)
-		put_part(w, w->d->utf8 ? "message/global" : "message/rfc822");
+		put_part(w, w->d->utf8 ? "message/global" : "message/rfc822", encoding_of(w));
 	else
-		put_part(w, w->d->utf8 ? "message/global-headers" : "text/rfc822-headers");
+		put_part(w, w->d->utf8 ? "message/global-headers" : "text/rfc822-headers",
+		    encoding_of(w));
 	buf_str(w->b, part);
 	buf_printf(w->b, "\r\n--%s--\r\n", w->boundary);
 }

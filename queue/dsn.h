@@ -11,8 +11,9 @@
 
 #include "base/buf.h"
 #include "mail/status.h"
+#include "words.h"
 
-enum dsn_kind { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS };
+enum dsn_kind { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS }; /* as enum words_kind */
 
 /* How a recipient of a success report was served (RFC 3464 2.3.3). */
 enum dsn_action { DSN_DELIVERED, DSN_RELAYED, DSN_EXPANDED };
@@ -22,12 +23,14 @@ struct dsn_rcpt {
 	struct str orcpt; /* "rfc822;user@example.org" or empty */
 	struct str relay; /* "mx.example.org[192.0.2.1]:25" or empty */
 	struct status status;
+	bool hidden; /* it leads elsewhere: what is said there may name that place */
 	int64_t last; /* seconds; of the last attempt, 0 = none */
 	uint8_t action; /* enum dsn_action, for DSN_SUCCESS */
 };
 
 struct dsn {
 	uint8_t kind;
+	const struct words *words; /* the language */
 	bool postmaster; /* it tells postmaster that a report could not be delivered */
 	struct str host; /* who reports */
 	uint64_t id; /* of the report itself */

@@ -15,6 +15,7 @@
 #include "format.h"
 #include "job.h"
 #include "load.h"
+#include "outcome.h"
 #include "pool.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -175,6 +176,8 @@ static void queue_status(struct buf *out)
 	buf_printf(out, "failed %llu\n", (unsigned long long)counts.failed);
 	buf_printf(out, "reports %llu\n", (unsigned long long)counts.reports);
 	buf_printf(out, "damaged %llu\n", (unsigned long long)counts.damaged);
+	buf_printf(out, "held_back %llu\n", (unsigned long long)outcome_held_back());
+	buf_printf(out, "breaker %s\n", outcome_breaker_open() ? "open" : "closed");
 	buf_printf(out, "packets %llu\n", (unsigned long long)chan_packets());
 	buf_printf(out, "volume %s\n", space_has_failed() ? "failed" : "ok");
 }

@@ -1,7 +1,12 @@
 /* What has become of one recipient. See outcome.h. */
 #include "outcome.h"
 
+#include "base/loop.h"
+#include "breaker.h"
+#include "settings.h"
 #include "tell.h"
+
+static struct breaker breaker;
 
 /* What happens before the message is accepted is logged after that. */
 static void tell(struct message *m, struct target *t,
@@ -39,8 +44,49 @@ void outcome_deferred(struct message *m, struct target *t)
 	tell(m, t, tell_deferred);
 }
 
+/* What another host says stands; what we say of ourselves may be a fault of ours. */
+static bool is_held_back(const struct message *m, const struct target *t, const struct status *st)
+{
+	bool opened, held;
+
+	if (st->code < 500 || t->relay.n > 0) {
+		breaker_note(&breaker, &settings.breaker, loop_now());
+		return false;
+	}
+	held = breaker_failure(&breaker, &settings.breaker, t->attempts == 0, loop_now(), &opened);
+	if (opened)
+		log_error(&m->tag, EV("breaker-opened"), KS("to", target_rcpt(m, t)->addr),
+		    KZ("status", st->text), KI("seconds", settings.breaker.hold / 1000));
+	return held;
+}
+
+/* The same, but for now. */
+static void hold_back(struct status *held, const struct status *st)
+{
+	status_set(held, 451, "4.3.0",
+	    "Held back, because suddenly much mail cannot be delivered for reasons of this host: "
+	    "%s",
+	    st->text);
+}
+
+bool outcome_breaker_open(void)
+{
+	return breaker_open(&breaker, loop_now());
+}
+
+uint64_t outcome_held_back(void)
+{
+	return breaker.held;
+}
+
 void outcome(struct message *m, struct target *t, const struct status *st)
 {
+	struct status held;
+
+	if (is_held_back(m, t, st)) {
+		hold_back(&held, st);
+		st = &held;
+	}
 	target_status(m, t, st);
 	t->attempts++;
 	if (status_good(st))

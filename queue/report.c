@@ -136,6 +136,16 @@ static uint8_t action_of(const struct target *t)
 									    : DSN_DELIVERED;
 }
 
+/*
+ * An alias does not tell its senders where it leads: neither the host there nor what that says.
+ * The owner of a list and postmaster may know.
+ */
+static bool is_hidden(const struct report *r, const struct target *t, const struct envelope_rcpt *e)
+{
+	return t->route != NULL && !t->expanded && t->route->owner.n == 0 && !r->postmaster &&
+	       !str_caseeq(t->route->addr, e->addr);
+}
+
 static struct dsn_rcpt *fill_rcpts(struct message *m, const struct report *r)
 {
 	struct dsn_rcpt *out = arena_array(&m->arena, r->n, sizeof *out);
@@ -147,10 +157,12 @@ static struct dsn_rcpt *fill_rcpts(struct message *m, const struct report *r)
 		out[i] = (struct dsn_rcpt){
 			.addr = e->addr,
 			.orcpt = e->orcpt,
-			.relay = t->relay,
+			.hidden = is_hidden(r, t, e),
 			.last = t->attempts > 0 ? t->changed : 0,
 			.action = action_of(t),
 		};
+		if (!out[i].hidden)
+			out[i].relay = t->relay;
 		if (t->status != NULL)
 			out[i].status = *t->status;
 	}
@@ -198,6 +210,7 @@ static int write_text(struct message *m, const struct report *r, uint64_t id, st
 	d.until = (d.release > d.arrival ? d.release : d.arrival) +
 		  (int64_t)(settings.queue_lifetime / 1000);
 	d.message = str_bytes(body, read_body(m, body, n));
+	d.words = words_for(r->postmaster ? r->to : m->content.envelope.sender, d.message);
 	if (whole && d.message.n != n)
 		d.whole = false;
 	buf_init(&child->text, REPORT_MAX);

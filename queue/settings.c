@@ -7,6 +7,7 @@
 #include "proto/deliver.h"
 #include "proto/lookup.h"
 #include "proto/proc.h"
+#include "words.h"
 
 struct settings settings;
 
@@ -69,6 +70,13 @@ void settings_load(struct sched *s)
 	settings.login_day = (uint32_t)conf_int(c, "login_daily_limit");
 	settings.login_notice = (uint32_t)conf_int(c, "login_limit_notice");
 	settings.threads = (unsigned)conf_int(c, "queue_threads");
+	settings.breaker = (struct breaker_limits){
+		.failures = (uint32_t)conf_int(c, "breaker_failures"),
+		.percent = (uint32_t)conf_int(c, "breaker_percent"),
+		.window = conf_time(c, "breaker_window"),
+		.hold = conf_time(c, "breaker_hold"),
+	};
 	load_names(c);
 	load_limits(c, s);
+	words_load(c);
 }

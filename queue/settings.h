@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "breaker.h"
 #include "sched.h"
 
 struct settings {
@@ -13,6 +14,7 @@ struct settings {
 	uint64_t bounce_size_limit, message_size_limit; /* bytes */
 	uint64_t minimal_free, minimal_inodes;
 	uint32_t login_hour, login_day, login_notice; /* recipients, 0 = no limit; percent */
+	struct breaker_limits breaker;
 	unsigned threads;
 	char hostname[256];
 	char postmaster[321];

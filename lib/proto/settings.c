@@ -15,6 +15,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_users,
 	settings_listener,
 	settings_certificate,
+	settings_report,
 };
 
 enum { TOPICS = sizeof topics / sizeof topics[0] };

@@ -306,6 +306,49 @@ static void check_names(const struct conf *c, struct faults *f)
 		    "reject_unknown_clients needs smtp_client_names, or nobody is unknown");
 }
 
+/* --- languages of reports --------------------------------------------------------------------- */
+
+static bool language_tag(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && (s.p[i] != '-' || i == 0))
+			return false;
+	return s.n > 0;
+}
+
+/* A reason is a code without its class, and a sentence. */
+static void check_reasons(const struct conf_section *s, struct faults *f)
+{
+	for (size_t i = 0; i < section_count(s, "reasons"); i++) {
+		struct str item = section_item(s, "reasons", i), rest = item, code;
+
+		if (!str_word(&rest, &code) || !ascii_digit(code.p[0]) || str_trim(rest).n == 0)
+			faults_at(f, section_where(s, "reasons"),
+			    "reasons: \"%.*s\" must be a code such as 1.1 and a sentence",
+			    STR_ARG(item));
+	}
+}
+
+static void check_reports(const struct conf *c, struct faults *f)
+{
+	struct str wanted = conf_str(c, "report_language");
+	bool known = str_caseeq(wanted, STR("en"));
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "report", i)) != NULL; i++) {
+		struct str title = section_title(s);
+
+		if (!language_tag(title))
+			faults_at(f, section_place(s), "\"%.*s\" is no language tag such as de",
+			    STR_ARG(title));
+		check_reasons(s, f);
+		known = known || str_caseeq(title, wanted);
+	}
+	if (!known)
+		faults_at(f, conf_where(c, "report_language"),
+		    "report_language: there is no section report \"%.*s\"", STR_ARG(wanted));
+}
+
 void cross_check(const struct conf *c, struct faults *f)
 {
 	static void (*const checks[])(const struct conf *, struct faults *) = {
@@ -319,6 +362,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_tokens,
 		check_ports,
 		check_names,
+		check_reports,
 	};
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

@@ -24,6 +24,7 @@ static struct dsn report(uint8_t kind)
 {
 	return (struct dsn){
 		.kind = kind,
+		.words = words_english(),
 		.host = STR("mail.example.org"),
 		.id = 2,
 		.about = 1,
@@ -189,6 +190,76 @@ static void test_hostile(void **state)
 	assert_true(eightbit);
 }
 
+/* Where an alias leads is known to nobody by its report. */
+static void test_hidden(void **state)
+{
+	struct dsn d = report(DSN_FAILURE);
+	struct dsn_rcpt r = bob;
+
+	(void)state;
+	r.hidden = true;
+	r.relay = STR_NONE;
+	status_set(&r.status, 550, "5.1.1", "<private@elsewhere.example> is unknown");
+	d.rcpts = &r;
+	write_report(&d);
+	has_not("elsewhere");
+	has("This address does not exist there.");
+	has("Status: 5.1.1\r\n");
+	has("Diagnostic-Code: x-thurn; the address that this one leads to could not take it\r\n");
+	status_set(&r.status, 550, "5.9.9", "<private@elsewhere.example> is unknown");
+	write_report(&d);
+	has_not("elsewhere");
+	has("    5.9.9 the address that this one leads to could not take it\r\n");
+}
+
+/* Another language: encoded in the subject, and in the text unless the report is 8bit anyway. */
+static void test_language(void **state)
+{
+	static const struct words_reason reasons[] = { { STR("1.1"), STR("Unbekannte Adresse") } };
+	struct words german = {
+		.subject = { STR("Zur\xc3\xbc"
+				 "ck an den Absender") },
+		.opening = { STR("F\xc3\xbcr $host:\nbis $until, $unknown, $") },
+		.closing = STR("Ende $id"),
+		.reasons = reasons,
+		.nreasons = 1,
+	};
+	struct dsn d = report(DSN_FAILURE);
+
+	(void)state;
+	d.words = &german;
+	write_report(&d);
+	has("Subject: =?UTF-8?B?WnVyw7xjayBhbiBkZW4gQWJzZW5kZXI=?=\r\n");
+	has("Content-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "F=C3=BCr mail.example.org:\r\n\r\n"
+	    "bis Sun, 19 Nov 2023 22:13:20 +0000, unknown,\r\n\r\n"
+	    "<bob@example.net>:\r\n  Unbekannte Adresse\r\n"
+	    "    host mx.example.net[192.0.2.7]:25 said: 550 5.1.1 no such user\r\n\r\n"
+	    "Ende aaaaaaaaaaaab\r\n");
+	assert_false(eightbit);
+	d.utf8 = true;
+	write_report(&d);
+	has("Content-Transfer-Encoding: 8bit\r\n\r\nF\xc3\xbcr mail.example.org:\r\n");
+}
+
+/* Paragraphs are broken between words, at 72 characters and not bytes. */
+static void test_lines(void **state)
+{
+	struct words w = *words_english();
+	struct dsn d = report(DSN_FAILURE);
+
+	(void)state;
+	w.opening[WORDS_FAILURE] =
+	    STR("one two three four five six seven eight nine ten eleven twelve thirteen four "
+		"\xc3\xa4\xc3\xb6\xc3\xbc");
+	d.words = &w;
+	d.utf8 = true;
+	write_report(&d);
+	has("\r\none two three four five six seven eight nine ten eleven twelve thirteen\r\n"
+	    "four \xc3\xa4\xc3\xb6\xc3\xbc\r\n");
+}
+
 static void test_id(void **state)
 {
 	const uint64_t one[] = { 1, 2 }, other[] = { 1, 3 };
@@ -213,6 +284,9 @@ int main(void)
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_language),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_id),
 	};
 
