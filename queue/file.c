@@ -45,6 +45,7 @@ static void start(
 	m->task.run = run;
 	m->task.done = task_done;
 	m->task.sync_failed = false;
+	m->twin = m->set_aside = false;
 	pool_submit(&m->task, lane);
 }
 
@@ -133,19 +134,10 @@ static int64_t first_try(const struct message *m)
 	return m->hold ? SPOOL_HOLD : message_waits(m) ? m->content.envelope.release : 0;
 }
 
-/* Whoever made it may have been killed before the sync. */
-static int sync_twin(struct task *t, int fd, uint64_t id)
-{
-	int error = sync_file(t, fd);
-
-	if (error == 0 && spool_sync_dir(spool_dir_of(id)) == -1) {
-		error = errno;
-		t->sync_failed = true;
-	}
-	return error == 0 ? EEXIST : error;
-}
-
-/* What stands under that name. error: EEXIST when it is whole and durable. */
+/*
+ * What stands under that name. error: 0 when it is whole, and durable once the task's directory has
+ * been synced: whoever made it may have been killed before that.
+ */
 static enum spool_state look_at_twin(struct message *m, int *error)
 {
 	struct spool_layout l;
@@ -158,7 +150,8 @@ static enum spool_state look_at_twin(struct message *m, int *error)
 		return SPOOL_UNREADABLE;
 	}
 	s = spool_check(fd, true, &l, &why);
-	*error = s == SPOOL_GOOD ? sync_twin(&m->task, fd, m->tag.queue) : EAGAIN;
+	*error = s == SPOOL_GOOD ? sync_file(&m->task, fd) : EAGAIN;
+	m->twin = *error == 0;
 	close(fd);
 	return s;
 }
@@ -174,6 +167,7 @@ static int replace_twin(struct message *m)
 		break;
 	case SPOOL_DAMAGED:
 		r = spool_quarantine(m->tag.queue, 0);
+		m->set_aside = r == 0;
 		break;
 	default:
 		return error;
@@ -192,7 +186,7 @@ static int run_seal(struct task *t)
 		m->fd = spool_new_file(m->tag.queue, 0);
 	if (m->fd == -1)
 		error = errno == EEXIST ? replace_twin(m) : errno;
-	if (error != 0)
+	if (error != 0 || m->twin)
 		return error;
 	crash_point("accept.after_create");
 	error = write_sealed(m);
@@ -214,6 +208,10 @@ static void seal_done(struct task *t, int error)
 		crash_point("accept.after_dir_sync");
 	else if (t->sync_failed)
 		space_failed("accept", error);
+	if (m->set_aside)
+		pool_dirty(SPOOL_CORRUPT);
+	if (error == 0 && m->twin)
+		error = EEXIST;
 	buf_clear(&m->records);
 	free(m->slots);
 	m->slots = NULL;
@@ -260,7 +258,7 @@ static int run_look(struct task *t)
 
 void file_look(struct message *m, file_done *done)
 {
-	m->task.sync_dir = POOL_NO_DIR;
+	m->task.sync_dir = (int)spool_dir_of(m->tag.queue);
 	start(m, run_look, POOL_WORK, done);
 	m->task.done = seal_done;
 }
@@ -500,10 +498,18 @@ static int run_quarantine(struct task *t)
 	return 0;
 }
 
+static void quarantine_done(struct task *t, int error)
+{
+	pool_dirty(spool_dir_of(message_of(t)->tag.queue));
+	pool_dirty(SPOOL_CORRUPT);
+	task_done(t, error);
+}
+
 void file_quarantine(struct message *m, file_done *done)
 {
 	m->task.sync_dir = POOL_NO_DIR;
 	start(m, run_quarantine, POOL_WORK, done);
+	m->task.done = quarantine_done;
 }
 
 /* --- loading ---------------------------------------------------------------------------------- */

@@ -101,6 +101,8 @@ struct message {
 	bool hold; /* sealed as held: a rule wants it */
 	bool refused; /* the client was told no, but a worker still has it */
 	bool task_busy;
+	bool twin; /* of its task: the file stands there already, whole */
+	bool set_aside; /* of its task: something went to corrupt/ */
 	uint8_t parts; /* files: itself and its expansions */
 	struct arena arena;
 	struct spool_layout layout;

@@ -41,7 +41,7 @@ static unsigned running[POOL_LANES], limits[POOL_LANES];
 static int (*sync_dir)(unsigned dir);
 static int event = -1;
 
-/* One per hash directory: who waits for the next sync of it. */
+/* One per directory: who waits for the next sync of it. */
 static struct group {
 	struct tasks waiting;
 	bool busy; /* a thread syncs, for as long as somebody waits */
@@ -49,13 +49,13 @@ static struct group {
 	uint64_t ran, awaited; /* how many have run; at what number the syncing thread is woken */
 	unsigned failures; /* of its syncs */
 	int error; /* of the last of them */
-} groups[SPOOL_DIRS];
+} groups[SPOOL_DIRS_ALL];
 static pthread_cond_t gathered;
 
 static unsigned busy; /* on the loop only */
 static struct watch watch;
 static struct timer late;
-static bool dirty[SPOOL_DIRS];
+static bool dirty[SPOOL_DIRS_ALL];
 static void (*on_failure)(int error);
 
 /* --- in the threads, with the lock ------------------------------------------------------------ */
@@ -280,8 +280,8 @@ unsigned pool_busy(void)
 }
 
 /* A late sync has nothing to do itself: it only joins the group of its directory. */
-static struct task late_tasks[SPOOL_DIRS];
-static bool late_running[SPOOL_DIRS];
+static struct task late_tasks[SPOOL_DIRS_ALL];
+static bool late_running[SPOOL_DIRS_ALL];
 
 static int run_late(struct task *t)
 {
@@ -303,7 +303,7 @@ static void sync_late(void *arg)
 	bool again = false;
 
 	(void)arg;
-	for (unsigned i = 0; i < SPOOL_DIRS; i++) {
+	for (unsigned i = 0; i < SPOOL_DIRS_ALL; i++) {
 		if (!dirty[i])
 			continue;
 		if (late_running[i]) {
@@ -370,7 +370,7 @@ int pool_init(unsigned threads, int (*sync)(unsigned dir))
 	limits[POOL_COMMIT] = threads;
 	limits[POOL_WORK] = threads > 1 ? threads / 2 : 1;
 	limits[POOL_REMOVE] = 1;
-	for (unsigned i = 0; i < SPOOL_DIRS; i++)
+	for (unsigned i = 0; i < SPOOL_DIRS_ALL; i++)
 		TAILQ_INIT(&groups[i].waiting);
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (event == -1)

@@ -130,32 +130,17 @@ int spool_remove_all(uint64_t id, unsigned parts)
 	return 0;
 }
 
-int spool_quarantine_name(unsigned dir, const char *name)
-{
-	char to[NAME_MAX + 1];
-
-	if (snprintf(to, sizeof to, "%02x-%s", dir, name) >= (int)sizeof to)
-		to[sizeof to - 1] = '\0';
-	if (renameat(dirs[dir], name, corrupt, to) == -1 || fsync(corrupt) == -1 ||
-	    fsync(dirs[dir]) == -1)
-		return -1;
-	return 0;
-}
-
 int spool_quarantine(uint64_t id, unsigned part)
 {
 	char name[SPOOL_NAME];
 
 	spool_name(id, part, name);
-	if (renameat(dirs[spool_dir_of(id)], name, corrupt, name) == -1 || fsync(corrupt) == -1 ||
-	    fsync(dirs[spool_dir_of(id)]) == -1)
-		return -1;
-	return 0;
+	return renameat(dirs[spool_dir_of(id)], name, corrupt, name);
 }
 
 int spool_sync_dir(unsigned dir)
 {
-	return fsync(dirs[dir]);
+	return fsync(dir == SPOOL_CORRUPT ? corrupt : dirs[dir]);
 }
 
 int spool_set_next(int fd, int64_t seconds, bool scheduled)

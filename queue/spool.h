@@ -15,6 +15,8 @@
 
 enum {
 	SPOOL_DIRS = 256,
+	SPOOL_CORRUPT = SPOOL_DIRS, /* the number of corrupt/ where directories are synced */
+	SPOOL_DIRS_ALL,
 	SPOOL_NAME = 32, /* room for "<id>.<n>" and a NUL */
 	SPOOL_PARTS = 64 /* the message itself and its expansions */
 };
@@ -38,12 +40,10 @@ int spool_open_file(uint64_t id, unsigned part, int flags);
 int spool_remove(uint64_t id, unsigned part);
 /* The message and all its expansions, in the order that leaves nothing to be delivered twice. */
 int spool_remove_all(uint64_t id, unsigned parts);
-/* Moves it into corrupt/ and syncs. -1 with errno. */
+/* Moves it into corrupt/. -1 with errno. Neither directory is synced. */
 int spool_quarantine(uint64_t id, unsigned part);
-/* The same for a name that is none of ours (in hash directory dir). */
-int spool_quarantine_name(unsigned dir, const char *name);
 
-/* fsync of a hash directory. Not to be repeated when it failed. */
+/* fsync of a hash directory or corrupt/, for the pool alone. Not to be repeated when it failed. */
 int spool_sync_dir(unsigned dir);
 
 /* The next try of a message is the mtime of its file. HOLD is a time that never comes. */

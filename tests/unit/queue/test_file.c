@@ -1,0 +1,200 @@
+/* Files of messages in a real directory: what is set aside, what stands there already, and who syncs directories. */
+#include "../../../queue/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../../queue/spool.h"
+#include "base/loop.h"
+
+enum { LATE_MS = 5000 }; /* what is synced a little later is within that */
+
+static char top[] = "/tmp/thurn-unit-XXXXXX";
+static volatile unsigned syncs[SPOOL_DIRS_ALL];
+static volatile int sync_error;
+static int result;
+
+/* Directories have one who syncs them: a failure that somebody else had seen would be told to nobody. */
+static int count_sync(unsigned dir)
+{
+	syncs[dir]++;
+	errno = sync_error;
+	return sync_error != 0 ? -1 : 0;
+}
+
+static void done(struct message *m, int error)
+{
+	(void)m;
+	result = error;
+}
+
+static int setup(void **state)
+{
+	char marker[sizeof top + 16], why[256];
+	int dir, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	snprintf(marker, sizeof marker, "%s/thurn-spool", top);
+	fd = open(marker, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd != -1);
+	close(fd);
+	dir = open(top, O_RDONLY | O_DIRECTORY);
+	format_init();
+	loop_init();
+	assert_int_equal(spool_open(dir, why), 0);
+	return pool_init(2, count_sync);
+}
+
+static int teardown(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -r %s", top);
+	return system(command);
+}
+
+static void wait_for_all(void)
+{
+	while (pool_busy() > 0)
+		loop_poll();
+}
+
+static unsigned wait_for_sync(unsigned dir, unsigned before)
+{
+	for (uint64_t end = loop_now() + LATE_MS; syncs[dir] == before && loop_now() < end;)
+		loop_poll();
+	return syncs[dir] - before;
+}
+
+static bool is_there(const char *folder, uint64_t id)
+{
+	char name[SPOOL_NAME], path[128];
+
+	spool_name(id, 0, name);
+	snprintf(path, sizeof path, "%s/%s/%s", top, folder, name);
+	return access(path, F_OK) == 0;
+}
+
+/* A report to one recipient, as file_seal() takes it. */
+static struct message *small(uint64_t id)
+{
+	struct message *m = message_new(id);
+	struct envelope *e = &m->content.envelope;
+
+	e->client = e->protocol = STR("local");
+	e->rcpts = arena_alloc(&m->arena, sizeof *e->rcpts);
+	e->rcpts[0].addr = STR("them@example.test");
+	e->nrcpts = 1;
+	m->targets = arena_alloc(&m->arena, sizeof *m->targets);
+	m->targets[0].state = SLOT_PENDING;
+	m->ntargets = 1;
+	buf_init(&m->text, 100);
+	buf_put(&m->text, "Subject: x\r\n", 12);
+	m->layout.body_size = m->text.n;
+	return m;
+}
+
+static int sealed(uint64_t id)
+{
+	struct message *m = small(id);
+
+	file_seal(m, done);
+	wait_for_all();
+	message_free(m);
+	return result;
+}
+
+static int looked_at(uint64_t id)
+{
+	struct message *m = small(id);
+
+	file_look(m, done);
+	wait_for_all();
+	message_free(m);
+	return result;
+}
+
+static void damage(uint64_t id)
+{
+	int fd = spool_open_file(id, 0, O_WRONLY);
+
+	assert_true(fd != -1);
+	assert_int_equal(pwrite(fd, "?", 1, SPOOL_HEADER), 1);
+	close(fd);
+}
+
+static void test_set_aside(void **state)
+{
+	struct message *m;
+	unsigned here, there = syncs[SPOOL_CORRUPT];
+
+	(void)state;
+	assert_int_equal(sealed(0x1007), 0);
+	damage(0x1007);
+	here = syncs[7];
+	m = message_new(0x1007);
+	file_quarantine(m, done);
+	wait_for_all();
+	message_free(m);
+	assert_int_equal(result, 0);
+	assert_true(is_there("corrupt", 0x1007) && !is_there("07", 0x1007));
+	assert_true(wait_for_sync(7, here) > 0);
+	assert_true(wait_for_sync(SPOOL_CORRUPT, there) > 0);
+}
+
+static void test_whole_one_is_there(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	assert_int_equal(sealed(0x1008), 0);
+	before = syncs[8];
+	assert_int_equal(sealed(0x1008), EEXIST);
+	assert_int_equal(syncs[8], before + 1);
+	assert_int_equal(looked_at(0x1008), EEXIST);
+	assert_int_equal(syncs[8], before + 2);
+	assert_true(is_there("08", 0x1008));
+	/* its directory cannot be synced, so nobody may rely on it */
+	sync_error = EIO;
+	assert_int_equal(looked_at(0x1008), EIO);
+	sync_error = 0;
+	assert_true(is_there("08", 0x1008));
+}
+
+static void test_damaged_one_makes_room(void **state)
+{
+	unsigned here, there = syncs[SPOOL_CORRUPT];
+
+	(void)state;
+	assert_int_equal(sealed(0x1009), 0);
+	damage(0x1009);
+	here = syncs[9];
+	assert_int_equal(looked_at(0x1009), EAGAIN);
+	assert_int_equal(sealed(0x1009), 0);
+	assert_true(is_there("corrupt", 0x1009) && is_there("09", 0x1009));
+	assert_true(syncs[9] > here);
+	assert_true(wait_for_sync(SPOOL_CORRUPT, there) > 0);
+	assert_int_equal(looked_at(0x1009), EEXIST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_aside),
+		cmocka_unit_test(test_whole_one_is_there),
+		cmocka_unit_test(test_damaged_one_makes_room),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
