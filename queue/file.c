@@ -56,6 +56,7 @@ static struct slot slot_of(const struct target *t)
 		.state = t->state,
 		.flags = t->flags,
 		.attempts = t->attempts,
+		.early = t->early,
 		.changed = t->changed,
 		.relay = t->relay,
 	};
@@ -527,6 +528,7 @@ static void add_targets(struct message *m, unsigned part, const struct spool_lay
 			.state = slots[i].state,
 			.flags = slots[i].flags,
 			.attempts = slots[i].attempts,
+			.early = slots[i].early,
 			.generation = slots[i].generation,
 			.changed = slots[i].changed,
 			.relay = slots[i].relay,

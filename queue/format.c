@@ -67,7 +67,7 @@ void slot_encode(
 	put_u16(&w, (uint16_t)s->status.code);
 	put_u16(&w, (uint16_t)relay.n);
 	put_u16(&w, (uint16_t)text.n);
-	put_u16(&w, 0);
+	put_u16(&w, s->early);
 	memcpy(out + w.n, s->status.enhanced, STATUS_ENHANCED_MAX);
 	w.n = SLOT_FIXED;
 	if (relay.n > 0)
@@ -106,6 +106,7 @@ int slot_decode(
 	s->status.code = get_u16(&g);
 	relay = get_u16(&g);
 	text = get_u16(&g);
+	s->early = get_u16(&g);
 	if (s->state < SLOT_PENDING || s->state > SLOT_BOUNCED || (s->flags & ~SLOT_FLAGS) != 0 ||
 	    (s->status.code != 0 && (s->status.code < 200 || s->status.code > 599)) ||
 	    relay + text > size - SLOT_FIXED || text >= STATUS_TEXT_MAX ||

@@ -139,7 +139,7 @@ static void unknown_result(struct job *j)
 		struct target *t = job_target(j, i);
 
 		target_status(j->m, t, &st);
-		t->attempts++;
+		target_tried(j->m, t, wall_millis());
 		t->maybe = true;
 		target_set(t, SLOT_DISPATCHED, false);
 		outcome_deferred(j->m, t);

@@ -263,10 +263,40 @@ int64_t wall_seconds(void)
 	return wall_millis() / 1000;
 }
 
+int64_t message_begin(const struct message *m)
+{
+	const struct envelope *e = &m->content.envelope;
+	int64_t arrival = e->arrival / 1000;
+
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		if (m->targets[i].early > 0)
+			return arrival + m->targets[i].early * INT64_C(60000);
+	}
+	return e->release * 1000 > arrival ? e->release * 1000 : arrival;
+}
+
+uint64_t message_age(const struct message *m, int64_t now)
+{
+	int64_t age = now - message_begin(m);
+
+	return age > 0 ? (uint64_t)age : 0;
+}
+
 uint32_t target_number(const struct target *t)
 {
 	/* SPOOL_SLOTS_MAX is below 1 << 20, SPOOL_PARTS below 1 << 12 */
 	return (uint32_t)t->part << 20 | t->index;
+}
+
+void target_tried(const struct message *m, struct target *t, int64_t now)
+{
+	const struct envelope *e = &m->content.envelope;
+	int64_t minutes = (now - e->arrival / 1000) / 60000 + 1;
+
+	if (t->attempts == 0 && e->release * 1000 > now)
+		t->early = (uint16_t)(minutes < 1 ? 1 : minutes > UINT16_MAX ? UINT16_MAX : minutes);
+	if (t->attempts < UINT16_MAX)
+		t->attempts++;
 }
 
 void target_set(struct target *t, enum slot_state state, bool hard)

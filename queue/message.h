@@ -69,6 +69,7 @@ struct target {
 	bool hard; /* and that must be synced before anything follows from it */
 	bool untold; /* its outcome is logged when the message is accepted */
 	uint16_t attempts;
+	uint16_t early; /* as in struct slot */
 	uint32_t generation;
 	int64_t changed;
 	struct str relay;
@@ -197,6 +198,14 @@ static inline bool message_waits(const struct message *m)
 	return m->content.envelope.release > wall_seconds();
 }
 
+/*
+ * When it began to be tried, ms since 1970: when it was accepted, or when its sender wanted it to be
+ * sent, or when it was released before that.
+ */
+int64_t message_begin(const struct message *m);
+/* Milliseconds from then to now (ms since 1970); a clock that ran backwards makes it new. */
+uint64_t message_age(const struct message *m, int64_t now);
+
 /* The number of a target for deliver-*: the same in every attempt. */
 uint32_t target_number(const struct target *t);
 static inline const struct envelope_rcpt *target_rcpt(
@@ -210,6 +219,8 @@ static inline bool target_final(const struct target *t)
 	return t->expanded || t->state == SLOT_DONE || t->state == SLOT_FAILED ||
 	       t->state == SLOT_BOUNCED;
 }
+/* One more attempt has ended at that time (ms since 1970). */
+void target_tried(const struct message *m, struct target *t, int64_t now);
 /* Changes state, remembering that the slot must be written (hard: and synced). */
 void target_set(struct target *t, enum slot_state state, bool hard);
 /* The outcome of an attempt; the status is copied into the message's arena. */

@@ -88,7 +88,7 @@ void outcome(struct message *m, struct target *t, const struct status *st)
 		st = &held;
 	}
 	target_status(m, t, st);
-	t->attempts++;
+	target_tried(m, t, wall_millis());
 	if (status_good(st))
 		delivered(m, t);
 	else if (status_temporary(st))

@@ -32,19 +32,9 @@ void settle_watch_clock(void)
 	clock_offset = offset;
 }
 
-/*
- * Milliseconds since it was accepted, or since its sender wanted it to be sent; a clock that ran
- * backwards makes it new.
- */
 static uint64_t age_of(const struct message *m)
 {
-	const struct envelope *e = &m->content.envelope;
-	int64_t begin = e->release * 1000 > e->arrival / 1000 && !message_waits(m)
-			    ? e->release * 1000
-			    : e->arrival / 1000;
-	int64_t age = wall_millis() - begin;
-
-	return age > 0 ? (uint64_t)age : 0;
+	return message_age(m, wall_millis());
 }
 
 /* --- giving up -------------------------------------------------------------------------------- */

@@ -179,6 +179,7 @@ static void test_slot(void **state)
 		.state = SLOT_FAILED,
 		.flags = SLOT_WARNED,
 		.attempts = 2,
+		.early = 1440,
 		.changed = 1700000001,
 		.relay = STR("mx.example.org[192.0.2.7]:25") };
 	struct arena a;
@@ -194,6 +195,7 @@ static void test_slot(void **state)
 	assert_int_equal(slots[0].state, SLOT_PENDING);
 	assert_int_equal(slots[1].state, SLOT_FAILED);
 	assert_int_equal(slots[1].generation, 3);
+	assert_int_equal(slots[1].early, 1440);
 	assert_int_equal(slots[1].status.code, 550);
 	assert_string_equal(slots[1].status.enhanced, "5.1.1");
 	assert_string_equal(slots[1].status.text, s.status.text);
