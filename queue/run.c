@@ -367,6 +367,11 @@ void run_message(struct message *m)
 
 void run_wish(struct message *m, unsigned wishes)
 {
+	/* of two that cannot both be had, the last one counts */
+	if ((wishes & WISH_HOLD) != 0)
+		m->wishes &= (uint8_t)~WISH_REQUEUE;
+	if ((wishes & WISH_REQUEUE) != 0)
+		m->wishes &= (uint8_t)~WISH_HOLD;
 	m->wishes |= (uint8_t)wishes;
 	if (m->state != M_RUNNING)
 		return; /* it is looked at before the next step */

@@ -77,12 +77,23 @@ static void expire(struct message *m)
 
 /* --- leaving memory --------------------------------------------------------------------------- */
 
+static void remove_again(void *arg);
+
+/* What is over and done with, but whose file the disk does not let go, would come back. */
+static struct message_list unremoved = TAILQ_HEAD_INITIALIZER(unremoved);
+static struct timer remove_timer;
+
 static void removed(struct message *m, int error)
 {
 	struct entry *e = m->entry;
 
-	if (error != 0)
+	if (error != 0) {
 		log_error(&m->tag, EV("not-removed"), KZ("error", strerror(error)));
+		TAILQ_INSERT_TAIL(&unremoved, m, cut_next);
+		if (!remove_timer.armed)
+			timer_set(&remove_timer, settings.minimal_backoff, remove_again, NULL);
+		return;
+	}
 	counts.removed++;
 	message_free(m);
 	if (e != NULL)
@@ -90,13 +101,30 @@ static void removed(struct message *m, int error)
 	load_pump();
 }
 
+static void remove_again(void *arg)
+{
+	struct message_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct message *m;
+
+	(void)arg;
+	TAILQ_CONCAT(&list, &unremoved, cut_next);
+	while ((m = TAILQ_FIRST(&list)) != NULL) {
+		TAILQ_REMOVE(&list, m, cut_next);
+		file_remove(m, removed);
+	}
+}
+
 /* An administrator's wish that came while the last word was being written brings it back. */
 static void leave_memory(struct message *m, struct entry *e, unsigned late)
 {
+	bool again = (m->wishes & WISH_REQUEUE) != 0;
+
 	late &= m->wishes;
 	message_free(m);
 	if (late != 0)
 		load_for(e, late);
+	else if (again)
+		load_now(e);
 	load_pump();
 }
 

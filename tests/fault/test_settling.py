@@ -1,0 +1,93 @@
+"""The end of a pass over a message, slow or failing: what administrators want meanwhile, and a file that stays.
+
+The queue's system calls are delayed or fail by strace, attached to the running program.
+"""
+import json, os, pathlib, shutil, sys
+import pytest
+from test_syscalls import HERE, injected, scenario
+
+sys.path.insert(0, str(HERE.parent / 'scenario'))
+from smtp_fault_server import FaultServer
+
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason='attaching to the confined processes needs root'),
+              pytest.mark.skipif(not shutil.which('strace'), reason='needs strace')]
+
+SLOW = 1500000  # us
+CONF = '''sandbox_action = refuse
+minimal_backoff = {backoff}
+maximal_backoff = {backoff}
+transport_maps = {{"inline:{{later.test=smtp:{server.hop}}}"}}
+remote_ports = {{{server.port}}}
+'''
+
+
+class Later(dict):
+    """A server's answer to any recipient."""
+
+    def get(self, rcpt, default=None):
+        return '450 4.2.0 not now'
+
+
+@pytest.fixture
+def suite(request):
+    with FaultServer() as server:
+        server.refused = Later()
+        with scenario.running(conf=CONF.format(backoff=request.param, server=server)) as s:
+            yield s
+
+
+def listing(suite):
+    return [json.loads(l) for l in suite.tool('queue', 'list', '--json').stdout.splitlines()]
+
+
+def spool_files(suite):
+    return list(pathlib.Path(suite.spool).glob('??/*'))
+
+
+def settling(suite):
+    """Sends one and waits until the time of its next try is being put on its file, slowly; returns its id."""
+    suite.send('settles', to=['them@later.test'])
+    suite.wait_for(lambda: len(suite.events('deferred')) == 1)
+    return listing(suite)[0]['queue_id']
+
+
+def act(suite, action, id):
+    assert '1 message' in suite.tool('queue', action, id).stdout
+    assert [r['queue_name'] for r in listing(suite)] == ['active']
+
+
+@pytest.mark.parametrize('suite', ['300s'], indirect=True)
+@pytest.mark.parametrize('action', ['requeue', 'hold', 'delete'])
+def test_wish_while_it_settles(suite, action):
+    with injected(suite, 'queue', f'utimensat:delay_enter={SLOW}:when=1'):
+        act(suite, action, settling(suite))
+        check = {'requeue': lambda: len(suite.events('deferred')) == 2,
+                 'hold': lambda: [r['queue_name'] for r in listing(suite)] == ['hold'],
+                 'delete': lambda: not listing(suite) and not spool_files(suite)}
+        suite.wait_for(check[action])
+
+
+@pytest.mark.parametrize('suite', ['300s'], indirect=True)
+def test_last_wish_counts(suite):
+    with injected(suite, 'queue', f'utimensat:delay_enter={SLOW}:when=1'):
+        id = settling(suite)
+        for action in ('hold', 'requeue', 'hold'):
+            act(suite, action, id)
+        suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['hold'])
+    # and a held one that is let go while it is being held
+    suite.tool('queue', 'requeue', id)
+    suite.wait_for(lambda: len(suite.events('deferred')) == 2)
+    suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['deferred'])
+
+
+@pytest.mark.parametrize('suite', ['1s'], indirect=True)
+def test_file_that_cannot_be_removed(suite):
+    """It stays known, is not delivered again, and goes when the disk lets it."""
+    with injected(suite, 'queue', 'unlinkat:error=EIO'):
+        suite.send('stays', to=['nobody-knows@later.test', suite.accounts[0]['address']])
+        suite.wait_for(lambda: [r for r in listing(suite) if r['queue_name'] == 'deferred'])
+        suite.tool('queue', 'delete', listing(suite)[0]['queue_id'])
+        suite.wait_for(lambda: len(suite.events('not-removed')) >= 2)
+        assert len(listing(suite)) == 1 and len(spool_files(suite)) == 1
+    suite.wait_for(lambda: not listing(suite) and not spool_files(suite))
+    assert len(suite.messages(0)) == 1
