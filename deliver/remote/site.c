@@ -20,7 +20,8 @@ enum {
 
 static bool is_own(const struct mail_host *h, uint16_t port)
 {
-	if (own_name(h->name))
+	/* an alias of ours is ours even while no address is known */
+	if (own_name(h->name) || own_name(h->canonical))
 		return true;
 	for (uint32_t i = 0; i < h->nips; i++)
 		if (own_address(&h->ips[i], port))

@@ -241,6 +241,14 @@ static void test_loops(void **state)
 	site.mail.implicit = true;
 	add_host(0, "x.test", "0.0.0.0", DNS_OK);
 	judged(554, "5.4.6");
+	/* an alias of ours, and of its addresses nothing is known now but that it is one */
+	begin("x.test", HOP_MX);
+	add_host(5, "a.test", "192.0.2.1", DNS_OK);
+	add_host(10, "backup.test", "", DNS_TEMPORARY);
+	site.mail.hosts[1].canonical = STR("mx.own.test");
+	add_host(20, "c.test", "192.0.2.4", DNS_OK);
+	judged(0, NULL);
+	assert_int_equal(site.usable, 1);
 	/* the better host has no address now: not returned, for it may have one later */
 	begin("x.test", HOP_MX);
 	add_host(5, "a.test", "", DNS_TEMPORARY);
