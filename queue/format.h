@@ -74,7 +74,8 @@ struct slot {
 	uint8_t state; /* enum slot_state */
 	uint8_t flags;
 	uint16_t attempts;
-	uint16_t early; /* minutes from arrival to its first attempt when that came before its sender
+	uint16_t
+	    early; /* minutes from arrival to its first attempt when that came before its sender
 			   wanted it sent (FUTURERELEASE); 0 = it did not */
 	int64_t changed; /* seconds since 1970 */
 	struct str relay; /* borrowed; cut to fit */

@@ -294,7 +294,9 @@ void target_tried(const struct message *m, struct target *t, int64_t now)
 	int64_t minutes = (now - e->arrival / 1000) / 60000 + 1;
 
 	if (t->attempts == 0 && e->release * 1000 > now)
-		t->early = (uint16_t)(minutes < 1 ? 1 : minutes > UINT16_MAX ? UINT16_MAX : minutes);
+		t->early = (uint16_t)(minutes < 1            ? 1
+				      : minutes > UINT16_MAX ? UINT16_MAX
+							     : minutes);
 	if (t->attempts < UINT16_MAX)
 		t->attempts++;
 }

@@ -157,7 +157,8 @@ struct message {
 	struct message *report_of; /* the message that this report is made for */
 	uint64_t deadline; /* of the short cut */
 	TAILQ_ENTRY(message) next; /* all */
-	TAILQ_ENTRY(message) cut_next; /* short cuts by deadline, those to be checked, or those that
+	TAILQ_ENTRY(message)
+	cut_next; /* short cuts by deadline, those to be checked, or those that
 					  could not be removed */
 	bool in_cut;
 };
