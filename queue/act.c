@@ -4,66 +4,77 @@
 #include "walk.h"
 
 /* What needs the message in memory. */
-static bool wish(struct entry *e, unsigned wishes)
+static void wish(struct entry *e, unsigned wishes)
 {
-	if (e->state == ENTRY_INCOMING)
-		return false;
 	if (e->m != NULL)
 		run_wish(e->m, wishes);
 	else
 		load_for(e, wishes);
-	return true;
 }
 
-static bool act_hold(struct entry *e)
+static bool may_any(const struct entry *e)
 {
-	return e->state != ENTRY_HELD && wish(e, WISH_HOLD);
+	return e->state != ENTRY_INCOMING;
 }
 
-static bool act_release(struct entry *e)
+static bool may_hold(const struct entry *e)
+{
+	return may_any(e) && e->state != ENTRY_HELD;
+}
+
+static void act_hold(struct entry *e)
+{
+	wish(e, WISH_HOLD);
+}
+
+static bool may_release(const struct entry *e)
+{
+	return may_any(e) && (e->scheduled || e->state == ENTRY_HELD);
+}
+
+static void act_release(struct entry *e)
 {
 	if (e->scheduled)
-		return wish(e, WISH_RELEASE);
-	if (e->state != ENTRY_HELD)
-		return false;
-	load_now(e);
-	return true;
+		wish(e, WISH_RELEASE);
+	else
+		load_now(e);
 }
 
-static bool act_requeue(struct entry *e)
+static void act_requeue(struct entry *e)
 {
 	if (e->state == ENTRY_HELD || e->state == ENTRY_DEFERRED)
 		load_now(e);
 	else if (e->m != NULL)
-		return wish(e, WISH_REQUEUE);
-	return true;
+		wish(e, WISH_REQUEUE);
 }
 
-static bool act_delete(struct entry *e)
+static void act_delete(struct entry *e)
 {
-	return wish(e, WISH_DELETE);
+	wish(e, WISH_DELETE);
 }
 
-static bool act_expire(struct entry *e)
+static void act_expire(struct entry *e)
 {
-	return wish(e, WISH_EXPIRE);
+	wish(e, WISH_EXPIRE);
 }
 
-static bool act_flush(struct entry *e)
+static bool may_flush(const struct entry *e)
 {
-	if (e->state != ENTRY_DEFERRED)
-		return false;
+	return e->state == ENTRY_DEFERRED;
+}
+
+static void act_flush(struct entry *e)
+{
 	load_now(e);
-	return true;
 }
 
 static const struct queue_action actions[] = {
-	{ "hold", act_hold },
-	{ "release", act_release },
-	{ "requeue", act_requeue },
-	{ "delete", act_delete },
-	{ "expire", act_expire },
-	{ "flush", act_flush, true },
+	{ "hold", may_hold, act_hold },
+	{ "release", may_release, act_release },
+	{ "requeue", may_any, act_requeue },
+	{ "delete", may_any, act_delete },
+	{ "expire", may_any, act_expire },
+	{ "flush", may_flush, act_flush, .revive = true },
 };
 
 const struct queue_action *act_find(struct str name)

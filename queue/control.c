@@ -3,17 +3,20 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/id.h"
+#include "gather.h"
 #include "load.h"
 #include "passon.h"
 #include "proto/control.h"
 #include "proto/proc.h"
 #include "proto/types.h"
+#include "record.h"
 #include "run.h"
 #include "space.h"
 #include "spool.h"
@@ -58,50 +61,43 @@ static bool refused(struct connection *c, const struct ipc_msg *m)
 	return true;
 }
 
-static void log_action(const struct queue_action *a, struct str id, struct str note)
+static void log_action(const struct queue_action *a, struct str where, struct str note)
 {
-	log_notice(NULL, EV("queue-action"), KZ("action", a->name), KS("id", id), KS("note", note));
+	log_notice(
+	    NULL, EV("queue-action"), KZ("action", a->name), KS("where", where), KS("note", note));
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* What a walk is about: "login=NAME", "@DOMAIN" (a site, of actions), or part of an address. */
-static void match(struct walk *w, struct str where)
+/* Not an id. */
+static bool is_query(struct str where)
 {
-	static const struct str login = STR("login=");
-
-	if (str_starts(where, login)) {
-		w->match.by = MATCH_LOGIN;
-		where = str_skip(where, login.n);
-	} else if (w->action != NULL) {
-		w->match.by = MATCH_SITE;
-		where = str_skip(where, 1);
+	for (size_t i = 0; i < where.n; i++) {
+		if (strchr("=~<>", where.p[i]) != NULL)
+			return true;
 	}
-	if (str_copy(where, w->match.text, sizeof w->match.text) == -1)
-		w->n = 0; /* nobody has a name that long */
+	return where.n == 0;
 }
 
 static int on_list(struct chan *chan, struct ipc_msg *m)
 {
 	struct connection *c = (struct connection *)chan;
+	struct chan_ref ref = { m->id, m->gen };
 	struct get g = get_start(m->body);
-	struct str where;
+	struct str where = get_str(&g, CONTROL_TEXT_MAX);
 	struct walk *w;
 	uint64_t id;
 
-	where = get_str(&g, CONTROL_TEXT_MAX);
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
-	/* a queue id, or part of an address */
-	if (id_parse(where, &id) == 0 && entry_find(id) != NULL) {
-		w = walk_empty(c, m);
-		w->ids = xcalloc(1, sizeof *w->ids);
-		w->ids[w->n++] = id;
-	} else {
-		w = walk_new(c, m);
-		match(w, where);
+	if (is_query(where))
+		w = walk_new(c, ref, where);
+	else
+		w = walk_one(c, ref, id_parse(where, &id) == 0 ? id : 0);
+	if (w != NULL) {
+		w->records = true;
+		walk_start(w);
 	}
-	walk_step(w);
 	return 0;
 }
 
@@ -159,14 +155,19 @@ static int on_logins(struct chan *chan, struct ipc_msg *m)
 
 static void show(struct connection *c, struct chan_ref ref, const struct entry *e)
 {
-	struct record_head h = walk_head(e);
-	int fd = spool_open_file(e->id, 0, O_RDONLY);
+	int fd = spool_open_file(entry_id(e), 0, O_RDONLY);
+	struct facts f;
+	struct arena a;
 	struct buf b;
 	int r;
 
+	arena_init(&a);
 	buf_init(&b, IPC_BODY_MAX);
-	r = e->m != NULL ? record_message(&b, &h, e->m, NULL) : record_file(&b, &h, NULL);
-	if (fd == -1 || r == -1) {
+	gather_head(e, &f);
+	r = e->m != NULL ? gather_message(e->m, &a, UINT32_MAX, &f) : gather_file(&a, &f);
+	if (r == 0)
+		record_facts(&b, &f);
+	if (fd == -1 || r == -1 || b.full) {
 		control_end(
 		    c, ref, EX_TEMPFAIL, "The message is not complete yet, or cannot be read");
 	} else {
@@ -176,6 +177,7 @@ static void show(struct connection *c, struct chan_ref ref, const struct entry *
 	if (fd != -1)
 		close(fd);
 	buf_clear(&b);
+	arena_clear(&a);
 }
 
 /* After a start the queue takes mail before it knows all that it has. */
@@ -209,18 +211,35 @@ static int on_show(struct chan *chan, struct ipc_msg *m)
 	return 0;
 }
 
-static void act_on_one(
-    struct connection *c, struct chan_ref ref, const struct queue_action *a, struct str text)
+static void act_on_one(struct connection *c, struct chan_ref ref, const struct queue_action *a,
+    struct str text, bool dry)
 {
 	uint64_t id;
 	struct entry *e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
+	bool may = e != NULL && a->may(e);
 
 	if (e == NULL) {
 		end_unknown(c, ref);
 		return;
 	}
-	walk_end_action(c, ref, a->fn(e));
+	if (may && !dry)
+		a->fn(e);
+	walk_end_action(c, ref, may);
 	load_pump();
+}
+
+static void act_on_all(struct connection *c, struct chan_ref ref, const struct queue_action *a,
+    struct str where, bool dry)
+{
+	struct walk *w = walk_new(c, ref, where);
+
+	if (w == NULL)
+		return;
+	if (a->revive && !dry)
+		sched_revive(run_sched());
+	w->action = a;
+	w->dry = w->records = dry;
+	walk_start(w);
 }
 
 static int on_act(struct chan *chan, struct ipc_msg *m)
@@ -228,10 +247,10 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	struct connection *c = (struct connection *)chan;
 	struct chan_ref ref = { m->id, m->gen };
 	struct get g = get_start(m->body);
-	struct str name = get_line(&g, CONTROL_TEXT_MAX), id = get_line(&g, CONTROL_TEXT_MAX);
+	struct str name = get_line(&g, CONTROL_TEXT_MAX), where = get_line(&g, CONTROL_TEXT_MAX);
 	struct str note = get_line(&g, NOTE_MAX);
+	bool dry = get_bool(&g);
 	const struct queue_action *a = act_find(name);
-	bool some;
 
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
@@ -241,20 +260,14 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 		control_end(c, ref, EX_USAGE, "There is no such action");
 		return 0;
 	}
-	log_action(a, id, note);
-	some = str_starts(id, STR("login=")) || (a->flush && str_starts(id, STR("@")));
-	if (!some && !str_eq(id, STR("ALL"))) {
-		act_on_one(c, ref, a, id);
-		return 0;
-	}
-	if (a->flush)
-		sched_revive(run_sched());
-	walk_new(c, m)->action = a;
-	if (some) {
-		c->walk->silent = true;
-		match(c->walk, id);
-	}
-	walk_step(c->walk);
+	if (!dry)
+		log_action(a, where, note);
+	if (str_eq(where, STR("ALL")))
+		act_on_all(c, ref, a, STR_NONE, dry);
+	else if (where.n > 0 && is_query(where))
+		act_on_all(c, ref, a, where, dry);
+	else
+		act_on_one(c, ref, a, where, dry);
 	return 0;
 }
 
@@ -278,15 +291,10 @@ static const struct chan_row rows[] = {
 static void down(struct chan *chan)
 {
 	struct connection *c = (struct connection *)chan;
-	struct walk *w = c->walk;
 
 	passon_forget(chan);
-	if (w != NULL) {
-		w->conn = NULL;
-		/* a thread that works for it ends it */
-		if (w->nheads == 0)
-			walk_free(w);
-	}
+	if (c->walk != NULL)
+		walk_leave(c->walk);
 	nconnections--;
 	nstrangers -= !c->owner;
 	free(c);

@@ -193,7 +193,7 @@ static void loaded(struct message *m, int error)
 
 static void load(struct entry *e, unsigned wishes)
 {
-	struct message *m = message_new(e->id);
+	struct message *m = message_new(entry_id(e));
 
 	load_forget(e);
 	entry_state(e, ENTRY_ACTIVE);

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "gather.h"
 #include "space.h"
 
 enum {
 	POOL_MAX = 256, /* structs kept for the next message */
-	ENTRY_BUCKETS = 1024,
 	RANDOM_IDS = 32,
 	IDS_PER_DIR = 256,
 };
@@ -23,8 +23,7 @@ struct queue_counts counts;
 static struct message_list all = TAILQ_HEAD_INITIALIZER(all), spare = TAILQ_HEAD_INITIALIZER(spare);
 static unsigned nspare, by_state[M_STATES];
 
-static struct entry **buckets;
-static size_t nbuckets, nentries;
+static struct shards entries;
 
 #define BIT(s) (1u << (s))
 
@@ -98,6 +97,15 @@ static bool unknown(const struct message *m)
 	return false;
 }
 
+/* What is known of it stays, if it does. */
+static void keep_brief(struct message *m)
+{
+	struct facts f = { .id = m->tag.queue };
+
+	if (gather_message(m, &m->arena, BRIEF_RCPTS, &f) == 0)
+		entry_brief(m->entry, f.left > 0 ? brief_new(&f) : NULL);
+}
+
 void message_free(struct message *m)
 {
 	assert(!m->task_busy && m->flying == 0 && !m->in_cut && m->routing == NULL);
@@ -112,6 +120,7 @@ void message_free(struct message *m)
 	free(m->slots);
 	space_release(m->reserved);
 	if (m->entry != NULL) {
+		keep_brief(m);
 		m->entry->found |= unknown(m);
 		m->entry->m = NULL;
 	}
@@ -153,38 +162,16 @@ uint64_t message_id(void)
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-static size_t bucket_of(uint64_t id)
+static struct entry *entry_of(struct shard_node *n)
 {
-	/* the low byte is the same for many in a row */
-	return (size_t)(id >> 8 ^ id) & (nbuckets - 1);
-}
-
-static void grow(void)
-{
-	size_t old = nbuckets;
-	struct entry **before = buckets;
-
-	nbuckets = old == 0 ? ENTRY_BUCKETS : old * 2;
-	buckets = xcalloc(nbuckets, sizeof *buckets);
-	for (size_t i = 0; i < old; i++) {
-		struct entry *e = before[i], *next;
-
-		for (; e != NULL; e = next) {
-			next = e->hash_next;
-			e->hash_next = buckets[bucket_of(e->id)];
-			buckets[bucket_of(e->id)] = e;
-		}
-	}
-	free(before);
+	return (struct entry *)((char *)n - offsetof(struct entry, in));
 }
 
 struct entry *entry_find(uint64_t id)
 {
-	struct entry *e = nbuckets == 0 ? NULL : buckets[bucket_of(id)];
+	struct shard_node *n = shards_find(&entries, id);
 
-	while (e != NULL && e->id != id)
-		e = e->hash_next;
-	return e;
+	return n != NULL ? entry_of(n) : NULL;
 }
 
 struct entry *entry_new(uint64_t id, uint64_t size, enum entry_state state)
@@ -193,15 +180,11 @@ struct entry *entry_new(uint64_t id, uint64_t size, enum entry_state state)
 
 	if (entry_find(id) != NULL)
 		return NULL;
-	if (nentries >= nbuckets)
-		grow();
-	nentries++;
 	e = xcalloc(1, sizeof *e);
-	e->id = id;
+	e->in.key = id;
 	e->size = size;
 	e->state = (uint8_t)state;
-	e->hash_next = buckets[bucket_of(id)];
-	buckets[bucket_of(id)] = e;
+	shards_add(&entries, &e->in);
 	counts.messages[state]++;
 	counts.bytes[state] += size;
 	return e;
@@ -222,30 +205,39 @@ void entry_resize(struct entry *e, uint64_t size)
 	e->size = size;
 }
 
+void entry_brief(struct entry *e, struct brief *b)
+{
+	free(e->brief);
+	e->brief = b;
+}
+
 void entry_free(struct entry *e)
 {
-	struct entry **p = &buckets[bucket_of(e->id)];
-
 	assert(e->node.slot == 0);
-	while (*p != e)
-		p = &(*p)->hash_next;
-	*p = e->hash_next;
-	nentries--;
+	shards_remove(&entries, &e->in);
 	counts.messages[e->state]--;
 	counts.bytes[e->state] -= e->size;
 	if (e->m != NULL)
 		e->m->entry = NULL;
+	free(e->brief);
 	free(e);
 }
 
-void entry_each(bool (*fn)(struct entry *e, void *arg), void *arg)
+uint32_t entry_count(unsigned shard)
 {
-	for (size_t i = 0; i < nbuckets; i++) {
-		for (struct entry *e = buckets[i]; e != NULL; e = e->hash_next) {
-			if (!fn(e, arg))
-				return;
-		}
-	}
+	return shards_count(&entries, shard);
+}
+
+static void add_id(struct shard_node *n, void *arg)
+{
+	uint64_t **at = arg;
+
+	*(*at)++ = n->key;
+}
+
+void entry_ids(unsigned shard, uint64_t *out)
+{
+	shards_each(&entries, shard, add_id, &out);
 }
 
 /* --- targets and time ------------------------------------------------------------------------- */

@@ -12,30 +12,23 @@
 #include "base/arena.h"
 #include "base/chan.h"
 #include "base/log.h"
+#include "facts.h"
 #include "format.h"
 #include "pool.h"
 #include "proto/lookup.h"
 #include "proto/queue.h"
 #include "sched.h"
+#include "shards.h"
 #include "wheel.h"
-
-enum entry_state {
-	ENTRY_INCOMING, /* its file is being written: not accepted yet */
-	ENTRY_READY, /* due, waits for its turn to be loaded */
-	ENTRY_ACTIVE, /* has a struct message */
-	ENTRY_DEFERRED, /* in the wheel */
-	ENTRY_HELD,
-	ENTRY_STATES
-};
 
 /* A message in the spool. A million of them must fit into memory. */
 struct entry {
+	struct shard_node in; /* of all; its key is the id */
 	struct wheel_node
 	    node; /* in the wheel, or (its links) in the list of those that are ready */
-	uint64_t id;
 	uint64_t size; /* bytes of the file */
 	struct message *m; /* ENTRY_ACTIVE */
-	struct entry *hash_next;
+	struct brief *brief; /* from when it was in memory last; NULL = not known */
 	uint8_t state;
 	bool found; /* was there at the start, or a worker ended without an answer: what was
 		       under way then is unknown */
@@ -181,8 +174,15 @@ struct entry *entry_new(uint64_t id, uint64_t size, enum entry_state state);
 void entry_state(struct entry *e, enum entry_state to);
 void entry_resize(struct entry *e, uint64_t size);
 void entry_free(struct entry *e);
-/* Calls fn for each until it returns false; fn may not make or free entries. */
-void entry_each(bool (*fn)(struct entry *e, void *arg), void *arg);
+static inline uint64_t entry_id(const struct entry *e)
+{
+	return e->in.key;
+}
+/* Takes over what is known of it (NULL = nothing). */
+void entry_brief(struct entry *e, struct brief *b);
+/* The ids of one shard of them (of SHARDS) into out, which has room for entry_count() of it. */
+uint32_t entry_count(unsigned shard);
+void entry_ids(unsigned shard, uint64_t *out);
 
 struct queue_counts {
 	uint64_t messages[ENTRY_STATES], bytes[ENTRY_STATES];

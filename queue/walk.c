@@ -5,36 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "base/alloc.h"
+#include "gather.h"
 #include "load.h"
+#include "record.h"
 #include "settings.h"
 
 enum {
 	OUT_HIGH = 1024 * 1024, /* bytes waiting for the tool before the walk waits, too */
 	WALK_WAIT_MS = 5,
-	BATCH_BYTES = 8 * 1024 * 1024, /* records of one batch */
+	OUT_MAX = 8 * 1024 * 1024, /* records of one batch of files */
+	SLICE_US = 1000, /* then it is the others' turn */
+	SLICE_LOOK = 32, /* messages between two looks at the clock */
 };
 
-static bool collect_id(struct entry *e, void *arg)
-{
-	struct walk *w = arg;
+static void step(void *arg);
 
-	if (w->n == w->cap) {
-		w->cap = w->cap == 0 ? 1024 : w->cap * 2;
-		w->ids = xreallocarray(w->ids, w->cap, sizeof *w->ids);
-	}
-	w->ids[w->n++] = e->id;
-	return true;
-}
+/* --- life ------------------------------------------------------------------------------------- */
 
-void walk_free(struct walk *w)
+static void walk_free(struct walk *w)
 {
 	timer_clear(&w->timer);
 	if (w->conn != NULL)
 		w->conn->walk = NULL;
 	free(w->ids);
-	buf_clear(&w->records);
+	free(w->files);
+	buf_clear(&w->out);
 	free(w);
 }
 
@@ -56,36 +54,49 @@ static void walk_end(struct walk *w)
 	walk_free(w);
 }
 
-struct walk *walk_empty(struct connection *c, const struct ipc_msg *m)
+struct walk *walk_new(struct connection *c, struct chan_ref ref, struct str where)
 {
 	struct walk *w = xcalloc(1, sizeof *w);
+	char why[256];
 
+	if (query_parse(&w->query, where, why) == -1) {
+		control_end(c, ref, EX_USAGE, why);
+		free(w);
+		return NULL;
+	}
 	w->conn = c;
-	w->ref = (struct chan_ref){ m->id, m->gen };
+	w->ref = ref;
+	w->now = wall_seconds();
+	w->files = xcalloc(WALK_FILES, sizeof *w->files);
+	buf_init(&w->out, OUT_MAX);
 	c->walk = w;
-	buf_init(&w->records, BATCH_BYTES);
 	return w;
 }
 
-/* Over all messages that there are now. */
-struct walk *walk_new(struct connection *c, const struct ipc_msg *m)
+struct walk *walk_one(struct connection *c, struct chan_ref ref, uint64_t id)
 {
-	struct walk *w = walk_empty(c, m);
+	struct walk *w = walk_new(c, ref, STR_NONE);
 
-	entry_each(collect_id, w);
+	w->shard = SHARDS;
+	w->ids = xcalloc(1, sizeof *w->ids);
+	w->ids[w->n++] = id;
 	return w;
 }
 
-/* --- list ------------------------------------------------------------------------------------- */
-
-struct record_head walk_head(const struct entry *e)
+void walk_start(struct walk *w)
 {
-	struct record_head h = { .id = e->id, .state = e->state };
-
-	if (e->state == ENTRY_DEFERRED)
-		h.next = wall_seconds() + (int64_t)e->node.due - (int64_t)(loop_now() / 1000);
-	return h;
+	step(w);
 }
+
+void walk_leave(struct walk *w)
+{
+	w->conn = NULL;
+	/* a thread that works for it ends it */
+	if (w->nfiles == 0)
+		walk_free(w);
+}
+
+/* --- files, in a thread ----------------------------------------------------------------------- */
 
 static void keep_record(struct buf *out, struct buf *one)
 {
@@ -95,22 +106,33 @@ static void keep_record(struct buf *out, struct buf *one)
 		buf_put(out, &n, sizeof n);
 		buf_put(out, one->p, n);
 	}
-	buf_reset(one);
 }
 
-/* In a thread: those that are not in memory. */
-static int run_records(struct task *t)
+static void read_file(struct walk *w, struct walk_file *file, struct buf *one)
+{
+	struct facts *f = &file->facts;
+	struct arena a;
+
+	arena_init(&a);
+	file->wanted = gather_file(&a, f) == 0 && query_ask(&w->query, f, w->now) == ANSWER_YES;
+	if (file->wanted && w->records) {
+		buf_reset(one);
+		record_facts(one, f);
+		if (!one->full)
+			keep_record(&w->out, one);
+	}
+	file->brief = f->known && f->left > 0 ? brief_new(f) : NULL;
+	arena_clear(&a);
+}
+
+static int run_files(struct task *t)
 {
 	struct walk *w = (struct walk *)t;
 	struct buf one;
 
 	buf_init(&one, IPC_BODY_MAX);
-	for (unsigned i = 0; i < w->nheads; i++) {
-		buf_reset(&one);
-		w->heads[i].wanted = record_file(&one, &w->heads[i], &w->match) == 1;
-		if (w->heads[i].wanted && !w->silent)
-			keep_record(&w->records, &one);
-	}
+	for (unsigned i = 0; i < w->nfiles; i++)
+		read_file(w, &w->files[i], &one);
 	buf_clear(&one);
 	return 0;
 }
@@ -119,105 +141,159 @@ static void send_records(struct walk *w)
 {
 	size_t at = 0;
 
-	while (at < w->records.n) {
+	while (at < w->out.n) {
 		uint32_t n;
 
-		memcpy(&n, w->records.p + at, sizeof n);
-		control_record(w->conn, w->ref, str_bytes(w->records.p + at + sizeof n, n), -1);
+		memcpy(&n, w->out.p + at, sizeof n);
+		control_record(w->conn, w->ref, str_bytes(w->out.p + at + sizeof n, n), -1);
 		at += sizeof n + n;
 	}
-	buf_reset(&w->records);
+	buf_reset(&w->out);
 }
 
-static void records_done(struct task *t, int error)
+static void act(struct walk *w, struct entry *e)
+{
+	w->done++;
+	if (!w->dry)
+		w->action->fn(e);
+}
+
+static void file_done(struct walk *w, struct walk_file *file)
+{
+	struct entry *e = entry_find(file->facts.id);
+	struct brief *b = file->brief;
+
+	file->brief = NULL;
+	/* what has been in memory meanwhile is known better */
+	if (e != NULL && e->m == NULL && e->brief == NULL)
+		entry_brief(e, b);
+	else
+		free(b);
+	if (e != NULL && file->wanted && w->conn != NULL && w->action != NULL && w->action->may(e))
+		act(w, e);
+}
+
+static void files_done(struct task *t, int error)
 {
 	struct walk *w = (struct walk *)t;
 
 	(void)error;
-	for (unsigned i = 0; i < w->nheads; i++) {
-		struct entry *e = entry_find(w->heads[i].id);
-
-		if (w->silent && w->heads[i].wanted && e != NULL)
-			w->done += w->action->fn(e);
-	}
-	w->nheads = 0;
+	for (unsigned i = 0; i < w->nfiles; i++)
+		file_done(w, &w->files[i]);
+	w->nfiles = 0;
 	if (w->conn == NULL) {
 		walk_free(w);
 		return;
 	}
 	load_pump();
 	send_records(w);
-	walk_step(w);
+	step(w);
 }
 
-/* One in memory that matches. */
-static void listed(struct walk *w, struct entry *e, struct buf *one)
-{
-	if (w->silent)
-		w->done += w->action->fn(e);
-	else
-		keep_record(&w->records, one);
-}
+/* --- one after the other ---------------------------------------------------------------------- */
 
-static void list_one(struct walk *w, struct entry *e, struct buf *one)
-{
-	struct record_head h = walk_head(e);
-
-	if (e->m == NULL)
-		w->heads[w->nheads++] = h;
-	else if (record_message(one, &h, e->m, &w->match) == 1)
-		listed(w, e, one);
-	buf_reset(one);
-}
-
-static void list_step(struct walk *w)
+static void list(struct walk *w, const struct facts *f)
 {
 	struct buf one;
 
 	buf_init(&one, IPC_BODY_MAX);
-	for (unsigned i = 0; i < WALK_BATCH && w->at < w->n; i++) {
-		struct entry *e = entry_find(w->ids[w->at++]);
-
-		if (e != NULL)
-			list_one(w, e, &one);
-	}
+	record_facts(&one, f);
+	if (!one.full)
+		control_record(w->conn, w->ref, buf_view(&one), -1);
 	buf_clear(&one);
-	if (w->nheads > 0) {
-		w->task = (struct task){
-			.run = run_records, .done = records_done, .sync_dir = POOL_NO_DIR
-		};
-		pool_submit(&w->task, POOL_WORK);
+}
+
+static void visit(struct walk *w, struct entry *e, struct arena *a)
+{
+	struct facts_rcpt rcpts[BRIEF_RCPTS];
+	struct facts f;
+	enum answer answer;
+
+	if (w->action != NULL && !w->action->may(e))
+		return;
+	gather_entry(e, a, rcpts, &f);
+	answer = query_ask(&w->query, &f, w->now);
+	if (answer == ANSWER_NO)
+		return;
+	/* what is shown is shown whole */
+	if (e->m == NULL && (answer == ANSWER_UNKNOWN || (w->records && !f.whole))) {
+		w->files[w->nfiles++].facts = f;
 		return;
 	}
-	send_records(w);
-	timer_set(&w->timer, 0, walk_step, w);
+	if (answer == ANSWER_UNKNOWN || (w->records && !f.known))
+		return; /* it is being loaded, and nothing was known before */
+	if (w->records)
+		list(w, &f);
+	if (w->action != NULL)
+		act(w, e);
 }
 
-static void act_step(struct walk *w)
+/* The next message; NULL with *end set after the last. */
+static struct entry *next(struct walk *w, bool *end)
 {
-	for (unsigned i = 0; i < WALK_BATCH && w->at < w->n; i++) {
-		struct entry *e;
-
-		if (!load_room() || message_count(M_LOADING) >= LOADING_MAX)
-			break;
-		e = entry_find(w->ids[w->at++]);
-		if (e != NULL)
-			w->done += w->action->fn(e);
+	while (w->at == w->n) {
+		if (w->shard == SHARDS) {
+			*end = true;
+			return NULL;
+		}
+		w->n = entry_count(w->shard);
+		w->at = 0;
+		w->ids = xreallocarray(w->ids, w->n + 1, sizeof *w->ids);
+		entry_ids(w->shard++, w->ids);
 	}
-	load_pump();
-	timer_set(&w->timer, load_room() ? 0 : WALK_WAIT_MS, walk_step, w);
+	return entry_find(w->ids[w->at++]);
 }
 
-void walk_step(void *arg)
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Whether there is room for what comes next: in memory, and towards the tool. */
+static bool room(const struct walk *w)
+{
+	if (w->conn->chan.out_bytes > OUT_HIGH)
+		return false;
+	return w->action == NULL || (load_room() && message_count(M_LOADING) < LOADING_MAX);
+}
+
+/* Some of them; false after the last. */
+static bool slice(struct walk *w)
+{
+	uint64_t until = now_us() + SLICE_US;
+	struct arena a;
+	bool end = false;
+
+	arena_init(&a);
+	for (unsigned i = 1; !end && w->nfiles < WALK_FILES && room(w); i++) {
+		struct entry *e = next(w, &end);
+
+		if (e != NULL)
+			visit(w, e, &a);
+		arena_reset(&a);
+		if (i % SLICE_LOOK == 0 && now_us() >= until)
+			break;
+	}
+	arena_clear(&a);
+	return !end;
+}
+
+static void step(void *arg)
 {
 	struct walk *w = arg;
+	bool more = slice(w);
 
-	if (w->at == w->n && w->nheads == 0)
+	load_pump();
+	if (w->nfiles > 0) {
+		w->task =
+		    (struct task){ .run = run_files, .done = files_done, .sync_dir = POOL_NO_DIR };
+		pool_submit(&w->task, POOL_WORK);
+	} else if (more) {
+		timer_set(&w->timer, room(w) ? 0 : WALK_WAIT_MS, step, w);
+	} else {
 		walk_end(w);
-	else if (w->conn->chan.out_bytes > OUT_HIGH)
-		timer_set(&w->timer, WALK_WAIT_MS, walk_step, w);
-	else if (w->action != NULL && !w->silent)
-		act_step(w);
-	else
-		list_step(w);
+	}
 }

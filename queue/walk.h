@@ -1,15 +1,17 @@
 /*
- * Requests of the control socket that go over many messages, some at a time, so that nothing else
- * waits: the listing, or an action on all.
+ * Requests of the control socket that go over all messages, some at a time, so that nothing else
+ * waits: the listing, or an action, of what a query asks for. What is kept in memory answers; where
+ * that does not know, the message's file is read in a helper thread.
  */
 #ifndef QUEUE_WALK_H
 #define QUEUE_WALK_H
 
 #include "base/chan.h"
+#include "base/loop.h"
 #include "message.h"
-#include "record.h"
+#include "query.h"
 
-enum { WALK_BATCH = 64 /* messages per step */ };
+enum { WALK_FILES = 64 /* files read at once */ };
 
 /* A tool that is connected. */
 struct connection {
@@ -22,15 +24,23 @@ struct connection {
 void control_record(struct connection *c, struct chan_ref ref, struct str json, int fd);
 void control_end(struct connection *c, struct chan_ref ref, uint32_t status, const char *text);
 
-/* What an administrator may do to a message; fn says whether there was something to do. */
+/* What an administrator may do to a message, if there is something to do. */
 struct queue_action {
 	const char *name;
-	bool (*fn)(struct entry *e);
-	bool flush; /* may be for a site, and gives suspended destinations another try */
+	bool (*may)(const struct entry *e);
+	void (*fn)(struct entry *e);
+	bool revive; /* gives suspended destinations another try */
 };
 
 /* By name; NULL if there is none. */
 const struct queue_action *act_find(struct str name);
+
+/* One whose file has to be read. */
+struct walk_file {
+	struct facts facts; /* before: the head; strings are not kept */
+	struct brief *brief;
+	bool wanted;
+};
 
 /* Outlives its connection while a thread still works for it. */
 struct walk {
@@ -38,26 +48,32 @@ struct walk {
 	struct connection *conn; /* NULL: the tool has gone */
 	struct chan_ref ref;
 	const struct queue_action *action; /* NULL: a listing */
-	struct record_match match;
-	bool silent; /* no records: the action is done to what matches */
-	uint64_t *ids;
-	size_t n, at, cap;
+	bool records; /* those that match are listed */
+	bool dry; /* nothing is done to them */
+	struct query query;
+	int64_t now; /* for the whole of it */
+	unsigned shard; /* to look at next */
+	uint64_t *ids; /* of the shard before it */
+	size_t n, at;
 	uint64_t done; /* messages acted on */
-	struct record_head heads[WALK_BATCH];
-	unsigned nheads;
-	struct buf records; /* {u32 length, bytes} each */
+	struct walk_file *files;
+	unsigned nfiles;
+	struct buf out; /* {u32 length, record} each, of the files */
 	struct timer timer;
 };
 
-/* For that request: over no message yet; over all that there are now. walk_step() begins. */
-struct walk *walk_empty(struct connection *c, const struct ipc_msg *m);
-struct walk *walk_new(struct connection *c, const struct ipc_msg *m);
-void walk_step(void *walk);
-void walk_free(struct walk *w);
+/*
+ * For that request, over all messages; NULL when where is no query: the tool has been told.
+ * walk_start() begins.
+ */
+struct walk *walk_new(struct connection *c, struct chan_ref ref, struct str where);
+/* Over that one only. */
+struct walk *walk_one(struct connection *c, struct chan_ref ref, uint64_t id);
+void walk_start(struct walk *w);
+/* Its tool has gone. */
+void walk_leave(struct walk *w);
 
 /* How many messages an action was done to. */
 void walk_end_action(struct connection *c, struct chan_ref ref, uint64_t count);
-/* What is known of a message without its file. */
-struct record_head walk_head(const struct entry *e);
 
 #endif

@@ -13,15 +13,16 @@
  *					(BOOT_STATUS of boot.h); it ends when all have
  * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields: queue_name
  *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
- *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: "" = all, a
- *	queue id, "login=" and who submitted it, or what is in a sender or recipient address
+ *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: a queue id, or
+ *	a query (thurn-queue(8)); "" = all
  * QUEUE_CTL_SUMMARY {}               one record of counters
  * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
  *	file as a descriptor with it
  * QUEUE_CTL_LOGINS {str login, "" = all}: a record {login, hour, hour_until, day, day_until} for each that
  *	has sent to other hosts in a period that is not over
- * QUEUE_CTL_ACT {str action, str id or "ALL" or "login=NAME", str note}       hold release requeue delete flush expire:
- *	a record {"count": messages that it was done to}; for a single id that is not there, the end
+ * QUEUE_CTL_ACT {str action, str where, str note, bool dry}: hold release requeue delete flush expire.
+ *	where: a queue id, a query, or "ALL". A record {"count": messages that it was done to}; dry: nothing
+ *	is done, and the records of those messages come before. For a single id that is not there, the end
  *	has status EX_DATAERR and a text
  * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record

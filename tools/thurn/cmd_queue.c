@@ -5,7 +5,10 @@
 #include "command.h"
 #include "queue_ask.h"
 
-enum { LOGIN_TEXT_MAX = 512 };
+static struct str where_login(struct arena *a, const char *login)
+{
+	return arena_printf(a, "login=%.*s", STR_ARG(queue_value(a, login)));
+}
 
 static int do_summary(int argc, char **argv)
 {
@@ -17,16 +20,37 @@ static int do_summary(int argc, char **argv)
 	return queue_summary(json);
 }
 
+/* What is in an address, or an id. */
+static struct str where_text(struct arena *a, const char *text)
+{
+	struct str value = queue_value(a, text);
+
+	/* as it was before there were queries */
+	if (strncmp(text, "login=", 6) == 0)
+		return where_login(a, text + 6);
+	return arena_printf(a, "id=%.*s or sender~%.*s or rcpt~%.*s", STR_ARG(value),
+	    STR_ARG(value), STR_ARG(value));
+}
+
 static int do_list(int argc, char **argv)
 {
 	bool summary = tool_flag(&argc, argv, "summary", 's');
 	bool json = tool_flag(&argc, argv, "json", 'j');
+	const char *where = tool_value(&argc, argv, "where");
+	struct arena a;
+	int r;
 
-	if (summary && argc == 1)
+	if (summary && argc == 1 && where == NULL)
 		return queue_summary(json);
-	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return tool_fail(EX_USAGE, "usage: thurn queue list [--json] [--summary] [WHERE]");
-	return queue_list(argc == 2 ? argv[1] : "", json);
+	if (summary || argc > 2 || (argc == 2 && (where != NULL || argv[1][0] == '-')))
+		return tool_fail(EX_USAGE,
+		    "usage: thurn queue list [--json] [--summary | --where QUERY | TEXT]");
+	arena_init(&a);
+	if (argc == 2 && argv[1][0] != '\0')
+		where = where_text(&a, argv[1]).p;
+	r = queue_list(where != NULL ? where : "", json);
+	arena_clear(&a);
+	return r;
 }
 
 static int do_logins(int argc, char **argv)
@@ -52,34 +76,46 @@ static int do_show(int argc, char **argv)
 	return queue_show(argv[1], parts);
 }
 
-/* The action is the sub-command's own name. To try all now is harmless, so flush needs no ALL. */
+/* Tells what was done, or would be. */
+static void told(const struct queue_order *o)
+{
+	if (o->json)
+		printf("{\"action\": \"%s\", \"count\": %llu, \"dry_run\": %s}\n", o->action,
+		    (unsigned long long)o->count, o->dry ? "true" : "false");
+	else
+		printf("%s: %llu message%s%s\n", o->action, (unsigned long long)o->count,
+		    o->count == 1 ? "" : "s", o->dry ? " (dry run: nothing was done)" : "");
+}
+
+/*
+ * The action is the sub-command's own name. To try all now is harmless, so flush needs no ALL.
+ */
 static int do_act(int argc, char **argv)
 {
-	const char *note = "", *action = argv[0];
-	char login[LOGIN_TEXT_MAX];
-	char *const of_login[] = { login, NULL };
-	char *const all[] = { (char *)(uintptr_t) "ALL", NULL };
-	char *const *ids = argv + 1;
-	uint64_t count = 0;
+	struct queue_order o = { .action = argv[0] };
+	const char *where, *login;
+	struct arena a;
 	int r;
 
-	if (argc > 2 && strcmp(ids[0], "--note") == 0) {
-		note = ids[1];
-		ids += 2;
-	}
-	if (ids[0] != NULL && ids[1] != NULL && strcmp(ids[0], "--login") == 0) {
-		if (ids[2] != NULL ||
-		    snprintf(login, sizeof login, "login=%s", ids[1]) >= (int)sizeof login)
-			return tool_fail(EX_USAGE, "--login takes one login, and no ids");
-		ids = of_login;
-	}
-	if (ids[0] == NULL && strcmp(action, "flush") == 0)
-		ids = all;
-	if (ids[0] == NULL)
+	o.json = tool_flag(&argc, argv, "json", 'j');
+	o.dry = tool_flag(&argc, argv, "dry-run", 'n');
+	o.note = tool_value(&argc, argv, "note");
+	where = tool_value(&argc, argv, "where");
+	login = tool_value(&argc, argv, "login");
+	if (argc == 1 && where == NULL && login == NULL && strcmp(o.action, "flush") == 0)
+		where = "ALL";
+	if ((argc > 1) + (where != NULL) + (login != NULL) != 1)
 		return tool_fail(EX_USAGE,
-		    "usage: thurn queue %s [--note TEXT] ID ... | ALL | - | --login LOGIN", action);
-	r = queue_act_each(action, ids, note, &count);
-	printf("%s: %llu message%s\n", action, (unsigned long long)count, count == 1 ? "" : "s");
+		    "usage: thurn queue %s [--json] [--dry-run] [--note TEXT] "
+		    "ID ... | ALL | - | --where QUERY | --login LOGIN",
+		    o.action);
+	arena_init(&a);
+	if (login != NULL)
+		where = where_login(&a, login).p;
+	r = where != NULL ? queue_act(&o, str_of(where)) : queue_act_each(&o, argv + 1);
+	arena_clear(&a);
+	if (r == EX_OK || o.count > 0 || argc > 1)
+		told(&o);
 	return r;
 }
 
@@ -88,11 +124,11 @@ static const struct {
 	int (*fn)(int argc, char **argv);
 	const char *help;
 } actions[] = {
-	{ "list", do_list, "[--json] [WHERE]    messages, as mailq shows them" },
+	{ "list", do_list, "[--json] [--where QUERY | TEXT]  messages, as mailq shows them" },
 	{ "summary", do_summary, "[--json]         counters" },
 	{ "logins", do_logins, "[--json] [LOGIN]  what they have sent to other hosts" },
 	{ "show", do_show, "[-e] [-h] [-b] ID   envelope, header, body of a message" },
-	{ "hold", do_act, "ID ... | ALL | -    do not try it until it is released" },
+	{ "hold", do_act, "ID ... | ALL | - | --where QUERY  do not try it until it is released" },
 	{ "release", do_act, "ID ... | ALL | -" },
 	{ "requeue", do_act, "ID ... | ALL | -    route it anew" },
 	{ "delete", do_act, "ID ... | ALL | -    without a notice to anybody" },

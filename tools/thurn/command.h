@@ -63,5 +63,7 @@ void tool_print_record(void *arg, struct str json, struct ipc_msg *m);
  * argv: was it there? Stops at "--".
  */
 bool tool_flag(int *argc, char **argv, const char *name, char brief);
+/* The same for `--name VALUE` (or `--name=VALUE`): the value, or NULL. */
+const char *tool_value(int *argc, char **argv, const char *name);
 
 #endif

@@ -26,9 +26,9 @@ int compat_mailq(int argc, char **argv)
 /* One that is not there, or not waiting, is no failure. */
 static int flush(const char *what)
 {
-	uint64_t count = 0;
+	struct queue_order o = { .action = "flush" };
 
-	return queue_act_quietly("flush", str_of(what), &count);
+	return queue_act_quietly(&o, str_of(what));
 }
 
 static int flush_all(const char *value)
@@ -51,11 +51,13 @@ static int list_json(const char *value)
 
 static int flush_site(const char *site)
 {
-	uint64_t count = 0;
+	struct queue_order o = { .action = "flush" };
+	char at_site[257], *const argv[] = { at_site, NULL };
 
-	if (site[0] == '\0' || strlen(site) > 255)
+	if (site[0] == '\0' ||
+	    snprintf(at_site, sizeof at_site, "@%s", site) >= (int)sizeof at_site)
 		return tool_fail(EX_UNAVAILABLE, "fatal: Invalid request: \"%s\"", site);
-	return queue_flush_site(site, &count);
+	return queue_act_each(&o, argv);
 }
 
 static const struct mode {
@@ -136,14 +138,13 @@ static const struct deed *deed_find(int option)
 
 static void do_one(struct super *s, const struct deed *d, const char *id)
 {
-	uint64_t count = 0;
-	int r = queue_act_quietly(d->action, str_of(id), &count);
+	struct queue_order o = { .action = d->action };
 
-	if (r != EX_OK)
+	if (queue_act_quietly(&o, str_of(id)) != EX_OK)
 		s->status = 1;
-	if (count > 0 && strcmp(id, "ALL") != 0)
+	if (o.count > 0 && strcmp(id, "ALL") != 0)
 		tool_warn("%s: %s", id, d->each);
-	s->counts[d - deeds] += count;
+	s->counts[d - deeds] += o.count;
 }
 
 static void do_in_queues(struct super *s, const struct deed *d, const char *id)

@@ -19,6 +19,21 @@ enum { ID_LINE_MAX = 256 };
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
+struct str queue_value(struct arena *a, const char *text)
+{
+	size_t n = strlen(text);
+	char *out = arena_alloc(a, 2 * n + 3), *p = out;
+
+	*p++ = '"';
+	for (; *text != '\0'; text++) {
+		if (strchr("\\\"*", *text) != NULL)
+			*p++ = '\\';
+		*p++ = *text;
+	}
+	*p++ = '"';
+	return str_bytes(out, (size_t)(p - out));
+}
+
 static void on_listed(void *arg, struct str json, struct ipc_msg *m)
 {
 	(void)m;
@@ -112,27 +127,45 @@ int queue_logins(const char *login, bool json)
 
 /* --- actions --------------------------------------------------------------------------------- */
 
-static void on_count(void *arg, struct str json, struct ipc_msg *m)
-{
-	json_t *o = json_loadb(json.p, json.n, 0, NULL);
-	uint64_t *count = arg;
+struct acted {
+	struct queue_order *order;
+	struct listing listing; /* of a dry run */
+};
 
-	(void)m;
-	*count += (uint64_t)json_integer_value(json_object_get(o, "count"));
+static void on_acted(void *arg, struct str json, struct ipc_msg *m)
+{
+	struct acted *a = arg;
+	json_t *o = json_loadb(json.p, json.n, 0, NULL), *count = json_object_get(o, "count");
+
+	if (count != NULL)
+		a->order->count += (uint64_t)json_integer_value(count);
+	else if (a->order->json)
+		tool_print_record(NULL, json, m);
+	else
+		listing_add(&a->listing, json);
 	json_decref(o);
 }
 
-int queue_act(const char *action, struct str id, const char *note, uint64_t *count)
+static struct put act_request(const struct queue_order *o, struct str where)
 {
 	struct put w = put_start();
 
-	put_z(&w, action);
-	put_str(&w, id);
-	put_z(&w, note);
-	return tool_ask("queue", QUEUE_CTL_ACT, &w, on_count, count);
+	put_z(&w, o->action);
+	put_str(&w, where);
+	put_z(&w, o->note != NULL ? o->note : "");
+	put_u8(&w, o->dry);
+	return w;
 }
 
-static int act_from_stdin(const char *action, const char *note, uint64_t *count)
+int queue_act(struct queue_order *o, struct str where)
+{
+	struct acted a = { .order = o, .listing.out = stdout };
+	struct put w = act_request(o, where);
+
+	return tool_ask("queue", QUEUE_CTL_ACT, &w, on_acted, &a);
+}
+
+static int act_from_stdin(struct queue_order *o)
 {
 	char line[ID_LINE_MAX];
 	int status = EX_OK;
@@ -143,49 +176,48 @@ static int act_from_stdin(const char *action, const char *note, uint64_t *count)
 
 		if (id.n == 0)
 			continue;
-		r = queue_act(action, id, note, count);
+		r = queue_act(o, id);
 		status = r != EX_OK ? r : status;
 	}
 	return status;
 }
 
-int queue_act_each(const char *action, char *const *argv, const char *note, uint64_t *count)
-{
-	int status = EX_OK;
-
-	for (; *argv != NULL; argv++) {
-		int r = strcmp(*argv, "-") == 0 ? act_from_stdin(action, note, count)
-						: queue_act(action, str_of(*argv), note, count);
-
-		status = r != EX_OK ? r : status;
-	}
-	return status;
-}
-
-int queue_act_quietly(const char *action, struct str id, uint64_t *count)
-{
-	struct control_answer answer;
-	struct put w = put_start();
-
-	put_z(&w, action);
-	put_str(&w, id);
-	put_z(&w, "");
-	if (tool_request("queue", QUEUE_CTL_ACT, &w, on_count, count, &answer) == -1)
-		return EX_UNAVAILABLE;
-	if (answer.status != EX_OK && answer.status != EX_DATAERR)
-		return tool_fail((int)answer.status, "%s", answer.text);
-	return EX_OK;
-}
-
-int queue_flush_site(const char *domain, uint64_t *count)
+static int act_on_site(struct queue_order *o, const char *domain)
 {
 	struct arena a;
 	int r;
 
 	arena_init(&a);
-	r = queue_act("flush", arena_printf(&a, "@%s", domain), "", count);
+	r = queue_act(o, arena_printf(&a, "rcpt-domain=%.*s", STR_ARG(queue_value(&a, domain))));
 	arena_clear(&a);
 	return r;
+}
+
+int queue_act_each(struct queue_order *o, char *const *argv)
+{
+	int status = EX_OK;
+
+	for (; *argv != NULL; argv++) {
+		int r = strcmp(*argv, "-") == 0 ? act_from_stdin(o)
+			: **argv == '@'         ? act_on_site(o, *argv + 1)
+						: queue_act(o, str_of(*argv));
+
+		status = r != EX_OK ? r : status;
+	}
+	return status;
+}
+
+int queue_act_quietly(struct queue_order *o, struct str id)
+{
+	struct acted a = { .order = o, .listing.out = stdout };
+	struct control_answer answer;
+	struct put w = act_request(o, id);
+
+	if (tool_request("queue", QUEUE_CTL_ACT, &w, on_acted, &a, &answer) == -1)
+		return EX_UNAVAILABLE;
+	if (answer.status != EX_OK && answer.status != EX_DATAERR)
+		return tool_fail((int)answer.status, "%s", answer.text);
+	return EX_OK;
 }
 
 /* Ids of messages that are in one of some queues. */

@@ -5,18 +5,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 
-/* The exit status of a list for mailq, or as JSON lines. where: "" = all. */
+/* Text as a value of a query: what is special in it is not. Of the arena. */
+struct str queue_value(struct arena *a, const char *text);
+
+/* The exit status of a list for mailq, or as JSON lines. where: an id, or a query; "" = all. */
 int queue_list(const char *where, bool json);
 
-/* Does one action to a message (or "ALL"); adds how many it was done to. The exit status. */
-int queue_act(const char *action, struct str id, const char *note, uint64_t *count);
-/* The same for each of argv, where "-" reads ids from standard input, one on a line. */
-int queue_act_each(const char *action, char *const *argv, const char *note, uint64_t *count);
-
+/* What is to be done, and how that is told. */
+struct queue_order {
+	const char *action;
+	const char *note; /* for the log */
+	bool dry; /* only lists what it would be done to */
+	bool json;
+	uint64_t count; /* of messages it was done to: added up */
+};
+/* Does it to a message, to what a query asks for, or to "ALL". The exit status. */
+int queue_act(struct queue_order *o, struct str where);
+/* The same for each of argv: an id, @DOMAIN, or "-", which reads ids from standard input, one on a
+ * line. */
+int queue_act_each(struct queue_order *o, char *const *argv);
 /* queue_act() for one that need not be there: then nothing is said, and nothing counted. */
-int queue_act_quietly(const char *action, struct str id, uint64_t *count);
+int queue_act_quietly(struct queue_order *o, struct str id);
 
 /* Messages that are in one of these queues (NULL ends the list); id "": whichever. */
 struct queue_ids {
@@ -28,8 +40,6 @@ void queue_ids_clear(struct queue_ids *ids);
 
 /* Prints what logins ("" = all) have sent to other hosts. The exit status. */
 int queue_logins(const char *login, bool json);
-/* Tries now what has a recipient in that domain. The exit status. */
-int queue_flush_site(const char *domain, uint64_t *count);
 /* Prints the counters, as JSON or as a table. */
 int queue_summary(bool json);
 

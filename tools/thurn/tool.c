@@ -147,6 +147,14 @@ void tool_print_record(void *arg, struct str json, struct ipc_msg *m)
 	printf("%.*s\n", STR_ARG(json));
 }
 
+/* Takes n arguments out, from i on. */
+static void take_out(int *argc, char **argv, int i, int n)
+{
+	*argc -= n;
+	for (; i <= *argc; i++)
+		argv[i] = argv[i + n];
+}
+
 bool tool_flag(int *argc, char **argv, const char *long_name, char brief)
 {
 	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
@@ -156,10 +164,30 @@ bool tool_flag(int *argc, char **argv, const char *long_name, char brief)
 
 		if (!is_long && !is_brief)
 			continue;
-		for (; i < *argc; i++)
-			argv[i] = argv[i + 1];
-		--*argc;
+		take_out(argc, argv, i, 1);
 		return true;
 	}
 	return false;
+}
+
+const char *tool_value(int *argc, char **argv, const char *long_name)
+{
+	size_t n = strlen(long_name);
+
+	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *a = argv[i];
+
+		if (strncmp(a, "--", 2) != 0 || strncmp(a + 2, long_name, n) != 0)
+			continue;
+		if (a[2 + n] == '=') {
+			take_out(argc, argv, i, 1);
+			return a + 2 + n + 1;
+		}
+		if (a[2 + n] == '\0' && i + 1 < *argc) {
+			a = argv[i + 1];
+			take_out(argc, argv, i, 2);
+			return a;
+		}
+	}
+	return NULL;
 }
