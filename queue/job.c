@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,6 +72,30 @@ static void fill_rcpt(const struct message *m, const struct target *t, struct de
 	};
 }
 
+/*
+ * RFC 8689: a sender can demand more than the route, and less than the destination has published. A
+ * report must not get lost because nobody offers REQUIRETLS (section 5).
+ */
+static struct str tls_of(const struct message *m, const struct target *t)
+{
+	static char text[TLS_WISH_MAX + 32];
+	const struct route *r = t->route;
+	const struct envelope *e = &m->content.envelope;
+	struct tls_wish w;
+
+	if (e->tls == TLS_BY_POLICY || r->transport != TRANSPORT_SMTP ||
+	    tls_wish_parse(r->tls, &w) == -1)
+		return r->tls;
+	if (e->tls == TLS_REQUIRED)
+		snprintf(text, sizeof text, "%.*s requiretls%s", STR_ARG(r->tls),
+		    e->sender.n == 0 ? "=offered" : "");
+	else if (w.level == TLS_LEVEL_DANE)
+		snprintf(text, sizeof text, w.implicit ? "encrypt implicit" : "may");
+	else
+		return r->tls;
+	return str_of(text);
+}
+
 static struct put encode_job(const struct job *j)
 {
 	static struct deliver_rcpt rcpts[JOB_RCPTS];
@@ -84,7 +109,7 @@ static struct put encode_job(const struct job *j)
 		.arrival = e->arrival,
 		.transport = route->transport,
 		.nexthop = route->nexthop,
-		.tls = route->tls,
+		.tls = tls_of(m, job_target(j, 0)),
 		.sender = route->owner.n > 0 ? route->owner : e->sender,
 		.envid = e->envid,
 		.ret = e->ret,

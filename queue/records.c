@@ -21,6 +21,7 @@ enum {
 	REC_TARGET, /* u32 recipient, u8 transport, 5 str, u32 uid, u32 gid */
 	REC_ACTION, /* u8 kind, str value, str rule */
 	REC_RELEASE, /* i64 time, u32 seconds that were asked for */
+	REC_TLS, /* u8 enum tls_demand */
 	REC_OPTIONAL = 0x8000,
 
 	RECORD_FIXED = 6,
@@ -71,6 +72,14 @@ static void encode_release(struct buf *b, const struct envelope *e)
 	put_i64(&w, e->release);
 	put_u32(&w, e->hold_for);
 	record_put(b, REC_RELEASE, put_view(&w));
+}
+
+static void encode_tls(struct buf *b, const struct envelope *e)
+{
+	char demand = (char)e->tls;
+
+	if (e->tls != TLS_BY_POLICY)
+		record_put(b, REC_TLS, str_bytes(&demand, 1));
 }
 
 static void encode_rcpt(struct buf *b, const struct envelope_rcpt *r)
@@ -139,6 +148,7 @@ int records_encode(struct buf *b, const struct spool_content *c)
 
 	encode_meta(b, e);
 	encode_release(b, e);
+	encode_tls(b, e);
 	record_text(b, REC_SENDER, e->sender);
 	record_text(b, REC_ENVID, e->envid);
 	record_text(b, REC_CLIENT, e->client);
@@ -199,6 +209,15 @@ static void read_release(struct get *g, struct reader *r)
 	e->release = get_i64(g);
 	e->hold_for = get_u32(g);
 	if (e->release <= 0)
+		g->bad = true;
+}
+
+static void read_tls(struct get *g, struct reader *r)
+{
+	struct envelope *e = &r->c->envelope;
+
+	e->tls = get_u8(g);
+	if (e->tls == TLS_BY_POLICY || e->tls >= TLS_DEMANDS)
 		g->bad = true;
 }
 
@@ -306,6 +325,7 @@ static void (*const readers[])(struct get *, struct reader *) = {
 	[REC_TARGET] = read_target,
 	[REC_ACTION] = read_action,
 	[REC_RELEASE] = read_release,
+	[REC_TLS] = read_tls,
 };
 
 static int read_record(struct get *g, struct reader *r)

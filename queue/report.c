@@ -173,6 +173,7 @@ static struct dsn_rcpt *fill_rcpts(struct message *m, const struct report *r)
 static bool whole_wanted(const struct message *m, const struct report *r)
 {
 	return r->kind == DSN_FAILURE && m->content.envelope.ret != RET_HDRS &&
+	       m->content.envelope.tls != TLS_REQUIRED && /* RFC 8689 5 */
 	       m->layout.body_size <= settings.bounce_size_limit;
 }
 
@@ -288,6 +289,7 @@ static void make_child(struct message *m, struct report *r)
 	e->trace = m->tag.trace;
 	e->arrival = wall_millis() * 1000;
 	e->utf8 = m->content.envelope.utf8;
+	e->tls = m->content.envelope.tls == TLS_REQUIRED ? TLS_REQUIRED : TLS_BY_POLICY;
 	e->client = STR("local");
 	e->protocol = STR("internal");
 	e->rcpts = arena_alloc(&child->arena, sizeof *e->rcpts);

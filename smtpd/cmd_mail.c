@@ -170,6 +170,12 @@ static void sender_answered(struct session *s, const struct access_answer *a)
 	session_clear_transaction(s);
 }
 
+static unsigned params_offered(const struct session *s)
+{
+	return (session_is_submission(s) && settings()->hold_limit > 0 ? PARAMS_RELEASE : 0u) |
+	       (session_requires_tls(s) ? PARAMS_REQUIRETLS : 0u);
+}
+
 void cmd_mail(struct session *s, struct str arg)
 {
 	const struct settings *set = settings();
@@ -197,7 +203,7 @@ void cmd_mail(struct session *s, struct str arg)
 		return;
 	}
 	t = transaction_new();
-	if (params_mail(t, arg, session_is_submission(s) && set->hold_limit > 0, &st) == -1) {
+	if (params_mail(t, arg, params_offered(s), &st) == -1) {
 		session_refuse(s, st.code, st.enhanced, "%s", st.text);
 	} else if (utf8 && !t->envelope.utf8) {
 		refuse_address(s, ADDRESS_NOT_ASCII, "5.1.7");

@@ -67,6 +67,8 @@ void cmd_ehlo(struct session *s, struct str arg)
 		session_say(s, STR("250-STARTTLS\r\n"));
 	if (networks_match(&set->xclient, &s->peer))
 		session_say(s, STR("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n"));
+	if (session_requires_tls(s))
+		session_say(s, STR("250-REQUIRETLS\r\n"));
 	session_say(s, buf_view(&own));
 	session_say(s, session_offer(s)->capabilities);
 }

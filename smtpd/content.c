@@ -52,6 +52,24 @@ static void note_message_id(struct content *c, struct str piece)
 	}
 }
 
+/* RFC 8689 5: "No" is the only value there is. */
+static void note_tls_required(struct content *c, struct str piece)
+{
+	for (size_t i = 0; i < piece.n && c->tls_required_n < sizeof c->tls_required; i++) {
+		if ((unsigned char)piece.p[i] > ' ')
+			c->tls_required[c->tls_required_n++] = piece.p[i];
+	}
+}
+
+static void waive_tls(struct transaction *t)
+{
+	const struct content *c = t->content;
+
+	if (t->envelope.tls != TLS_REQUIRED &&
+	    str_caseeq(str_bytes(c->tls_required, c->tls_required_n), STR("No")))
+		t->envelope.tls = TLS_WAIVED;
+}
+
 static void add_missing(struct transaction *t)
 {
 	struct content *c = t->content;
@@ -86,6 +104,7 @@ static void end_header(struct transaction *t)
 	c->body = true;
 	if (c->rules.read_authors)
 		authors_end(&c->authors, &t->arena);
+	waive_tls(t);
 	add_missing(t);
 }
 
@@ -100,6 +119,7 @@ static void through_header(struct transaction *t, struct str in)
 			header_note(&c->facts, c->scan.name);
 			c->note_id =
 			    str_caseeq(c->scan.name, STR("Message-ID")) && c->message_id_n == 0;
+			c->note_tls = str_caseeq(c->scan.name, STR("TLS-Required"));
 			if (c->rules.read_authors)
 				authors_field(&c->authors, &t->arena, c->scan.name);
 			buf_str(&out, c->scan.raw);
@@ -107,6 +127,8 @@ static void through_header(struct transaction *t, struct str in)
 			authors_value(&c->authors, c->scan.piece);
 			if (c->note_id)
 				note_message_id(c, c->scan.piece);
+			if (c->note_tls)
+				note_tls_required(c, c->scan.piece);
 			buf_str(&out, c->scan.piece);
 		} else {
 			end_header(t);

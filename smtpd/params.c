@@ -13,7 +13,7 @@ struct param {
 	bool has_value;
 	const char *expect; /* for the reply when set() says no */
 	bool (*set)(struct transaction *t, struct str value);
-	bool submission; /* there alone */
+	unsigned needs; /* one of PARAMS_..., or 0 */
 };
 
 /* --- MAIL ------------------------------------------------------------------------------------- */
@@ -79,15 +79,24 @@ static bool set_holduntil(struct transaction *t, struct str value)
 	return true;
 }
 
+static bool set_requiretls(struct transaction *t, struct str value)
+{
+	(void)value;
+	t->envelope.tls = TLS_REQUIRED;
+	return true;
+}
+
 static const struct param mail_params[] = {
 	{ STR("SIZE"), true, "a number of bytes", set_size },
 	{ STR("BODY"), true, "7BIT or 8BITMIME", set_body },
 	{ STR("SMTPUTF8"), false, "no value", set_utf8 },
 	{ STR("RET"), true, "FULL or HDRS", set_ret },
 	{ STR("ENVID"), true, "up to 100 characters as xtext", set_envid },
-	{ STR("HOLDFOR"), true, "seconds, and no HOLDUNTIL beside it", set_holdfor, true },
+	{ STR("HOLDFOR"), true, "seconds, and no HOLDUNTIL beside it", set_holdfor,
+	    PARAMS_RELEASE },
 	{ STR("HOLDUNTIL"), true, "a date and time to come, and no HOLDFOR beside it",
-	    set_holduntil, true },
+	    set_holduntil, PARAMS_RELEASE },
+	{ STR("REQUIRETLS"), false, "no value", set_requiretls, PARAMS_REQUIRETLS },
 	{ .set = NULL },
 };
 
@@ -154,7 +163,7 @@ static const struct param rcpt_params[] = {
 struct reading {
 	const struct param *table;
 	struct transaction *t;
-	bool submission;
+	unsigned offered; /* PARAMS_... */
 	unsigned seen; /* bits of rows */
 };
 
@@ -167,7 +176,7 @@ static int set_one(struct reading *r, struct str word, struct status *st)
 	for (unsigned i = 0; r->table[i].set != NULL; i++) {
 		const struct param *p = &r->table[i];
 
-		if (!str_caseeq(name, p->name) || (p->submission && !r->submission))
+		if (!str_caseeq(name, p->name) || (p->needs & ~r->offered) != 0)
 			continue;
 		if ((r->seen & 1u << i) != 0)
 			return status_set(
@@ -192,9 +201,9 @@ static int set_all(struct reading *r, struct str text, struct status *st)
 	return 0;
 }
 
-int params_mail(struct transaction *t, struct str text, bool submission, struct status *st)
+int params_mail(struct transaction *t, struct str text, unsigned offered, struct status *st)
 {
-	struct reading r = { .table = mail_params, .t = t, .submission = submission };
+	struct reading r = { .table = mail_params, .t = t, .offered = offered };
 
 	return set_all(&r, text, st);
 }

@@ -60,6 +60,11 @@ bool session_offers_tls(const struct session *s)
 	return s->secure != NULL && !session_secure(s) && secure_context(s->secure) != NULL;
 }
 
+bool session_requires_tls(const struct session *s)
+{
+	return session_secure(s) && session_offer(s)->require_tls && !session_is_lmtp(s);
+}
+
 bool session_needs_tls(const struct session *s)
 {
 	return s->secure != NULL && secure_mode(s->secure) == SECURE_REQUIRED && !session_secure(s);

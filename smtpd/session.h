@@ -125,6 +125,8 @@ bool session_secure(const struct session *s);
 /* Can STARTTLS be said now? Does it have to be? */
 bool session_offers_tls(const struct session *s);
 bool session_needs_tls(const struct session *s);
+/* May the client demand TLS of all hosts to come (RFC 8689 3)? It has to use it itself. */
+bool session_requires_tls(const struct session *s);
 /* Mail begins its way here, and only for users who have logged in: RFC 6409. */
 bool session_is_submission(const struct session *s);
 /* Who it is was proved, by AUTH or by the word of a proxy. */

@@ -79,6 +79,8 @@ static void read_offers(const struct conf *c)
 
 	strangers->size_limit = conf_size(c, "message_size_limit");
 	strangers->recipients = number(c, "smtp_recipients");
+	strangers->require_tls = conf_bool(c, "smtp_requiretls");
+	users->require_tls = conf_bool(c, "submission_requiretls");
 	strangers->client_rules = conf_count(c, "client_access") > 0;
 	users->client_rules = conf_count(c, "submission_client_access") > 0;
 	users->size_limit = conf_size(c, "submission_size_limit");

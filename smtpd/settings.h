@@ -19,6 +19,7 @@ struct networks {
 struct offer {
 	uint64_t size_limit; /* bytes */
 	unsigned recipients;
+	bool require_tls; /* REQUIRETLS, under TLS */
 	bool client_rules; /* there are some: lookup has to be asked about every client */
 	struct str capabilities; /* the lines of an EHLO reply behind the first */
 };

@@ -41,7 +41,9 @@ struct content {
 	struct status fault; /* code 0 = none: why the message will be refused at its end */
 	struct buf held; /* the trace field until content comes; what did not fit into a memfd */
 	struct authors authors; /* if they are read */
-	bool note_id;
+	bool note_id, note_tls; /* the field at hand is the one */
+	char tls_required[4]; /* value of TLS-Required, without blanks; longer ones mean nothing */
+	size_t tls_required_n;
 	size_t message_id_n;
 	char message_id[LIMIT_MESSAGE_ID];
 };

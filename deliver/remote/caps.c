@@ -39,6 +39,12 @@ static void cap_dsn(struct caps *c, struct str args)
 	c->dsn = true;
 }
 
+static void cap_requiretls(struct caps *c, struct str args)
+{
+	(void)args;
+	c->requiretls = true;
+}
+
 static void cap_size(struct caps *c, struct str args)
 {
 	struct str word;
@@ -84,6 +90,7 @@ static const struct {
 	{ "8BITMIME", cap_8bitmime },
 	{ "SMTPUTF8", cap_smtputf8 },
 	{ "DSN", cap_dsn },
+	{ "REQUIRETLS", cap_requiretls },
 	{ "SIZE", cap_size },
 	{ "LIMITS", cap_limits },
 };

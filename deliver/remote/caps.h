@@ -14,6 +14,7 @@ struct caps {
 	bool eightbit; /* RFC 6152 */
 	bool utf8; /* RFC 6531 */
 	bool dsn; /* RFC 3461 */
+	bool requiretls; /* RFC 8689 */
 	bool size; /* RFC 1870 */
 	uint64_t size_limit; /* 0 = none */
 	/* RFC 9422; 0 = none */

@@ -8,6 +8,7 @@
 
 struct mail_needs {
 	bool eightbit, utf8; /* of the message: what BODY= and SMTPUTF8 announce */
+	bool requiretls; /* demanded, and kept so far */
 	uint64_t size;
 };
 

@@ -81,7 +81,11 @@ static void ready(struct session *s)
 {
 	struct status st;
 
-	if (!wants_tls(s)) {
+	if (!wants_tls(s) && s->hop->wish.require == TLS_REQUIRE_ALWAYS && !s->caps.requiretls) {
+		status_set(&st, 550, "5.7.30",
+		    "REQUIRETLS support required, which %s does not offer", s->relay);
+		session_fail(s, &st);
+	} else if (!wants_tls(s)) {
 		session_state(s, S_READY);
 	} else if (s->caps.starttls) {
 		session_state(s, S_STARTTLS);

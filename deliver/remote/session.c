@@ -72,14 +72,28 @@ static bool stale(const struct session *s)
 	return s->state == S_ENVELOPE && !s->t.answered && s->served > (s->t.begun ? 1u : 0u);
 }
 
+/* That one host cannot give what is demanded says nothing of another, which may another time. */
+static const struct status *soften(const struct status *st, struct status *softer)
+{
+	*softer = *st;
+	softer->code = 451;
+	softer->enhanced[0] = '4';
+	return softer;
+}
+
 void session_fail(struct session *s, const struct status *st)
 {
+	struct status softer;
 	struct job *j = s->job;
 	/* that there is nothing to connect to is no failure of whoever might be there */
 	bool nowhere = s->state == S_RESOLVING && !status_temporary(st);
 	bool early = s->state < S_READY && !nowhere;
 	bool again = stale(s);
+	/* nor is that a host cannot give what a message demands of it */
+	bool demanding =
+	    early && !status_temporary(st) && s->hop->wish.require == TLS_REQUIRE_ALWAYS;
 
+	s->later = s->later || (early && status_temporary(st));
 	if (early && s->next < s->order.n) {
 		log_info(
 		    NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", st->text));
@@ -96,10 +110,12 @@ void session_fail(struct session *s, const struct status *st)
 		hop_submit(j);
 		return;
 	}
+	if (demanding && s->later)
+		st = soften(st, &softer);
 	job_settle_rest(j, &(struct outcome){ .status = st,
 			       .relay = str_of(s->relay),
 			       .tls = str_of(s->tls_text),
-			       .site = early || s->last });
+			       .site = (early && !demanding) || s->last });
 	job_finish(j);
 }
 

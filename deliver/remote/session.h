@@ -84,6 +84,7 @@ struct session {
 	unsigned at; /* in order: connected to */
 	struct tlspolicy_find policy; /* of the host at next */
 	bool plain; /* TLS has failed there: now without */
+	bool later; /* an address may be better another time */
 	struct dial *dial; /* NULL: not connecting */
 	struct ip ip; /* of who is at the other end */
 	char relay[HOP_HOST_MAX + IP_TEXT + 16]; /* "host[192.0.2.1]:25" */

@@ -39,9 +39,45 @@ static void add_reason(struct tlspolicy_find *f, const char *reason)
 		snprintf(text + n, TLS_REASON_MAX - n, "%s%s", n > 0 ? "; " : "", reason);
 }
 
+/*
+ * RFC 8689 4.2.1: it must be sure that this is a host of the destination, and that it is this host.
+ * What is missing for that; NULL = nothing, perhaps because the level has been raised.
+ */
+static const char *too_weak(struct tlspolicy_find *f, enum tls_source by)
+{
+	enum tls_level level = f->policy.wish.level;
+	bool sure = f->q.site->source != HOP_MX || f->q.site->mail.security == DNS_SECURE;
+
+	if (level > TLS_LEVEL_VERIFY || (level == TLS_LEVEL_VERIFY && by != TLS_BY_TABLE))
+		return NULL;
+	if (level == TLS_LEVEL_NONE)
+		return "it is not spoken to by TLS";
+	if (!sure)
+		return "its MX records are not signed";
+	if (level < TLS_LEVEL_VERIFY)
+		f->policy.wish.match = STR("hostname");
+	f->policy.wish.level = TLS_LEVEL_VERIFY;
+	return NULL;
+}
+
+static void require(struct tlspolicy_find *f, enum tls_source by)
+{
+	const char *why;
+
+	if (f->q.wish->require != TLS_REQUIRE_ALWAYS || f->policy.status.code != 0)
+		return;
+	why = too_weak(f, by);
+	add_reason(f, "REQUIRETLS");
+	if (why != NULL)
+		status_set(&f->policy.status, 550, "5.7.30",
+		    "REQUIRETLS support required, which %.*s cannot give: %s",
+		    STR_ARG(tlspolicy_host(f)->name), why);
+}
+
 static void finish(struct tlspolicy_find *f, enum tls_source by)
 {
 	f->policy.source = by;
+	require(f, by);
 	f->known = true;
 	f->done(f->arg);
 }

@@ -43,6 +43,7 @@ void put_envelope(struct put *w, const struct envelope *e)
 	put_u8(w, e->ret);
 	put_u8(w, e->eightbit);
 	put_u8(w, e->utf8);
+	put_u8(w, e->tls);
 	put_str(w, e->envid);
 	put_str(w, e->client);
 	put_str(w, e->helo);
@@ -65,6 +66,7 @@ int get_envelope(struct get *g, struct arena *a, struct envelope *e)
 	e->ret = get_u8(g);
 	e->eightbit = get_bool(g);
 	e->utf8 = get_bool(g);
+	e->tls = get_u8(g);
 	e->envid = arena_str(a, get_line(g, ENVID_MAX));
 	e->client = arena_str(a, get_line(g, CLIENT_MAX));
 	e->helo = arena_str(a, get_line(g, HELO_MAX));
@@ -72,8 +74,8 @@ int get_envelope(struct get *g, struct arena *a, struct envelope *e)
 	e->protocol = arena_str(a, get_line(g, PROTOCOL_MAX));
 	get_actions(g, a, &e->actions, &e->nactions);
 	e->nrcpts = get_u32(g);
-	if (e->release < 0 || e->ret > RET_HDRS || e->nrcpts > ENVELOPE_RCPTS ||
-	    (size_t)(g->end - g->p) / RCPT_WIRE_MIN < e->nrcpts)
+	if (e->release < 0 || e->ret > RET_HDRS || e->tls >= TLS_DEMANDS ||
+	    e->nrcpts > ENVELOPE_RCPTS || (size_t)(g->end - g->p) / RCPT_WIRE_MIN < e->nrcpts)
 		g->bad = true;
 	if (g->bad) {
 		e->nrcpts = 0;

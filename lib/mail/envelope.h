@@ -23,6 +23,8 @@ enum {
 /* NOTIFY, RFC 3461 4.1; 0 = not given (failure and delay) */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 enum dsn_ret { RET_UNSET, RET_FULL, RET_HDRS };
+/* RFC 8689: REQUIRETLS with MAIL; the header field "TLS-Required: No", which counts only without it */
+enum tls_demand { TLS_BY_POLICY, TLS_REQUIRED, TLS_WAIVED, TLS_DEMANDS };
 
 struct envelope_rcpt {
 	struct str addr; /* local@domain in canonical form (mail/address.h), no brackets */
@@ -39,6 +41,7 @@ struct envelope {
 	uint8_t ret; /* enum dsn_ret */
 	bool eightbit; /* BODY=8BITMIME */
 	bool utf8; /* SMTPUTF8 was asked for */
+	uint8_t tls; /* enum tls_demand */
 	struct str envid; /* empty = none */
 	struct str client; /* address of the client, "192.0.2.1", "2001:db8::1", "local" */
 	struct str helo;

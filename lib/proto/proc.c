@@ -363,19 +363,18 @@ bool proc_control(void)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-/* The ports that its configuration names for it. */
+/* The ports that its configuration names for what its row lets it do. */
 static size_t ports_to_connect(uint16_t ports[PORTS_MAX])
 {
 	static const struct {
-		enum role role;
+		uint32_t calls;
 		const char *setting;
-	} lists[] = { { ROLE_REMOTE, "remote_ports" }, { ROLE_RESOLVER, "dns_ports" },
-		{ ROLE_FETCH, "fetch_ports" } };
+	} lists[] = { { CALLS_CONNECT, "remote_ports" }, { CALLS_DNS, "dns_ports" } };
 	size_t n = 0;
 	uint64_t port;
 
 	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-		if (boot.role != lists[l].role)
+		if ((boot.privilege.calls & lists[l].calls) == 0)
 			continue;
 		for (size_t i = 0; i < conf_count(conf, lists[l].setting) && n < PORTS_MAX; i++)
 			if (str_u64(conf_item(conf, lists[l].setting, i), 65535, &port) == 0)

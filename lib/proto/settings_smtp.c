@@ -89,6 +89,12 @@ static const struct setting rows[] = {
 	    .max = 1000,
 	    .roles = ROLES_SMTP,
 	    .help = "Recipients of one message." },
+	{ .name = "smtp_requiretls",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = ROLES_SMTP,
+	    .help = "Offer REQUIRETLS (RFC 8689) to clients that use TLS: the message then goes to "
+		    "verified hosts alone that keep to it as well, or comes back." },
 	{ .name = "smtp_messages",
 	    .type = SET_INT,
 	    .def = "10000",

@@ -28,6 +28,30 @@ static bool is_separator(const struct tls_wish *w, char c)
 	       (c == ':' && w->level != TLS_LEVEL_FINGERPRINT);
 }
 
+/* Words behind the level that are no names. */
+static const struct {
+	struct str word;
+	bool implicit;
+	enum tls_require require;
+} flags[] = {
+	{ STR("implicit"), true, TLS_REQUIRE_NOTHING },
+	{ STR("requiretls"), false, TLS_REQUIRE_ALWAYS },
+	{ STR("requiretls=offered"), false, TLS_REQUIRE_OFFERED },
+};
+enum { FLAGS = sizeof flags / sizeof flags[0] };
+
+/* The length of the one that s begins with, 0 = none. */
+static size_t flag_before(const struct tls_wish *w, struct str s)
+{
+	for (size_t i = 0; i < FLAGS; i++) {
+		size_t n = flags[i].word.n;
+
+		if (str_casestarts(s, flags[i].word) && (s.n == n || is_separator(w, s.p[n])))
+			return n;
+	}
+	return 0;
+}
+
 bool tls_wish_item(const struct tls_wish *w, struct str *rest, struct str *item)
 {
 	size_t n = 0;
@@ -37,9 +61,8 @@ bool tls_wish_item(const struct tls_wish *w, struct str *rest, struct str *item)
 			*rest = str_skip(*rest, 1);
 		if (str_casestarts(*rest, STR("match=")))
 			*rest = str_skip(*rest, 6);
-		else if (str_casestarts(*rest, STR("implicit")) &&
-			 (rest->n == 8 || is_separator(w, rest->p[8])))
-			*rest = str_skip(*rest, 8);
+		else if ((n = flag_before(w, *rest)) > 0)
+			*rest = str_skip(*rest, n);
 		else
 			break;
 	}
@@ -102,7 +125,19 @@ static int find_level(struct str name, enum tls_level *level)
 	return -1;
 }
 
-/* Words behind the level: "match=..." and "implicit". */
+static int take_flag(struct str word, struct tls_wish *w)
+{
+	for (size_t i = 0; i < FLAGS; i++)
+		if (str_caseeq(word, flags[i].word)) {
+			w->implicit = w->implicit || flags[i].implicit;
+			if (flags[i].require != TLS_REQUIRE_NOTHING)
+				w->require = flags[i].require;
+			return 0;
+		}
+	return -1;
+}
+
+/* Words behind the level: "match=..." and flags. */
 static int check_words(struct str words, struct tls_wish *w, bool *match)
 {
 	while (words.n > 0) {
@@ -115,9 +150,7 @@ static int check_words(struct str words, struct tls_wish *w, bool *match)
 		words = str_skip(words, n < words.n ? n + 1 : n);
 		if (str_casestarts(word, STR("match=")) && word.n > 6)
 			*match = true;
-		else if (str_caseeq(word, STR("implicit")))
-			w->implicit = true;
-		else if (word.n > 0)
+		else if (word.n > 0 && take_flag(word, w) == -1)
 			return -1;
 	}
 	return 0;

@@ -2,7 +2,8 @@
  * How a next hop is to be spoken to: none, or as TLS with some certainty of who is there. Written
  * as in smtp_tls_policy_maps of Postfix: "LEVEL [match=ITEM...] [implicit]". Decided by
  * services/lookup with the route, kept in this form by the queue, and carried out by
- * deliver/remote.
+ * deliver/remote. What a message demands (RFC 8689) the queue puts behind it: "requiretls", or
+ * "requiretls=offered" for what must not get lost for it.
  */
 #ifndef PROTO_TLS_WISH_H
 #define PROTO_TLS_WISH_H
@@ -24,9 +25,16 @@ enum tls_level {
 	TLS_LEVELS
 };
 
+enum tls_require {
+	TLS_REQUIRE_NOTHING,
+	TLS_REQUIRE_OFFERED, /* REQUIRETLS is said to hosts that offer it */
+	TLS_REQUIRE_ALWAYS, /* and others, or those that cannot be verified, get nothing */
+};
+
 struct tls_wish {
 	enum tls_level level;
 	bool implicit; /* TLS from the first byte, as at port 465 (RFC 8314) */
+	enum tls_require require;
 	struct str
 	    match; /* items for tls_wish_item(), with blanks, colons or bars between; borrowed */
 };

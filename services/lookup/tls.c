@@ -50,7 +50,7 @@ enum found tls_policy_of(
 		return f;
 	*text = f == FOUND ? str_trim(out.value) : r->policy->remote_tls;
 	*rule = f == FOUND ? out.rule : r->policy->remote_tls_rule;
-	if (text->n == 0 || tls_wish_parse(*text, &w) == -1)
+	if (text->n == 0 || tls_wish_parse(*text, &w) == -1 || w.require != TLS_REQUIRE_NOTHING)
 		return run_fail(r, *rule, STR("not LEVEL [match=...] of a known TLS level"));
 	if (implicit)
 		*text = made_implicit(r, *text, &w);

@@ -194,7 +194,8 @@ class Session(threading.Thread):
 
     def do_ehlo(self, rest):
         self.reset()
-        more = [] if self.secured() or self.server.tls is None else ['STARTTLS', *self.server.plain_extensions]
+        more = self.server.tls_extensions if self.secured() else [] if self.server.tls is None else \
+            ['STARTTLS', *self.server.plain_extensions]
         self.step('ehlo', '\n'.join(['250 fault.test', *self.server.extensions, *more]))
 
     do_lhlo = do_ehlo
@@ -288,9 +289,9 @@ class Session(threading.Thread):
 
 class FaultServer:
     def __init__(self, port=0, lmtp=False, extensions=('PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES'),
-                 address='127.0.0.1', tls=None, implicit=False, plain_extensions=()):
+                 address='127.0.0.1', tls=None, implicit=False, plain_extensions=(), tls_extensions=()):
         self.lmtp, self.extensions = lmtp, list(extensions)
-        self.tls, self.implicit, self.plain_extensions = tls, implicit, plain_extensions
+        self.tls, self.implicit, self.plain_extensions, self.tls_extensions = tls, implicit, plain_extensions, tls_extensions
         self.names = weakref.WeakKeyDictionary()  # connection -> name asked for by SNI
         if tls is not None:
             tls.sni_callback = lambda sock, name, context: self.names.__setitem__(sock, name)

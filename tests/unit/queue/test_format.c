@@ -34,6 +34,7 @@ static struct spool_content content(void)
 		    .sender = STR("alice@example.org"),
 		    .ret = RET_HDRS,
 		    .eightbit = true,
+		    .tls = TLS_REQUIRED,
 		    .envid = STR("env id"),
 		    .client = STR("192.0.2.1"),
 		    .helo = STR("client.example"),
@@ -95,7 +96,7 @@ static void same_content(const struct spool_content *got)
 		    str_eq(g->client, w->client) && str_eq(g->helo, w->helo) &&
 		    str_eq(g->login, w->login) && str_eq(g->protocol, w->protocol));
 	assert_int_equal(g->ret, w->ret);
-	assert_true(g->eightbit && !g->utf8);
+	assert_true(g->eightbit && !g->utf8 && g->tls == TLS_REQUIRED);
 	assert_int_equal(g->nrcpts, 2);
 	assert_true(str_eq(g->rcpts[0].orcpt, rcpts[0].orcpt));
 	assert_true(str_eq(g->rcpts[1].addr, rcpts[1].addr));

@@ -30,6 +30,7 @@ static struct envelope sample(void)
 		.ret = RET_HDRS,
 		.eightbit = true,
 		.utf8 = true,
+		.tls = TLS_WAIVED,
 		.envid = STR("id 1"),
 		.client = STR("192.0.2.1"),
 		.helo = STR("mx.example"),
@@ -58,6 +59,11 @@ static void test_round_trip(void **state)
 	assert_int_equal(get_end(&g), 0);
 	put_envelope(&v, &f);
 	assert_true(str_eq(put_view(&w), put_view(&v)));
+	e.tls = TLS_DEMANDS;
+	w = put_into(space, sizeof space);
+	put_envelope(&w, &e);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_envelope(&g, &a, &f), -1);
 	arena_clear(&a);
 }
 

@@ -22,6 +22,7 @@ static void test_good(void **state)
 		enum tls_level level;
 		bool implicit;
 		const char *items; /* with blanks behind */
+		enum tls_require require;
 	} rows[] = {
 		{ "", TLS_LEVEL_MAY, false, "" },
 		{ "none", TLS_LEVEL_NONE, false, "" },
@@ -29,6 +30,11 @@ static void test_good(void **state)
 		{ "encrypt implicit", TLS_LEVEL_ENCRYPT, true, "" },
 		{ "dane", TLS_LEVEL_DANE, false, "" },
 		{ "dane-only implicit", TLS_LEVEL_DANE_ONLY, true, "" },
+		{ "dane requiretls", TLS_LEVEL_DANE, false, "", TLS_REQUIRE_ALWAYS },
+		{ "verify requiretls=offered", TLS_LEVEL_VERIFY, false, "hostname ",
+		    TLS_REQUIRE_OFFERED },
+		{ "secure match=a.test:b implicit requiretls", TLS_LEVEL_SECURE, true, "a.test b ",
+		    TLS_REQUIRE_ALWAYS },
 		{ "verify", TLS_LEVEL_VERIFY, false, "hostname " },
 		{ "verify match=hostname:a.test", TLS_LEVEL_VERIFY, false, "hostname a.test " },
 		{ "secure", TLS_LEVEL_SECURE, false, "nexthop dot-nexthop " },
@@ -49,6 +55,7 @@ static void test_good(void **state)
 			fail_msg("%s", rows[i].text);
 		assert_int_equal(w.level, rows[i].level);
 		assert_int_equal(w.implicit, rows[i].implicit);
+		assert_int_equal(w.require, rows[i].require);
 		rest = w.match;
 		while (tls_wish_item(&w, &rest, &item))
 			snprintf(items + strlen(items), sizeof items - strlen(items), "%.*s ",
@@ -60,9 +67,10 @@ static void test_good(void **state)
 static void test_bad(void **state)
 {
 	static const char *const rows[] = { "often", "dane match=a", "may match=a", "none implicit",
-		"may implicit", "secure match=", "secure match=a/b", "secure match=.",
-		"secure match=-a", "secure protocols=TLSv1", "secure a.test", "fingerprint",
-		"fingerprint match=AB", "fingerprint match=hostname", "fingerprint match=" HEX "00",
+		"may implicit", "dane requiretls=no", "dane requiretlsx",
+		"secure match=", "secure match=a/b", "secure match=.", "secure match=-a",
+		"secure protocols=TLSv1", "secure a.test", "fingerprint", "fingerprint match=AB",
+		"fingerprint match=hostname", "fingerprint match=" HEX "00",
 		"fingerprint match=" HEX "|x", "verify match=:::" };
 	char large[TLS_WISH_MAX + 32] = "secure match=";
 	struct tls_wish w;
