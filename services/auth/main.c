@@ -16,6 +16,7 @@
 
 static struct auth_settings settings;
 static unsigned threads;
+static struct account_owner self; /* asked for before confinement: the filter has no getuid() */
 
 const struct auth_settings *auth_settings(void)
 {
@@ -46,9 +47,8 @@ static void load_settings(void)
 		settings.owner.uid = (uint32_t)conf_int(c, "mailbox_uid");
 		settings.owner.gid = (uint32_t)conf_int(c, "mailbox_gid");
 	} else {
-		settings.admin = geteuid();
-		settings.owner.uid = geteuid();
-		settings.owner.gid = getegid();
+		settings.admin = self.uid;
+		settings.owner = self;
 	}
 	if (settings.owner.gid == 0)
 		settings.owner.gid = settings.owner.uid;
@@ -68,6 +68,7 @@ static int auth_open(void)
 {
 	char why[256];
 
+	self = (struct account_owner){ geteuid(), getegid() };
 	load_settings();
 	threads = (unsigned)conf_int(proc_conf(), "auth_threads");
 	if (threads == 0)

@@ -40,6 +40,7 @@ struct client {
 static LIST_HEAD(, client) clients = LIST_HEAD_INITIALIZER(clients);
 static unsigned nclients, ever;
 static const struct conf *conf;
+static uid_t own_uid; /* asked for before confinement */
 static struct watch watches[LISTENERS_MAX];
 
 unsigned dovecot_count(void)
@@ -323,7 +324,7 @@ static bool allowed(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1)
 		return false;
-	if (peer.uid == 0 || (!proc_is_root() && peer.uid == geteuid()))
+	if (peer.uid == 0 || (!proc_is_root() && peer.uid == own_uid))
 		return true;
 	for (size_t i = 0; i < conf_count(conf, "dovecot_auth_uids"); i++)
 		if (str_u64(conf_item(conf, "dovecot_auth_uids", i), UINT32_MAX, &uid) == 0 &&
@@ -356,6 +357,11 @@ static void on_connection(void *arg, unsigned what)
 	conn_init(&c->conn, &fd, DOVECOT_LINE, OUTPUT_MAX, &events, c);
 	conn_deadline(&c->conn, HELLO_TIME);
 	greet(c);
+}
+
+void dovecot_open(void)
+{
+	own_uid = geteuid();
 }
 
 void dovecot_start(const struct conf *c)

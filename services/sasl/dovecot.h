@@ -15,6 +15,8 @@ enum {
 	DOVECOT_FIELDS = 32,
 };
 
+/* Before confinement. */
+void dovecot_open(void);
 /* Begins to take connections of the listeners that are there. */
 void dovecot_start(const struct conf *c);
 /* Takes no more. */

@@ -10,6 +10,7 @@
 
 static int sasl_open(void)
 {
+	dovecot_open();
 	if (scram_open() == 0)
 		return 0;
 	log_error(NULL, EV("scram-unusable"));
