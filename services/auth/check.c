@@ -115,6 +115,18 @@ static void prepare(struct check *k, enum db_result found, struct str password)
 		k->job.scram_iterations = auth_settings()->scram_iterations;
 }
 
+/*
+ * Is it one of the prover's app passwords? One that was made for a program of his opens his own
+ * account only, whoever he may be besides.
+ */
+static bool has_app(const struct check *k, struct str password)
+{
+	const struct attempt *a = &k->attempt;
+
+	return strcmp(a->prover, a->name) == 0 &&
+	       app_find(&k->account, password, attempt_scope(a), time(NULL)) != NULL;
+}
+
 /* False: the check has ended. */
 static bool check_begin(struct check *k, struct str password)
 {
@@ -128,8 +140,7 @@ static bool check_begin(struct check *k, struct str password)
 		    &k->attempt, EV("auth-unavailable"), "the account database cannot be read");
 		return false;
 	}
-	if (found == DB_OK &&
-	    app_find(&k->account, password, attempt_scope(&k->attempt), time(NULL)) != NULL) {
+	if (found == DB_OK && has_app(k, password)) {
 		attempt_accept(&k->attempt, STR_NONE);
 		return false;
 	}

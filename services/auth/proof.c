@@ -11,7 +11,9 @@
 #include "scram.h"
 #include "service.h"
 
-static uint8_t secret[32]; /* of invented salts: the same for as long as the database lives */
+/* Of invented salts: the same for as long as the database lives, as those of real accounts are. */
+static uint8_t secret[32];
+static uint32_t iterations;
 
 /* A record of nobody's, read where there is none, so that both take the same time. */
 static uint8_t decoy[RECORD_MAX];
@@ -22,27 +24,38 @@ static void make_decoy(void)
 	struct account_record r = { .home = "example.org/nobody", .hash = "*" };
 	struct put w = put_into(decoy, sizeof decoy);
 
-	scram_invent(
-	    secret, STR("nobody@example.org"), auth_settings()->scram_iterations, &r.scram);
+	scram_invent(secret, STR("nobody@example.org"), iterations, &r.scram);
 	put_record(&w, &r);
 	decoy_size = w.n;
 }
 
-int proof_open(void)
+/* Fetches what is kept, or makes it. */
+static int open_secret(void)
 {
 	struct str kept, fresh = { (const char *)secret, sizeof secret };
+	bool has = db_get(DB_META, STR("salt-secret"), &kept) == DB_OK && kept.n == sizeof secret;
 
-	if (scram_open() == -1)
-		return -1;
-	make_decoy();
-	if (db_get(DB_META, STR("salt-secret"), &kept) == DB_OK && kept.n == sizeof secret) {
+	if (has)
 		memcpy(secret, kept.p, sizeof secret);
+	else if (getrandom(secret, sizeof secret, 0) != sizeof secret)
+		return -1;
+	if (db_number("salt-iterations", 0, &iterations) == DB_FAULT)
+		return -1;
+	if (has && iterations != 0)
 		return 0;
-	}
-	if (getrandom(secret, sizeof secret, 0) != sizeof secret || db_begin() != DB_OK ||
-	    db_put(DB_META, STR("salt-secret"), &fresh) != DB_OK)
+	iterations = auth_settings()->scram_iterations;
+	if (db_begin() != DB_OK || db_put(DB_META, STR("salt-secret"), &fresh) != DB_OK ||
+	    db_set_number("salt-iterations", iterations) != DB_OK)
 		return -1;
 	return db_commit();
+}
+
+int proof_open(void)
+{
+	if (scram_open() == -1 || open_secret() == -1)
+		return -1;
+	make_decoy();
+	return 0;
 }
 
 /* The keys to compare with. DB_MISSING: they are invented. */
@@ -53,7 +66,7 @@ static enum db_result find_keys(const struct attempt *a, struct scram_keys *k)
 
 	if (found == DB_MISSING)
 		(void)get_record(str_of(a->prover), str_bytes(decoy, decoy_size), &r);
-	scram_invent(secret, str_of(a->prover), auth_settings()->scram_iterations, k);
+	scram_invent(secret, str_of(a->prover), iterations, k);
 	if (found == DB_OK && r.scram.iterations != 0)
 		*k = r.scram;
 	else if (found == DB_OK)

@@ -339,6 +339,16 @@ def test_master_user(suite):
     suite.wait_for(lambda: entered() == [(u1['address'], u2['address'])] * 3)
 
 
+def test_a_masters_app_password_opens_his_own_account_only(suite):
+    victim, master = suite.accounts[0]['address'], suite.accounts[1]['address']
+    p = app_password(suite, master, 'telephone')
+    for name, good in ((master, True), (f'{victim}*{master}', False), (f'{master}*{master}', True)):
+        c = Imap(suite)
+        assert c.say(f'a LOGIN "{name}" {p}').startswith(b'a OK' if good else b'a NO [AUTHENTICATIONFAILED]'), name
+        c.close()
+    suite.tool('user', 'app-password', 'delete', master, 'telephone')
+
+
 def app_password(suite, address, name, *options):
     return suite.tool('user', 'app-password', 'add', *options, address, name).stdout.strip()
 

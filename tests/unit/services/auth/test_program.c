@@ -54,7 +54,7 @@ static int receive(int fd, struct ipc_msg *m)
 	return r == -1 && errno == ECONNRESET ? 0 : r;
 }
 
-static int settings(void)
+static int settings(const char *iterations)
 {
 	struct conf *c = conf_new();
 	struct buf b;
@@ -62,6 +62,7 @@ static int settings(void)
 
 	conf_set(c, NULL, "password_cost", STR("1"), "test", 1);
 	conf_set(c, NULL, "auth_tries_per_minute", STR("10"), "test", 1);
+	conf_set(c, NULL, "scram_iterations", str_of(iterations), "test", 1);
 	buf_init(&b, 1024 * 1024);
 	assert_int_equal(conf_encode(c, ROLE_AUTH, &b), 0);
 	fd = memfd_sealed("test", buf_view(&b));
@@ -87,7 +88,7 @@ static void start_auth(void)
 					      CALLS_WRITE | CALLS_LMDB,
 		.nofile = 256 };
 	struct boot b = { .role = ROLE_AUTH, .privilege = p };
-	int accounts = open(dir, O_RDONLY | O_DIRECTORY), conf = settings(), listener;
+	int accounts = open(dir, O_RDONLY | O_DIRECTORY), conf = settings("5000"), listener;
 	struct ipc_msg m;
 
 	snprintf(path, sizeof path, "%s/socket", dir);
@@ -105,6 +106,20 @@ static void start_auth(void)
 	close(accounts);
 	close(conf);
 	close(listener);
+}
+
+/* New settings, and they are in force: what comes behind them on the channel is answered. */
+static void reload(int conf)
+{
+	int ends[2];
+	struct ipc_msg m;
+
+	assert_int_equal(ipc_pair(ends), 0);
+	assert_int_equal(boot_reload(control, STR_NONE, conf), 0);
+	assert_int_equal(boot_status(control, ends[1]), 0);
+	close(ends[1]);
+	assert_int_equal(receive(ends[0], &m), 1);
+	close(ends[0]);
 }
 
 static void ask(int fd, uint16_t type, const struct put *w)
@@ -267,6 +282,35 @@ static void test_claims(void **state)
 	assert_false(granted());
 }
 
+/* What a login that there is not would have hashed with does not follow the settings: no real one does. */
+static void test_invented_salts_stay(void **state)
+{
+	char salt[SCRAM_SALT_BYTES];
+	int conf = settings("20000");
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct auth_who q = who("nobody@example.org", "192.0.2.1");
+		struct put w = put_start();
+		struct auth_salt_answer a;
+		struct ipc_msg m;
+		struct get g;
+
+		put_auth_salt(&w, &q);
+		ask(sasl, AUTH_SALT, &w);
+		assert_int_equal(receive(sasl, &m), 1);
+		g = get_start(m.body);
+		assert_int_equal(get_auth_salt_answer(&g, &a), 0);
+		assert_int_equal(a.iterations, 5000);
+		assert_int_equal(a.salt.n, sizeof salt);
+		if (i > 0)
+			assert_memory_equal(salt, a.salt.p, sizeof salt);
+		memcpy(salt, a.salt.p, sizeof salt);
+		reload(conf);
+	}
+	close(conf);
+}
+
 /* It may say that each guess is from another network: the login itself has a limit. */
 static void test_guesses_are_counted(void **state)
 {
@@ -313,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_right_and_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_invented_salts_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guesses_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
 	};
