@@ -184,7 +184,6 @@ static void start(struct session *s, struct str mechanism, const struct str *mes
 	struct sasl_start q = {
 		.trace = s->tag.trace,
 		.id = s->tag.trace,
-		.service = STR("smtp"),
 		.client = str_of(s->client),
 		.mechanism = str_take(mechanism, SASL_NAME_MAX), /* known ones are shorter */
 		.has_initial = message != NULL,

@@ -338,7 +338,6 @@ void client_authenticate(
 	struct put w = put_start();
 	struct sasl_start s = { .trace = c->trace.trace,
 		.id = c->trace.trace,
-		.service = STR("imap"),
 		.mechanism = str_take(mechanism, SASL_NAME_MAX), /* known ones are shorter */
 		.has_initial = initial != NULL,
 		.initial = initial != NULL ? *initial : STR_NONE,

@@ -87,7 +87,6 @@ void put_sasl_start(struct put *w, const struct sasl_start *s)
 {
 	put_u64(w, s->trace);
 	put_u64(w, s->id);
-	put_str(w, s->service);
 	put_str(w, s->client);
 	put_str(w, s->mechanism);
 	put_u8(w, s->has_initial);
@@ -101,7 +100,7 @@ int get_sasl_start(struct get *g, struct sasl_start *s)
 {
 	s->trace = get_u64(g);
 	s->id = get_u64(g);
-	s->service = get_line(g, AUTH_SERVICE_MAX);
+	s->service = STR_NONE;
 	s->client = get_line(g, CLIENT_MAX);
 	s->mechanism = get_str(g, SASL_NAME_MAX);
 	s->has_initial = get_bool(g);

@@ -55,7 +55,7 @@ void sasl_names_print(
 struct sasl_start {
 	uint64_t trace;
 	uint64_t id; /* the asker's own, of no other exchange that is under way */
-	struct str service; /* "imap", "smtp" */
+	struct str service; /* "imap", "smtp"; not in the packet: sasl knows who asks */
 	struct str client; /* numeric address */
 	struct str mechanism; /* as the client said it, of any case */
 	bool has_initial;

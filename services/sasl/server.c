@@ -9,8 +9,15 @@
 #include "proto/proc.h"
 #include "proto/types.h"
 
+/* What each of them serves: not their word, because auth grants sessions of some services only. */
+static const struct {
+	enum role role;
+	const char *service;
+} services[] = { { ROLE_LOGIN, "imap" }, { ROLE_SUBMIT, "smtp" } };
+
 struct server {
 	struct asker asker; /* first */
+	struct str service;
 	struct chan *chan;
 	LIST_ENTRY(server) next;
 };
@@ -69,6 +76,7 @@ static int on_start(struct chan *c, struct ipc_msg *m)
 
 	if (get_sasl_start(&g, &start) == -1 || exchange_find(&s->asker, start.id) != NULL)
 		return -1;
+	start.service = s->service;
 	lack = offer_lacks(&start);
 	/* a client may say that we bind to no channel when we do not offer it (RFC 5802 6, "y") */
 	if (!offer_binds())
@@ -130,6 +138,9 @@ void server_up(struct chan *c)
 {
 	struct server *s = xcalloc(1, sizeof *s);
 
+	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
+		if (services[i].role == c->role)
+			s->service = str_of(services[i].service);
 	s->asker.answer = server_answer;
 	s->asker.instance = c->role == ROLE_LOGIN ? c->instance : 0;
 	s->chan = c;

@@ -86,7 +86,6 @@ static void test_start(void **state)
 	static const char exporter[SASL_EXPORTER_BYTES] = "x";
 	struct sasl_start s = { .trace = 1,
 		.id = 2,
-		.service = STR("imap"),
 		.client = STR("192.0.2.1"),
 		.mechanism = STR("plain"),
 		.has_initial = true,
