@@ -172,6 +172,7 @@ static void read_input(struct conn *c)
 		return;
 	}
 	buf_put(&c->in, scratch, (size_t)n);
+	explicit_bzero(scratch, (size_t)n); /* passwords come this way */
 	if (input(c) && !c->ended && (c->in.n == c->in.max || c->secure == SECURE))
 		rearm(c);
 }
