@@ -90,14 +90,16 @@ static void out_of_descriptors(void)
 	timer_set(&breather, BREATHER_MS, breathed, NULL);
 }
 
-static void turn_away(int fd)
+/* Before a handshake nothing can be said. */
+static void turn_away(int fd, const struct secure *secure)
 {
 	char line[256];
 	int n = snprintf(line, sizeof line,
 	    "421 4.3.2 %.200s too many connections, try again later\r\n", settings()->hostname);
 
 	log_warning(NULL, EV("connection-limit"), KI("connections", session_count()));
-	send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (secure == NULL || secure_mode(secure) != SECURE_IMPLICIT)
+		send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
 
@@ -119,7 +121,7 @@ static void ready(void *arg, unsigned what)
 		return;
 	}
 	if (session_count() >= most)
-		turn_away(fd);
+		turn_away(fd, g->secure);
 	else
 		session_new(&fd, g->service, g->title, g->secure, &from.sa);
 }

@@ -54,13 +54,14 @@ static void pause_accepting(int error)
 	timer_set(&pause_timer, ACCEPT_PAUSE, listen_to_all, NULL);
 }
 
-/* There is no room for *fd, or no more for that client. */
-static void turn_away(int fd, const char *why)
+/* There is no room for fd, or no more for that client. Before a handshake nothing can be said. */
+static void turn_away(int fd, const struct secure *secure, const char *why)
 {
 	char line[128];
 	int n = snprintf(line, sizeof line, "* BYE [UNAVAILABLE] Too many connections%s\r\n", why);
 
-	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) == -1)
+	if (secure_mode(secure) != SECURE_IMPLICIT &&
+	    send(fd, line, (size_t)n, MSG_NOSIGNAL) == -1)
 		log_debug(NULL, EV("imap-full"), KERRNO);
 	close(fd);
 }
@@ -70,9 +71,9 @@ static void take(int fd, const struct ip *ip, struct secure *secure)
 	struct waiting *waiting;
 
 	if (clients_count() >= connections_max)
-		turn_away(fd, "");
+		turn_away(fd, secure, "");
 	else if (!waiting_begin(ip, &waiting))
-		turn_away(fd, " from your address");
+		turn_away(fd, secure, " from your address");
 	else
 		client_new(&fd, ip, secure, waiting);
 }

@@ -242,6 +242,17 @@ def test_too_many_connections(new_suite):
     s.wait_for(lambda: Client(s).greeting.startswith(b'* OK'))
 
 
+def test_nothing_is_said_before_a_handshake(new_suite):
+    """One connection too many, where TLS is spoken from the first byte: no plain text."""
+    s = new_suite(conf='imap_workers = 1\nimap_login_connections = 1\nsubmission_workers = 1\nsmtp_connections = 1\n')
+    for port in (s.imaps, s.submissions):
+        held = socket.create_connection((s.host, port), timeout=20)
+        # the first is taken before the second: both wait in one queue of one worker
+        assert socket.create_connection((s.host, port), timeout=20).recv(100) == b''
+        held.close()
+    s.wait_for(lambda: s.events('connection-limit'))
+
+
 def test_no_client_takes_all_connections(new_suite):
     s = new_suite(conf='imap_workers = 1\nimap_login_connections = 8\nimap_client_connections = 5\ntrusted_networks = {"127.0.0.3"}\n')
     user, password = credentials(s)
