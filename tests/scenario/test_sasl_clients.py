@@ -1,4 +1,4 @@
-"""Every mechanism with the clients that know it, under TLS: GNU SASL, curl, msmtp, swaks, mbsync, neomutt."""
+"""Every mechanism with the clients that know it, under TLS: GNU SASL, curl, msmtp, swaks, mbsync, mutt, neomutt."""
 import base64, os, pty, re, shutil, smtplib, socket, ssl, subprocess, textwrap
 import pytest
 from conftest import running
@@ -39,8 +39,15 @@ def arrived(suite, subject):
     suite.wait_for(lambda: any(f'Subject: {subject}\n' in p.read_text() for p in suite.messages(1)))
 
 
+@pytest.fixture(autouse=True)
+def before(suite):
+    """Logins of earlier tests do not count."""
+    suite.logins_before = len(fields(suite))
+
+
 def used(suite, mechanism, service):
-    suite.wait_for(lambda: any((e['mechanism'], e['service']) == (mechanism, service) for e in fields(suite)))
+    suite.wait_for(lambda: any((e['mechanism'], e['service']) == (mechanism, service)
+                               for e in fields(suite)[suite.logins_before:]))
 
 
 # --- GNU SASL: the one that binds to the channel
@@ -134,6 +141,7 @@ def test_swaks(suite, mechanism):
     run('swaks', '--server', 'localhost', '--port', suite.submission, '--tls', '--auth', mechanism, '--auth-user', a['address'],
         '--auth-password', a['password'], '--from', a['address'], '--to', suite.accounts[1]['address'], '--header', f'Subject: swaks {mechanism}')
     arrived(suite, f'swaks {mechanism}')
+    used(suite, mechanism, 'smtp')
 
 
 @pytest.mark.parametrize('mechanism', ['PLAIN', 'LOGIN'])
@@ -146,6 +154,7 @@ def test_python(suite, mechanism):
         assert s.auth(mechanism, getattr(s, 'auth_' + mechanism.lower()))[0] == 235
         s.sendmail(a['address'], [suite.accounts[1]['address']], message(suite, f'python {mechanism}'))
     arrived(suite, f'python {mechanism}')
+    used(suite, mechanism, 'smtp')
 
 
 # --- who reads
@@ -163,9 +172,11 @@ def test_mbsync(suite, tmp_path, mechanism):
     used(suite, mechanism, 'imap')
 
 
-@pytest.mark.parametrize('mechanism', ['plain', 'scram-sha-1', 'scram-sha-256', 'oauthbearer', 'xoauth2'])
-def test_neomutt(suite, keys, tmp_path, mechanism):
-    """Its mechanisms are those of GNU SASL, and tokens of its own."""
+@pytest.mark.parametrize('program,mechanism', [(p, m) for p, ms in {
+    'neomutt': ['plain', 'oauthbearer', 'xoauth2'],  # it knows of no SCRAM
+    'mutt': ['plain', 'scram-sha-1', 'scram-sha-256', 'oauthbearer', 'xoauth2']}.items() for m in ms])
+def test_mutt(suite, keys, tmp_path, program, mechanism):
+    """Mechanisms of GNU SASL, and tokens of its own."""
     a = suite.accounts[0]
     (tmp_path / 'token').write_text(token(keys) + '\n')
     rc = tmp_path / 'muttrc'
@@ -186,7 +197,7 @@ def test_neomutt(suite, keys, tmp_path, mechanism):
         set header_cache = ""
         '''))
     mine, its = pty.openpty()
-    p = subprocess.Popen(['neomutt', '-n', '-F', rc, '-e', 'push "<quit>"'], stdin=its, stdout=its, stderr=its, start_new_session=True,
+    p = subprocess.Popen([program, '-n', '-F', rc, '-e', 'push "<quit>"'], stdin=its, stdout=its, stderr=its, start_new_session=True,
                          env=dict(os.environ, HOME=str(tmp_path), TERM='xterm', LC_ALL='C.UTF-8'))
     os.close(its)
     try:

@@ -404,11 +404,11 @@ def test_handshake_behind_a_proxy(new_suite):
 
 # --- what others say of it ------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize('which', ['smtp', 'imap', 'imaps', 'submissions'])
+@pytest.mark.parametrize('which', ['smtp', 'submission', 'imap', 'imaps', 'submissions'])
 def test_sslscan_finds_nothing_weak(suite, which):
     import xml.etree.ElementTree as xml
-    port = suite.__dict__[which] if which != 'smtp' else suite.smtp_port
-    start = [f'--starttls-{which}'] if which in ('smtp', 'imap') else []
+    port = suite.__dict__[which]
+    start = {'smtp': ['--starttls-smtp'], 'submission': ['--starttls-smtp'], 'imap': ['--starttls-imap']}.get(which, [])
     out = subprocess.run(['sslscan', '--xml=-', '--no-colour', *start, f'localhost:{port}'], capture_output=True, text=True, timeout=120)
     scan = xml.fromstring(out.stdout[out.stdout.index('<?xml'):]).find('ssltest')
     enabled = {p.get('type') + p.get('version') for p in scan.iter('protocol') if p.get('enabled') == '1'}
