@@ -59,12 +59,30 @@ void access_ask_senders(struct session *s, const struct str *addresses, uint32_t
 	ask(s, LOOKUP_SENDER, &w, fn);
 }
 
+/* What is known of the connection, and of who is at its other end. */
+static void add_tls(const struct session *s, struct access_question *q,
+    char certificate[FINGERPRINT_TEXT], char key[FINGERPRINT_TEXT])
+{
+	const struct tls_facts *f = conn_tls(&s->conn);
+
+	if (f == NULL)
+		return;
+	q->tls = secure_text(&s->conn);
+	if (!f->shown)
+		return;
+	q->peer = secure_peer(&s->conn);
+	q->certificate = secure_fingerprint(f->certificate, certificate);
+	q->key = secure_fingerprint(f->fingerprint, key);
+}
+
 void access_ask(struct session *s, uint16_t type, struct str rcpt,
     void (*fn)(struct session *s, const struct access_answer *a))
 {
+	char certificate[FINGERPRINT_TEXT], key[FINGERPRINT_TEXT];
 	struct access_question q = question(s, rcpt);
 	struct put w = put_start();
 
+	add_tls(s, &q, certificate, key);
 	put_access_question(&w, &q);
 	ask(s, type, &w, fn);
 }

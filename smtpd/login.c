@@ -44,16 +44,18 @@ static bool secure(const struct session *s)
 void login_offer(const struct session *s, struct buf *out)
 {
 	uint8_t exporter[SASL_EXPORTER_BYTES];
+	unsigned has = SASL_NEEDS_SECURE;
 	size_t before;
 
 	if (!session_is_submission(s) || s->login != NULL || !secure(s))
 		return;
+	if (conn_tls_exporter(&s->conn, exporter) == 0)
+		has |= SASL_NEEDS_EXPORTER;
+	if (secure_peer(&s->conn).n > 0)
+		has |= SASL_NEEDS_CERTIFICATE;
 	before = out->n;
 	buf_z(out, "250-AUTH");
-	sasl_names_print(&names,
-	    SASL_NEEDS_SECURE |
-		(conn_tls_exporter(&s->conn, exporter) == 0 ? SASL_NEEDS_EXPORTER : 0),
-	    "", out);
+	sasl_names_print(&names, has, "", out);
 	if (out->n == before + strlen("250-AUTH"))
 		out->n = before;
 	else
@@ -189,6 +191,7 @@ static void start(struct session *s, struct str mechanism, const struct str *mes
 		.has_initial = message != NULL,
 		.initial = message != NULL ? *message : STR_NONE,
 		.secure = true,
+		.certificate = secure_peer(&s->conn),
 	};
 
 	if (conn_tls_exporter(&s->conn, exporter) == 0)

@@ -20,7 +20,7 @@ commonName = supplied
 basicConstraints = critical, CA:false
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth, clientAuth
-subjectAltName = {names}
+{names}
 '''
 KINDS = {'ec': ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'], 'p384': ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'],
          'rsa': ['rsa', '-pkeyopt', 'rsa_keygen_bits:2048'], 'ed25519': ['ed25519']}
@@ -40,17 +40,21 @@ class Authority:
             openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-subj',
                     '/CN=Thurn test authority', '-days', '365', '-keyout', self.key, '-out', self.path)
 
-    def issue(self, name, names, kind='ec', days=90, begins=-1, key=None):
-        """Writes NAME.key (or uses that of another) and NAME.pem, valid from `begins` days from now for `days`."""
+    def issue(self, name, names, kind='ec', days=90, begins=-1, key=None, common_name=None):
+        """
+        Writes NAME.key (or uses that of another) and NAME.pem, valid from `begins` days from now for `days`.
+        names: hosts, and mail addresses of clients; the first is the common name unless there is another.
+        """
         certificate, request = self.top / f'{name}.pem', self.top / f'{name}.csr'
         own = self.top / f'{key or name}.key'
         if key is None:
             openssl('genpkey', '-algorithm', *KINDS[kind], '-out', own)
             own.chmod(0o600)
-        openssl('req', '-new', '-key', own, '-subj', f'/CN={names[0]}'[:68], '-out', request)
+        openssl('req', '-new', '-key', own, '-subj', f'/CN={common_name or names[0]}'[:68], '-out', request)
         (self.top / 'index').write_text('')
         conf = self.top / 'ca.conf'
-        conf.write_text(CA_CONF.format(top=self.top, names=','.join(f'DNS:{n}' for n in names)))
+        names = ','.join(('email:' if '@' in n else 'DNS:') + n for n in names)
+        conf.write_text(CA_CONF.format(top=self.top, names=f'subjectAltName = {names}' if names else ''))
         now = datetime.datetime.utcnow()
         begin, end = (now + datetime.timedelta(days=d) for d in (begins, begins + days))
         # under another name first: whoever watches the file sees it whole

@@ -66,6 +66,8 @@ const char *client_capabilities(const struct client *c)
 		has |= SASL_NEEDS_SECURE;
 	if (conn_tls_exporter(&c->conn, exporter) == 0)
 		has |= SASL_NEEDS_EXPORTER;
+	if (secure_peer(&c->conn).n > 0)
+		has |= SASL_NEEDS_CERTIFICATE;
 	if (!sasl_names_have(&names, has, STR("PLAIN"))) /* which LOGIN is for sasl */
 		buf_z(&text, " LOGINDISABLED");
 	sasl_names_print(&names, has, "AUTH=", &text);
@@ -341,7 +343,8 @@ void client_authenticate(
 		.mechanism = str_take(mechanism, SASL_NAME_MAX), /* known ones are shorter */
 		.has_initial = initial != NULL,
 		.initial = initial != NULL ? *initial : STR_NONE,
-		.secure = c->private };
+		.secure = c->private,
+		.certificate = secure_peer(&c->conn) };
 
 	s.client = str_of(c->address);
 	if (conn_tls_exporter(&c->conn, exporter) == 0)

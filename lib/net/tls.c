@@ -270,6 +270,7 @@ void tls_free(struct tls *t)
 	ERR_clear_error();
 	tls_context_free(t->context);
 	free(t->facts.name);
+	tls_peer_forget(&t->facts);
 	free(t->why);
 	free(t->names);
 	buf_clear(&t->ahead);
@@ -309,6 +310,8 @@ static void secured(struct tls *t)
 	t->facts.dane = t->dane;
 	if (t->client != NULL)
 		tls_client_judge(t->ssl, t->names, &t->facts);
+	else
+		tls_peer_judge(t->ssl, &t->facts);
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC); /* nothing more is signed */
 }
 

@@ -75,10 +75,21 @@ struct tls_certificate {
 	struct str chain[TLS_CHAIN]; /* DER, the host's own first */
 };
 
+/* Whether a client is to show a certificate. */
+enum tls_ask {
+	TLS_ASK_NOT,
+	TLS_ASK, /* it may have none, or any: the facts tell */
+	TLS_REQUIRE, /* without one that leads to an anchor the handshake fails */
+};
+
 struct tls_policy {
 	const char *alpn; /* RFC 7301 name of the protocol; who offers only others is refused */
 	bool tickets; /* sessions can be resumed (tls_set_tickets) */
 	bool only_13; /* not TLS 1.2 */
+	enum tls_ask ask;
+	const struct str
+	    *anchors; /* DER; who vouches for clients. Not needed after tls_context_new() */
+	size_t nanchors;
 };
 
 /*
@@ -140,7 +151,7 @@ struct tls_server {
 
 /* --- one connection -------------------------------------------------------------------------- */
 
-enum { TLS_FINGERPRINT = 32 };
+enum { TLS_FINGERPRINT = 32, TLS_PEER_NAME = 255 };
 
 struct tls_facts {
 	const char *version; /* "TLSv1.3" */
@@ -149,12 +160,18 @@ struct tls_facts {
 	unsigned bits; /* of the cipher */
 	bool resumed;
 	char *name; /* asked for by SNI, or NULL */
-	/* for a client: what it knows of the server */
-	bool dane; /* TLSA records were what it was measured by */
+	/* of the other side's certificate */
 	bool trusted; /* its chain leads to a trust anchor, and all of it is valid now */
-	bool named; /* it has one of the names that were wanted */
-	const char *distrust; /* what is missing; NULL when it is trusted and named */
+	const char *distrust; /* what is missing; NULL: nothing, or a client has shown none */
 	uint8_t fingerprint[TLS_FINGERPRINT]; /* SHA-256 of its SubjectPublicKeyInfo */
+	/* of a server's */
+	bool dane; /* TLSA records were what it was measured by */
+	bool named; /* it has one of the names that were wanted */
+	/* of a client's */
+	bool shown;
+	uint8_t certificate[TLS_FINGERPRINT]; /* SHA-256 of all of it */
+	char *peer; /* its mail address, else its common name; NULL = neither */
+	char *subject, *issuer; /* as in RFC 2253 */
 };
 
 #endif

@@ -6,7 +6,6 @@
  * Sessions are kept in a table with one place per hash, so that servers cannot make it grow.
  */
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <arpa/inet.h>
@@ -281,24 +280,12 @@ static bool has_one_of(X509 *x, struct str names)
 	return false;
 }
 
-static bool fingerprint(X509 *x, uint8_t out[TLS_FINGERPRINT])
-{
-	uint8_t *der = NULL;
-	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
-	EVP_MD *sha256 = EVP_MD_fetch(tls_library(), "SHA256", NULL);
-	bool good = n > 0 && EVP_Digest(der, (size_t)n, out, NULL, sha256, NULL) == 1;
-
-	OPENSSL_free(der);
-	EVP_MD_free(sha256);
-	return good;
-}
-
 void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts)
 {
 	X509 *x = SSL_get0_peer_certificate(ssl);
 	long verdict = SSL_get_verify_result(ssl);
 
-	if (x == NULL || !fingerprint(x, facts->fingerprint)) {
+	if (x == NULL || !tls_fingerprint(x, true, facts->fingerprint)) {
 		facts->distrust = "the server has no certificate";
 		return;
 	}

@@ -278,13 +278,12 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 ||
 	    SSL_CTX_set1_groups_list(x, TLS_GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(x, TLS_SIGNATURES) != 1 ||
-	    SSL_CTX_set_session_id_context(
-		x, (const unsigned char *)c->policy.alpn, (unsigned)strlen(c->policy.alpn)) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket) != 1)
 		abort();
 	SSL_CTX_set_tlsext_servername_callback(x, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(x, c);
 	SSL_CTX_set_alpn_select_cb(x, on_alpn, c);
+	tls_peer_ask(x, &c->policy);
 	for (size_t i = 0; i < c->nhosts; i++) {
 		const struct host *h = &c->hosts[i];
 
@@ -402,6 +401,8 @@ struct tls_context *tls_context_new(const struct tls_policy *policy,
 		qsort(c->names, c->nnames, sizeof *c->names, by_name);
 	spread_wildcards(c);
 	make_ctxs(c);
+	c->policy.anchors = NULL;
+	c->policy.nanchors = 0;
 	return c;
 }
 

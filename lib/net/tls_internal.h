@@ -1,4 +1,4 @@
-/* What tls_key.c, tls_context.c, tls_client.c and tls.c share, and conn.c drives. */
+/* What tls_key.c, tls_context.c, tls_client.c, tls_peer.c and tls.c share, and conn.c drives. */
 #ifndef NET_TLS_INTERNAL_H
 #define NET_TLS_INTERNAL_H
 
@@ -35,6 +35,16 @@ SSL *tls_client_ssl(
 void tls_client_forget(struct tls_client *c, const uint8_t key[TLS_SESSION_KEY]);
 /* Fills in what the certificate of the server tells. facts->dane is set already. */
 void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts);
+
+/* --- tls_peer.c: the certificates of clients -------------------------------------------------- */
+
+/* What that policy asks of clients; for each context of a server. */
+void tls_peer_ask(SSL_CTX *x, const struct tls_policy *p);
+/* Fills in what the client has shown. */
+void tls_peer_judge(SSL *ssl, struct tls_facts *facts);
+void tls_peer_forget(struct tls_facts *facts);
+/* SHA-256 of the certificate, or of its key alone (SubjectPublicKeyInfo). */
+bool tls_fingerprint(X509 *x, bool key, uint8_t out[TLS_FINGERPRINT]);
 
 /* --- tls.c ------------------------------------------------------------------------------------ */
 

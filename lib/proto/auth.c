@@ -128,14 +128,16 @@ int get_auth_token(struct get *g, struct auth_token *t)
 	return get_end(g);
 }
 
-void put_auth_certificate(struct put *w, const struct auth_who *who)
+void put_auth_certificate(struct put *w, const struct auth_certificate *c)
 {
-	put_who(w, who);
+	put_who(w, &c->who);
+	put_str(w, c->name);
 }
 
-int get_auth_certificate(struct get *g, struct auth_who *who)
+int get_auth_certificate(struct get *g, struct auth_certificate *c)
 {
-	get_who(g, who);
+	get_who(g, &c->who);
+	c->name = get_line(g, LOGIN_MAX);
 	return get_end(g);
 }
 

@@ -102,10 +102,10 @@ int get_auth_proof_answer(struct get *g, struct auth_proof_answer *a);
 /*
  * AUTH_TOKEN (request, sasl -> auth): a JSON web token (RFC 7519) in its compact form: what is
  * signed, as it was sent, and the signature's bytes. auth reads nothing of it before one of its
- * keys has verified it. who.login may be empty: then the token says who it is. AUTH_CERTIFICATE
- * (request, sasl -> auth): {who}: the server's TLS has verified a certificate of that name. The one
- * thing that auth takes on trust, so only for accounts that are marked for it. Both are answered by
- * a struct auth_answer.
+ * keys has verified it. AUTH_CERTIFICATE (request, sasl -> auth): the server's TLS has verified a
+ * certificate of that name. The one thing that auth takes on trust, so only for accounts that are
+ * marked for it. In both who.login may be empty: then the proof says who it is. Both are answered
+ * by a struct auth_answer.
  */
 enum { TOKEN_MAX = 8 * 1024, TOKEN_SIGNATURE_MAX = 1024 };
 struct auth_token {
@@ -114,8 +114,12 @@ struct auth_token {
 };
 void put_auth_token(struct put *w, const struct auth_token *t);
 int get_auth_token(struct get *g, struct auth_token *t);
-void put_auth_certificate(struct put *w, const struct auth_who *who);
-int get_auth_certificate(struct get *g, struct auth_who *who);
+struct auth_certificate {
+	struct auth_who who;
+	struct str name;
+};
+void put_auth_certificate(struct put *w, const struct auth_certificate *c);
+int get_auth_certificate(struct get *g, struct auth_certificate *c);
 
 /*
  * AUTH_ACCOUNT (request, lookup -> auth): {str address} -> {bool found, account or alias}.

@@ -26,6 +26,25 @@ int get_keys_certificate(struct get *g, struct keys_certificate *c)
 	return get_end(g);
 }
 
+void put_keys_anchors(struct put *w, const struct str *der, size_t n)
+{
+	put_u8(w, (uint8_t)n);
+	for (size_t i = 0; i < n; i++)
+		put_str(w, der[i]);
+}
+
+int get_keys_anchors(struct get *g, struct str der[KEYS_ANCHORS], size_t *n)
+{
+	*n = get_u8(g);
+	if (*n > KEYS_ANCHORS) {
+		*n = 0;
+		g->bad = true;
+	}
+	for (size_t i = 0; i < *n; i++)
+		der[i] = get_str(g, KEYS_CHAIN_BYTES);
+	return get_end(g);
+}
+
 void put_keys_tickets(struct put *w, const struct tls_ticket_key *keys, size_t n)
 {
 	put_u8(w, (uint8_t)n);

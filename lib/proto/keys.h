@@ -2,8 +2,8 @@
  * services/keys and those who need signatures: smtpd, imapd-login. keys publishes certificates and
  * the keys of session tickets, and signs handshakes; private keys stay where they are.
  *
- * KEYS_BEGIN, KEYS_CERTIFICATE..., KEYS_COMPLETE (notices, keys -> peer): all certificates, again
- * whenever one changes. KEYS_TICKETS (notice): what seals the session tickets of this service from
+ * KEYS_BEGIN, KEYS_CERTIFICATE..., [KEYS_CLIENT_CA], KEYS_COMPLETE (notices, keys -> peer): all
+ * certificates, again whenever one changes; KEYS_CLIENT_CA: whose client certificates are trusted. KEYS_TICKETS (notice): what seals the session tickets of this service from
  * now on. KEYS_SIGN (request, peer -> keys): struct keys_question -> {str signature}, empty =
  * refused.
  */
@@ -17,6 +17,8 @@ enum {
 	KEYS_NAME_MAX = 64, /* title of a "certificate" section */
 	KEYS_CERTIFICATES = 64, /* sections */
 	KEYS_CHAIN_BYTES = 48 * 1024,
+	KEYS_ANCHORS = 64, /* certificates of tls_client_ca, of KEYS_CHAIN_BYTES in all */
+	KEYS_ANCHOR_FILES = 16,
 };
 
 /* The id of a key is a hash of its public half: the same after a restart, and for a new
@@ -27,6 +29,10 @@ struct keys_certificate {
 };
 void put_keys_certificate(struct put *w, const struct keys_certificate *c);
 int get_keys_certificate(struct get *g, struct keys_certificate *c); /* borrows from the packet */
+
+void put_keys_anchors(struct put *w, const struct str *der, size_t n);
+int get_keys_anchors(
+    struct get *g, struct str der[KEYS_ANCHORS], size_t *n); /* borrows from the packet */
 
 void put_keys_tickets(struct put *w, const struct tls_ticket_key *keys, size_t n);
 int get_keys_tickets(struct get *g, struct tls_ticket_key keys[TLS_TICKET_KEYS], size_t *n);

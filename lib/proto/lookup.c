@@ -17,6 +17,10 @@ void put_access_question(struct put *w, const struct access_question *q)
 	put_str(w, q->name);
 	put_str(w, q->listed);
 	put_u8(w, q->name_state);
+	put_str(w, q->tls);
+	put_str(w, q->peer);
+	put_str(w, q->certificate);
+	put_str(w, q->key);
 }
 
 int get_access_question(struct get *g, struct access_question *q)
@@ -35,6 +39,10 @@ int get_access_question(struct get *g, struct access_question *q)
 	q->name_state = get_u8(g);
 	if (q->name_state >= NAME_STATES)
 		g->bad = true;
+	q->tls = get_line(g, ACCESS_TLS_MAX);
+	q->peer = get_line(g, ACCESS_PEER_MAX);
+	q->certificate = get_line(g, ACCESS_FINGERPRINT_MAX);
+	q->key = get_line(g, ACCESS_FINGERPRINT_MAX);
 	return get_end(g);
 }
 

@@ -20,6 +20,9 @@ enum {
 	ACCESS_LOGIN_MAX = 320,
 	ACCESS_NAME_MAX = 255,
 	ACCESS_LISTED_MAX = 500,
+	ACCESS_TLS_MAX = 128,
+	ACCESS_PEER_MAX = 255,
+	ACCESS_FINGERPRINT_MAX = 95, /* SHA-256 as "AB:01:..." */
 	ACCESS_ACTIONS = 4, /* client, HELO name, sender, recipient: one rule of each */
 };
 
@@ -50,6 +53,9 @@ struct access_question {
 	struct str name; /* of the client, confirmed by DNS */
 	struct str listed; /* "zone (127.0.0.2): why": on that DNS list; empty = on none */
 	uint8_t name_state; /* enum name_state */
+	struct str tls; /* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519"; empty = in clear text */
+	struct str peer; /* whose certificate the client has shown, if it was verified */
+	struct str certificate, key; /* fingerprints of any that it has shown; empty = of none */
 };
 struct access_answer {
 	struct status status; /* 2xx = go on; 4xx, 5xx = say this to the client */

@@ -27,7 +27,7 @@ enum {
 	PLAN_TEXT_MAX = 320,
 	PLAN_LISTENERS_MAX = 256,
 	PLAN_WORKERS_MAX = 256,
-	PLAN_FILES_MAX = 128,
+	PLAN_FILES_MAX = 160,
 	PLAN_SECONDS = 10, /* after which config ends itself */
 };
 

@@ -21,7 +21,7 @@ enum {
 struct secure {
 	LIST_ENTRY(secure) next;
 	enum secure_mode mode;
-	struct tls_policy policy;
+	struct tls_policy policy; /* without anchors */
 	char **names; /* of certificates; NULL = all */
 	size_t nnames;
 	struct tls_context *context;
@@ -36,6 +36,13 @@ struct published {
 static LIST_HEAD(, secure) all = LIST_HEAD_INITIALIZER(all);
 static struct published current[KEYS_CERTIFICATES], coming[KEYS_CERTIFICATES];
 static size_t ncurrent, ncoming;
+/* Whose client certificates are trusted, and the packet it came in. */
+struct trust {
+	char *packet;
+	struct str der[KEYS_ANCHORS];
+	size_t n;
+};
+static struct trust trust, coming_trust;
 static void (*on_change)(void);
 
 /* Signatures wanted while keys is being restarted. */
@@ -122,6 +129,8 @@ static void forget_coming(void)
 	for (size_t i = 0; i < ncoming; i++)
 		free(coming[i].packet);
 	ncoming = 0;
+	free(coming_trust.packet);
+	coming_trust = (struct trust){ 0 };
 }
 
 static int on_certificate(struct chan *c, struct ipc_msg *m)
@@ -137,6 +146,21 @@ static int on_certificate(struct chan *c, struct ipc_msg *m)
 	}
 	p->packet = packet;
 	ncoming++;
+	return 0;
+}
+
+static int on_client_ca(struct chan *c, struct ipc_msg *m)
+{
+	struct trust *t = &coming_trust;
+	char *packet = str_dup(m->body);
+	struct get g = get_start(str_bytes(packet, m->body.n));
+
+	(void)c;
+	if (t->packet != NULL || get_keys_anchors(&g, t->der, &t->n) == -1) {
+		free(packet);
+		return -1;
+	}
+	t->packet = packet;
 	return 0;
 }
 
@@ -190,7 +214,11 @@ static void renew(struct secure *s)
 	size_t n = s->mode == SECURE_OFF ? 0 : choose(s, chosen), bad;
 
 	if (n > 0) {
-		fresh = tls_context_new(&s->policy, chosen, n, &bad);
+		struct tls_policy policy = s->policy;
+
+		policy.anchors = trust.der;
+		policy.nanchors = policy.ask == TLS_ASK_NOT ? 0 : trust.n;
+		fresh = tls_context_new(&policy, chosen, n, &bad);
 		if (fresh == NULL) {
 			log_error(NULL, EV("certificate-unusable"), KI("number", bad));
 			return;
@@ -212,6 +240,9 @@ static int on_complete(struct chan *c, struct ipc_msg *m)
 	memcpy(current, coming, ncoming * sizeof *coming);
 	ncurrent = ncoming;
 	ncoming = 0;
+	free(trust.packet);
+	trust = coming_trust;
+	coming_trust = (struct trust){ 0 };
 	LIST_FOREACH (s, &all, next)
 		renew(s);
 	if (on_change != NULL)
@@ -229,6 +260,7 @@ static int on_first(struct chan *c, struct ipc_msg *m)
 const struct chan_row secure_rows[] = {
 	{ KEYS_BEGIN, 0, on_first },
 	{ KEYS_CERTIFICATE, 0, on_certificate },
+	{ KEYS_CLIENT_CA, 0, on_client_ca },
 	{ KEYS_TICKETS, 0, on_tickets },
 	{ KEYS_COMPLETE, 0, on_complete },
 	{ 0 },
@@ -236,14 +268,28 @@ const struct chan_row secure_rows[] = {
 
 /* --- listeners -------------------------------------------------------------------------------- */
 
-static enum secure_mode mode_of(struct str text)
+/* The first of these for what is none of them. */
+static unsigned word_of(struct str text, const char *const *words, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (str_eq(text, str_of(words[i])))
+			return i;
+	return 0;
+}
+
+static enum secure_mode mode_of(const struct conf_section *listener)
 {
 	static const char *const modes[] = { "off", "optional", "required", "implicit" };
 
-	for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++)
-		if (str_eq(text, str_of(modes[i])))
-			return i;
-	return SECURE_OFF;
+	return word_of(section_str(listener, "tls"), modes, sizeof modes / sizeof *modes);
+}
+
+static enum tls_ask ask_of(const struct conf_section *listener)
+{
+	static const char *const asks[] = { "off", "ask", "require" };
+
+	return word_of(
+	    section_str(listener, "client_certificates"), asks, sizeof asks / sizeof *asks);
 }
 
 struct secure *secure_new(const struct conf *c, const struct conf_section *listener)
@@ -252,14 +298,14 @@ struct secure *secure_new(const struct conf *c, const struct conf_section *liste
 	const struct service *service = service_find(section_str(listener, "service"));
 
 	if (service->alpn != NULL)
-		s->mode =
-		    service->implicit ? SECURE_IMPLICIT : mode_of(section_str(listener, "tls"));
+		s->mode = service->implicit ? SECURE_IMPLICIT : mode_of(listener);
 	/* strangers' servers come once in a while, and gain nothing from tickets, which link what
 	 * they do */
 	s->policy = (struct tls_policy){
 		.alpn = service->alpn,
 		.tickets = service->role != ROLE_SMTPD,
 		.only_13 = str_eq(conf_str(c, "tls_minimum_version"), STR("1.3")),
+		.ask = ask_of(listener),
 	};
 	s->nnames = section_count(listener, "certificates");
 	if (s->nnames > 0)
@@ -299,6 +345,30 @@ struct str secure_text(const struct conn *c)
 				   f->cipher, f->group, f->resumed ? " resumed" : ""));
 }
 
+struct str secure_peer(const struct conn *c)
+{
+	const struct tls_facts *f = conn_tls(c);
+
+	return f != NULL && f->trusted ? str_of(f->peer) : STR_NONE;
+}
+
+struct str secure_fingerprint(const uint8_t hash[TLS_FINGERPRINT], char out[FINGERPRINT_TEXT])
+{
+	for (unsigned i = 0; i < TLS_FINGERPRINT; i++)
+		snprintf(out + 3 * i, 4, i + 1 < TLS_FINGERPRINT ? "%02X:" : "%02X", hash[i]);
+	return str_of(out);
+}
+
+static void log_peer(const struct tag *tag, const char *client, const struct tls_facts *f)
+{
+	char text[FINGERPRINT_TEXT];
+
+	log_info(tag, EV("tls-client"), KZ("client", client), KZ("peer", f->peer),
+	    KZ("trusted", f->trusted ? "yes" : "no"), KZ("why", f->distrust),
+	    KZ("subject", f->subject), KZ("issuer", f->issuer),
+	    KS("fingerprint", secure_fingerprint(f->certificate, text)));
+}
+
 void secure_log(const struct tag *tag, const char *client, const struct conn *c)
 {
 	const struct tls_facts *f = conn_tls(c);
@@ -306,6 +376,8 @@ void secure_log(const struct tag *tag, const char *client, const struct conn *c)
 	log_info(tag, EV("tls"), KZ("client", client), KZ("version", f->version),
 	    KZ("cipher", f->cipher), KI("bits", f->bits), KZ("group", f->group),
 	    KZ("resumed", f->resumed ? "yes" : "no"), KZ("name", f->name));
+	if (f->shown)
+		log_peer(tag, client, f);
 }
 
 void secure_log_failure(const struct tag *tag, const char *client, const struct conn *c)

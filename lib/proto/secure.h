@@ -42,7 +42,12 @@ void secure_on_change(void (*fn)(void));
 
 /* The facts, for a log line's field: "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519"; "" when plain. */
 struct str secure_text(const struct conn *c);
-/* One event for a handshake that is done, or that failed. */
+/* Whose certificate the client has shown, if it leads to an anchor of tls_client_ca; else empty. */
+struct str secure_peer(const struct conn *c);
+/* "AB:01:..." */
+enum { FINGERPRINT_TEXT = 3 * TLS_FINGERPRINT };
+struct str secure_fingerprint(const uint8_t hash[TLS_FINGERPRINT], char out[FINGERPRINT_TEXT]);
+/* One event for a handshake that is done (and one for a client's certificate), or that failed. */
 void secure_log(const struct tag *tag, const char *client, const struct conn *c);
 void secure_log_failure(const struct tag *tag, const char *client, const struct conn *c);
 

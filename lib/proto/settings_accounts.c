@@ -25,7 +25,8 @@ static const struct setting rows[] = {
 	    .roles = R(SASL),
 	    .help = "SASL mechanisms that servers offer, in this order. `PLAIN` and `LOGIN` are "
 		    "offered "
-		    "on encrypted connections and to this host only." },
+		    "on encrypted connections and to this host only, `EXTERNAL` to clients whose "
+		    "certificate is good." },
 	{ .name = "scram_iterations",
 	    .type = SET_INT,
 	    .def = "10000",
@@ -41,6 +42,15 @@ static const struct setting rows[] = {
 	    .roles = R(AUTH),
 	    .help = "Accounts that may log in as any other, for tools that move mail: as "
 		    "`user@domain*master@domain`, with the master's password." },
+	{ .name = "certificate_logins",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(AUTH),
+	    .help = "Accounts of client certificates that name none: each item is the name in "
+		    "the certificate and behind it, after a blank, the account. The name is the "
+		    "certificate's first mail address, or, without one, its common name; where "
+		    "nothing is said here, it is the account itself. Accounts have to be marked "
+		    "for that by `thurn user set --certificate on`." },
 	{ .name = "oauth_keys",
 	    .type = SET_LIST,
 	    .def = "",

@@ -61,6 +61,18 @@ static const struct setting rows[] = {
 		    "without a name, "
 		    "the first of each kind of key serves." },
 	{ .section = "listener",
+	    .name = "client_certificates",
+	    .type = SET_ENUM,
+	    .choices = "off|ask|require",
+	    .def = "off",
+	    .roles = ROLES_SMTP | R(LOGIN) | R(KEYS),
+	    .help =
+		"Whether clients are asked for a certificate. One that leads to a certificate in "
+		"`tls_client_ca` can be the proof of a login (`EXTERNAL` in `sasl_mechanisms`), "
+		"and any one by its fingerprint the permission to relay (`relay_clientcerts`). "
+		"With `ask` none ends the connection; with `require` a handshake without one that "
+		"leads there fails." },
+	{ .section = "listener",
 	    .name = "access_rules",
 	    .type = SET_BOOL,
 	    .def = "yes",

@@ -31,6 +31,15 @@ static const struct setting rows[] = {
 	    .roles = R(LOOKUP),
 	    .help = "Tables of access(5) rules for recipients. OK lets nobody relay who could not "
 		    "otherwise." },
+	{ .name = "relay_clientcerts",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Tables whose keys are clients that may relay: the SHA-256 fingerprint of "
+		    "their certificate, or of its public key, as `openssl x509 -fingerprint "
+		    "-sha256` prints it. Which certificate that is, is all that counts: dates, "
+		    "names and who signed it do not. Needs a listener with "
+		    "`client_certificates`." },
 	{ .name = "message_size_limit",
 	    .type = SET_SIZE,
 	    .def = "50M",

@@ -13,6 +13,14 @@ static const struct setting rows[] = {
 		    "P-384, and with 1.2 by ephemeral ones only; what is encrypted is "
 		    "authenticated (AES-GCM, "
 		    "ChaCha20-Poly1305). There is no compression and no renegotiation." },
+	{ .name = "tls_client_ca",
+	    .type = SET_LIST,
+	    .form = FORM_PATH,
+	    .def = "",
+	    .roles = R(KEYS),
+	    .help = "PEM files with the certificates of those who vouch for clients, for "
+		    "listeners with `client_certificates`. They are looked at every minute and at "
+		    "`thurn tls reload`." },
 	{ .name = "tls_expiry_warning",
 	    .type = SET_TIME,
 	    .def = "14d",

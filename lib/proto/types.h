@@ -54,6 +54,7 @@ enum ipc_type {
 	/* keys <-> those who use keys: keys.h */
 	KEYS_BEGIN = 0x0b00,
 	KEYS_CERTIFICATE,
+	KEYS_CLIENT_CA,
 	KEYS_TICKETS,
 	KEYS_COMPLETE,
 	KEYS_SIGN,

@@ -166,6 +166,13 @@ static void check_named_certificates(
 			    "listener %.*s: there is no certificate section \"%.*s\"",
 			    STR_ARG(section_title(listener)), STR_ARG(title));
 	}
+	if (str_eq(section_str(listener, "client_certificates"), STR("require")) &&
+	    conf_count(c, "tls_client_ca") == 0)
+		faults_at(f, section_where(listener, "client_certificates"),
+		    "listener %.*s requires client certificates, but tls_client_ca is empty: "
+		    "nobody "
+		    "would get in",
+		    STR_ARG(section_title(listener)));
 	if (needed && conf_section(c, "certificate", 0) == NULL)
 		faults_warn(f, section_place(listener),
 		    "listener %.*s needs TLS, but there is no certificate section",
@@ -188,6 +195,9 @@ static void check_certificates(const struct conf *c, struct faults *f)
 	}
 	if (n > KEYS_CERTIFICATES)
 		faults_add(f, NULL, 0, "there are more than %d certificates", KEYS_CERTIFICATES);
+	if (conf_count(c, "tls_client_ca") > KEYS_ANCHOR_FILES)
+		faults_at(f, conf_where(c, "tls_client_ca"),
+		    "tls_client_ca names more than %d files", KEYS_ANCHOR_FILES);
 	for (size_t i = 0; (s = conf_section(c, "listener", i)) != NULL; i++)
 		check_named_certificates(c, s, f);
 }
@@ -238,6 +248,15 @@ static void check_tokens(const struct conf *c, struct faults *f)
 		if (conf_count(c, "oauth_keys") > 0 && conf_str(c, needed[i]).n == 0)
 			faults_at(f, conf_where(c, "oauth_keys"),
 			    "oauth_keys without %s: no token would be taken", needed[i]);
+}
+
+static void check_certificate_logins(const struct conf *c, struct faults *f)
+{
+	for (size_t i = 0; i < conf_count(c, "certificate_logins"); i++)
+		if (str_rfind(str_trim(conf_item(c, "certificate_logins", i)), ' ') <= 0)
+			faults_at(f, conf_where(c, "certificate_logins"),
+			    "certificate_logins: \"%.*s\" is no name and account",
+			    STR_ARG(conf_item(c, "certificate_logins", i)));
 }
 
 static void check_mechanisms(const struct conf *c, struct faults *f)
@@ -356,6 +375,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_socket_paths,
 		check_listeners,
 		check_certificates,
+		check_certificate_logins,
 		check_users,
 		check_ranges,
 		check_mechanisms,

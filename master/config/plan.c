@@ -133,6 +133,8 @@ static void make_files(const struct conf *c, struct plan *p)
 		add_file(p, ROLE_KEYS, section_str(s, "certificate"));
 		add_file(p, ROLE_KEYS, section_str(s, "key"));
 	}
+	for (size_t i = 0; i < conf_count(c, "tls_client_ca"); i++)
+		add_file(p, ROLE_KEYS, conf_item(c, "tls_client_ca", i));
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "attempt.h"
 #include "base/alloc.h"
 #include "jwt.h"
+#include "proto/proc.h"
 #include "service.h"
 
 static struct jwt_rules rules;
@@ -69,34 +70,52 @@ int on_auth_token(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
-static void check_certificate(struct attempt *a)
+/* Whose that certificate is: as certificate_logins says ("NAME ACCOUNT"; the name may have blanks). */
+static struct str account_of_certificate(struct str name)
 {
-	struct account_record r;
-	enum db_result found;
+	const struct conf *c = proc_conf();
 
+	for (size_t i = 0; i < conf_count(c, "certificate_logins"); i++) {
+		struct str item = conf_item(c, "certificate_logins", i);
+		ssize_t blank = str_rfind(item, ' ');
+
+		if (blank > 0 && str_caseeq(str_trim(str_take(item, (size_t)blank)), name))
+			return str_skip(item, (size_t)blank + 1);
+	}
+	return name;
+}
+
+static void check_certificate(struct attempt *a, const struct auth_certificate *c)
+{
+	char said[LOGIN_MAX + 1];
+	struct account_record r;
+	enum db_result found = DB_MISSING;
+
+	memcpy(said, a->name, sizeof said);
+	attempt_name(a, account_of_certificate(c->name));
 	if (!attempt_charge(a))
 		return;
-	found = attempt_prover(a, &r);
+	if (strcmp(a->prover, a->name) == 0 && (c->who.login.n == 0 || strcmp(said, a->name) == 0))
+		found = attempt_prover(a, &r);
 	if (found == DB_FAULT)
 		attempt_later(a, EV("auth-unavailable"), "the account database cannot be read");
-	else if (found == DB_OK && (r.flags & ACCOUNT_CERTIFICATE) != 0 &&
-		 strcmp(a->prover, a->name) == 0)
+	else if (found == DB_OK && (r.flags & ACCOUNT_CERTIFICATE) != 0)
 		attempt_accept(a, STR_NONE);
 	else
-		attempt_refuse(a, "the account may not log in by certificate");
+		attempt_refuse(a, "the account may not log in by that certificate");
 }
 
 int on_auth_certificate(struct chan *c, struct ipc_msg *m)
 {
 	struct get g = get_start(m->body);
-	struct auth_who who;
+	struct auth_certificate q;
 	struct attempt *a;
 
-	if (get_auth_certificate(&g, &who) == -1)
+	if (get_auth_certificate(&g, &q) == -1)
 		return -1;
 	a = xcalloc(1, sizeof *a);
-	attempt_init(a, c, m, &who);
-	check_certificate(a);
+	attempt_init(a, c, m, &q.who);
+	check_certificate(a, &q);
 	attempt_free(a, sizeof *a);
 	return 0;
 }

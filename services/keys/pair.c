@@ -49,36 +49,35 @@ int pair_open(void)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-struct secret {
-	char *p;
-	size_t n;
-};
-
-/* Whole, or not at all; a process without files cannot ask for the size. */
-static int read_file(int fd, struct secret *s, const char *what, char *why)
+/* A process without files cannot ask for the size. */
+int pair_read(int fd, struct str *text, const char *what, char *why)
 {
-	s->p = OPENSSL_secure_malloc(PAIR_FILE_MAX + 1);
-	if (s->p == NULL)
-		abort();
-	for (s->n = 0; s->n <= PAIR_FILE_MAX;) {
-		ssize_t n = pread(fd, s->p + s->n, PAIR_FILE_MAX + 1 - s->n, (off_t)s->n);
+	char *p = OPENSSL_secure_malloc(PAIR_FILE_MAX + 1);
+	size_t got = 0;
 
-		if (n == 0)
+	if (p == NULL)
+		abort();
+	*text = str_bytes(p, 0);
+	while (got <= PAIR_FILE_MAX) {
+		ssize_t n = pread(fd, p + got, PAIR_FILE_MAX + 1 - got, (off_t)got);
+
+		if (n == 0) {
+			text->n = got;
 			return 0;
+		}
 		if (n == -1 && errno != EINTR) {
 			snprintf(why, PAIR_WHY, "reading the %s file: %s", what, strerror(errno));
 			return -1;
 		}
-		s->n += n > 0 ? (size_t)n : 0;
+		got += n > 0 ? (size_t)n : 0;
 	}
 	snprintf(why, PAIR_WHY, "the %s file has more than %d bytes", what, PAIR_FILE_MAX);
 	return -1;
 }
 
-static void wipe(struct secret *s)
+void pair_wipe(struct str text)
 {
-	OPENSSL_secure_clear_free(s->p, PAIR_FILE_MAX + 1);
-	*s = (struct secret){ NULL, 0 };
+	OPENSSL_secure_clear_free((void *)(uintptr_t)text.p, PAIR_FILE_MAX + 1);
 }
 
 /* --- certificates ----------------------------------------------------------------------------- */
@@ -229,15 +228,14 @@ fail:
 
 struct pair *pair_load(int certificate_fd, int key_fd, char *why)
 {
-	struct secret certificate = { NULL, 0 }, key = { NULL, 0 };
+	struct str certificate = { NULL, 0 }, key = { NULL, 0 };
 	struct pair *p = NULL;
 
-	if (read_file(certificate_fd, &certificate, "certificate", why) == 0 &&
-	    read_file(key_fd, &key, "key", why) == 0)
-		p = pair_parse(
-		    str_bytes(certificate.p, certificate.n), str_bytes(key.p, key.n), why);
-	wipe(&certificate);
-	wipe(&key);
+	if (pair_read(certificate_fd, &certificate, "certificate", why) == 0 &&
+	    pair_read(key_fd, &key, "key", why) == 0)
+		p = pair_parse(certificate, key, why);
+	pair_wipe(certificate);
+	pair_wipe(key);
 	return p;
 }
 

@@ -25,6 +25,12 @@ struct pair {
  * locked. */
 int pair_open(void);
 /*
+ * Reads a file whole into locked memory; `what` names it in why. The text is to be wiped by
+ * pair_wipe(), also after -1.
+ */
+int pair_read(int fd, struct str *text, const char *what, char *why);
+void pair_wipe(struct str text);
+/*
  * Reads both files (from their start; the descriptors stay the caller's). NULL with a sentence in
  * why (PAIR_WHY bytes) when either is malformed, too large, encrypted, of an unusable kind, or they
  * do not belong together. Dates are not judged here.

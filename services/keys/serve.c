@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "anchors.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "proto/keys.h"
@@ -70,6 +71,7 @@ static void publish_tickets(struct chan *c)
 static void publish(struct chan *c)
 {
 	struct put w = put_start();
+	size_t n;
 
 	chan_send(c, KEYS_BEGIN, &w, NULL, 0);
 	for (size_t i = 0; i < store_count(); i++) {
@@ -82,6 +84,13 @@ static void publish(struct chan *c)
 		w = put_start();
 		put_keys_certificate(&w, &k);
 		chan_send(c, KEYS_CERTIFICATE, &w, NULL, 0);
+	}
+	if (anchors_for(c->role)) {
+		const struct str *der = anchors(&n);
+
+		w = put_start();
+		put_keys_anchors(&w, der, n);
+		chan_send(c, KEYS_CLIENT_CA, &w, NULL, 0);
 	}
 	w = put_start();
 	chan_send(c, KEYS_COMPLETE, &w, NULL, 0);

@@ -7,13 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "anchors.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "proto/keys.h"
 #include "proto/service.h"
 
 enum {
-	FILES_MAX = 2 * KEYS_CERTIFICATES,
+	FILES_MAX = 2 * KEYS_CERTIFICATES + KEYS_ANCHOR_FILES,
 	RETIRED_MAX = 2 * KEYS_CERTIFICATES,
 	RETIRED_SECONDS = 120, /* more than a handshake may take */
 };
@@ -110,6 +111,7 @@ void store_configure(const struct conf *c)
 	const struct conf_section *section;
 	size_t nold = nslots;
 
+	anchors_configure(c);
 	memcpy(old, slots, sizeof old);
 	memset(slots, 0, sizeof slots);
 	nslots = 0;
@@ -248,6 +250,7 @@ bool store_take(int64_t now, bool loud)
 
 	for (size_t i = 0; i < nslots; i++)
 		news |= take_one(&slots[i], now, loud);
+	news |= anchors_take(find_file, loud);
 	close_files();
 	drop_retired(now);
 	return news;
@@ -316,6 +319,7 @@ void store_clear(void)
 	for (size_t i = 0; i < nslots; i++)
 		free_slot(&slots[i]);
 	nslots = 0;
+	anchors_clear();
 	close_files();
 	drop_retired(INT64_MAX);
 }

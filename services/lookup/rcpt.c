@@ -136,16 +136,47 @@ static enum found exists(struct check *c, struct str address)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+/* Has the client shown a certificate that relay_clientcerts knows, itself or by its key? */
+static enum found by_certificate(struct run *r, const struct access_question *q, struct str *rule)
+{
+	const struct str prints[] = { q->certificate, q->key };
+	struct table_answer out;
+	enum found f = FOUND_NONE;
+
+	for (size_t i = 0; i < sizeof prints / sizeof *prints && f == FOUND_NONE; i++)
+		if (prints[i].n > 0)
+			f = run_find(r, &r->policy->relay_clientcerts, prints[i], false, &out);
+	if (f == FOUND)
+		*rule = out.rule;
+	return f;
+}
+
+/* Whether it may relay, and by what rule. */
+static enum found may_relay(struct run *r, const struct access_question *q, struct str *rule)
+{
+	if (q->trusted)
+		*rule = STR("local submission");
+	else if (q->login.n > 0)
+		*rule = STR("authenticated");
+	else if (run_trusted(r->policy, q->client))
+		*rule = arena_printf(
+		    r->arena, "trusted_networks (%.*s)", STR_ARG(r->policy->trusted_where));
+	else
+		return by_certificate(r, q, rule);
+	return FOUND;
+}
+
 /* FOUND: *a says no for good, or the rules are done with. */
 static enum found may_send(struct run *r, const struct access_question *q, const struct parts *p,
     struct str *rule, struct access_answer *a)
 {
-	bool trusted = q->trusted || q->login.n > 0 || run_trusted(r->policy, q->client);
+	struct str relay;
+	enum found trusted = may_relay(r, q, &relay);
 	enum class class;
 
-	if (run_class(r, p->domain, &class, rule) == FOUND_FAILED)
+	if (trusted == FOUND_FAILED || run_class(r, p->domain, &class, rule) == FOUND_FAILED)
 		return FOUND_FAILED;
-	if ((class != CLASS_OTHER || !trusted) && asks_to_send_on(p->local)) {
+	if ((class != CLASS_OTHER || trusted == FOUND_NONE) && asks_to_send_on(p->local)) {
 		status_set(&a->status, 550, "5.7.1",
 		    "<%.*s>: addresses that ask to send on are not accepted", STR_ARG(q->rcpt));
 		a->rule = STR("source routing");
@@ -153,12 +184,10 @@ static enum found may_send(struct run *r, const struct access_question *q, const
 	}
 	if (class != CLASS_OTHER)
 		return FOUND_NONE;
-	*rule = q->trusted       ? STR("local submission")
-		: q->login.n > 0 ? STR("authenticated")
-				 : arena_printf(r->arena, "trusted_networks (%.*s)",
-				       STR_ARG(r->policy->trusted_where));
-	if (trusted)
+	if (trusted == FOUND) {
+		*rule = relay;
 		return FOUND_NONE;
+	}
 	status_set(&a->status, 554, "5.7.1", "<%.*s>: relay access denied", STR_ARG(q->rcpt));
 	a->rule = arena_printf(r->arena, "no class has %.*s", STR_ARG(p->domain));
 	return FOUND;
@@ -214,7 +243,9 @@ static enum found by_rules(struct run *r, const struct access_question *q, struc
 /* Is it known to be somebody of ours, or did a rule let it in? */
 static bool welcome(struct run *r, const struct access_question *q, const struct verdict v[STEPS])
 {
-	return q->trusted || q->submission || q->login.n > 0 || run_trusted(r->policy, q->client) ||
+	struct str rule;
+
+	return q->submission || may_relay(r, q, &rule) == FOUND ||
 	       strmap_get(&r->policy->no_rules, q->listener) != NULL ||
 	       v[STEP_CLIENT].kind == VERDICT_OK || v[STEP_RECIPIENT].kind == VERDICT_OK;
 }

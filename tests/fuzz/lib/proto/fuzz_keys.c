@@ -5,6 +5,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Anchors are parsed when a context is made, so there has to be a certificate for it. */
+static void check_anchors(struct str packet)
+{
+	struct get g = get_start(packet);
+	struct str der[KEYS_ANCHORS];
+	struct tls_policy policy = { .alpn = "smtp", .ask = TLS_ASK, .anchors = der };
+	struct tls_certificate own = { .n = 1 };
+	struct put w = put_start();
+	size_t bad;
+
+	if (get_keys_anchors(&g, der, &policy.nanchors) == -1)
+		return;
+	put_keys_anchors(&w, der, policy.nanchors);
+	if (w.bad || !str_eq(put_view(&w), packet))
+		abort();
+	if (policy.nanchors > 0)
+		own.chain[0] = der[0];
+	tls_context_free(tls_context_new(&policy, &own, 1, &bad));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct tls_policy policy = { .alpn = "smtp", .tickets = true };
@@ -30,5 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (w.bad || !str_eq(put_view(&w), str_bytes(data, size)))
 			abort();
 	}
+	check_anchors(str_bytes(data, size));
 	return 0;
 }

@@ -62,6 +62,7 @@ static int settings(const char *iterations)
 
 	conf_set(c, NULL, "password_cost", STR("1"), "test", 1);
 	conf_set(c, NULL, "auth_tries_per_minute", STR("10"), "test", 1);
+	conf_set(c, NULL, "certificate_logins", STR("Carol C carol@example.org"), "test", 1);
 	conf_set(c, NULL, "scram_iterations", str_of(iterations), "test", 1);
 	buf_init(&b, 1024 * 1024);
 	assert_int_equal(conf_encode(c, ROLE_AUTH, &b), 0);
@@ -246,7 +247,7 @@ static void test_right_and_wrong(void **state)
 /* A certificate is believed for those alone who are marked for it; a proof is computed anew. */
 static void test_claims(void **state)
 {
-	struct auth_who q = who("alice@example.org", "192.0.2.1");
+	struct auth_certificate q = { who("", "192.0.2.1"), STR("alice@example.org") };
 	struct auth_proof_answer a;
 	struct put w = put_start();
 	struct ipc_msg m;
@@ -257,12 +258,23 @@ static void test_claims(void **state)
 	ask(sasl, AUTH_CERTIFICATE, &w);
 	assert_int_equal(verdict(), AUTH_REFUSED);
 	assert_false(granted());
-	q.login = STR("carol@example.org");
+	q.name = STR("carol@example.org");
 	w = put_start();
 	put_auth_certificate(&w, &q);
 	ask(sasl, AUTH_CERTIFICATE, &w);
 	assert_int_equal(verdict(), AUTH_OK);
 	assert_true(granted());
+	/* another name may stand for her; then she is not who the certificate names */
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const said[] = { "carol@example.org", "", "Carol C" };
+
+		q = (struct auth_certificate){ who(said[i], "192.0.2.1"), STR("carol c") };
+		w = put_start();
+		put_auth_certificate(&w, &q);
+		ask(sasl, AUTH_CERTIFICATE, &w);
+		assert_int_equal(verdict(), i < 2 ? AUTH_OK : AUTH_REFUSED);
+		assert_int_equal(granted(), i < 2);
+	}
 	w = put_start();
 	put_auth_proof(&w, &(struct auth_proof){ .who = who("alice@example.org", "192.0.2.1"),
 			       .message = STR("n=alice,r=x,r=xy,s=,i=4096,c=biws,r=xy"),

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../../../services/keys/anchors.h"
 #include "../../../../services/keys/sign.h"
 #include "../../../../services/keys/store.h"
 #include "../../../../services/keys/tickets.h"
@@ -394,6 +395,50 @@ static void test_switching(void **state)
 	free(other_key.p);
 }
 
+/* Who vouches for clients: what is unreadable or no certificate changes nothing. */
+static void test_anchors(void **state)
+{
+	struct conf *c = conf_with(NULL);
+	struct conf_section *s = conf_add_section(c, "listener", STR("users"), "f", 1);
+	struct pem one = certificate_pem(f.ec, "DNS:a", 0, DAY, 1);
+	struct pem two = certificate_pem(f.other, "DNS:b", 0, DAY, 2);
+	struct pem many = certificate_pem(f.ec, "DNS:a", 0, DAY, KEYS_ANCHORS + 1);
+	const struct {
+		struct str file;
+		bool news;
+		size_t n;
+	} rows[] = { { view(one), true, 1 }, { view(one), false, 1 }, { STR_NONE, false, 1 },
+		{ view(two), true, 2 }, { STR("rubbish"), false, 2 },
+		{ str_take(view(two), two.n - 40), false, 2 }, { view(many), false, 2 },
+		{ view(one), true, 1 } };
+	size_t n;
+
+	(void)state;
+	conf_set(c, s, "service", STR("submissions"), "f", 1);
+	conf_set(c, s, "client_certificates", STR("ask"), "f", 1);
+	conf_set(c, NULL, "tls_client_ca", STR("/ca.pem"), "f", 1);
+	store_configure(c);
+	assert_true(anchors_for(ROLE_SUBMIT));
+	assert_false(anchors_for(ROLE_SMTPD) || anchors_for(ROLE_LOGIN));
+	offer("/c.pem", view(f.ec_cert));
+	offer("/k.pem", view(f.ec_key));
+	store_take(NOW, false); /* the pair: news of its own */
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		offer("/c.pem", view(f.ec_cert));
+		offer("/k.pem", view(f.ec_key));
+		if (rows[i].file.n > 0)
+			offer("/ca.pem", rows[i].file);
+		assert_int_equal(store_take(NOW, false), rows[i].news);
+		anchors(&n);
+		assert_int_equal(n, rows[i].n);
+	}
+	store_clear();
+	conf_free(c);
+	free(one.p);
+	free(two.p);
+	free(many.p);
+}
+
 static void test_who_may_use_a_key(void **state)
 {
 	struct conf *c = conf_with("another");
@@ -478,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_switching),
+		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_who_may_use_a_key),
 		cmocka_unit_test(test_tickets),
 	};

@@ -473,7 +473,8 @@ static int by_dns(struct access_question q, const char *enhanced)
 
 	if (q.client.n == 0)
 		q.client = STR(STRANGER);
-	q.rcpt = STR("alice@mail.example");
+	if (q.rcpt.n == 0)
+		q.rcpt = STR("alice@mail.example");
 	rcpt_answer(&r, &q, &a);
 	assert_string_equal(a.status.enhanced, enhanced);
 	return a.status.code;
@@ -536,6 +537,28 @@ static void test_listed_clients(void **state)
 	assert_int_equal(by_dns(Q(.listed = listed, .client = STR(FRIEND)), "2.1.5"), 250);
 }
 
+/* By the certificate of the client, or by its key; another one proves nothing. */
+static void test_relay_by_certificate(void **state)
+{
+	(void)state;
+	file("certs", "AB:01 x\nCD:02 y\n");
+	set("relay_clientcerts", "texthash:certs");
+	dns_rules("reverse");
+	assert_int_equal(by_dns(Q(.rcpt = STR("x@elsewhere.example")), "5.7.1"), 554);
+	assert_int_equal(by_dns(Q(.rcpt = STR("x@elsewhere.example"), .certificate = STR("EF:03"),
+				    .key = STR("EF:04"), .peer = STR("ab:01")),
+			     "5.7.1"),
+	    554);
+	assert_int_equal(by_dns(Q(.rcpt = STR("x@elsewhere.example"), .certificate = STR("AB:01"),
+				    .key = STR("EF:04"), .name_state = NAME_NONE),
+			     "2.1.5"),
+	    250);
+	assert_int_equal(by_dns(Q(.rcpt = STR("x@elsewhere.example"), .certificate = STR("EF:03"),
+				    .key = STR("CD:02")),
+			     "2.1.5"),
+	    250);
+}
+
 int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -545,7 +568,8 @@ int main(void)
 		ROW(test_rules_at_rcpt), ROW(test_actions), ROW(test_filter_route),
 		ROW(test_failure), ROW(test_load), ROW(test_two_classes_later),
 		ROW(test_delimiters), ROW(test_names_of_clients), ROW(test_unknown_clients),
-		ROW(test_unconfirmed_clients), ROW(test_listed_clients) };
+		ROW(test_unconfirmed_clients), ROW(test_listed_clients),
+		ROW(test_relay_by_certificate) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static int on_question(struct chan *c, struct ipc_msg *m)
 	struct get g = get_start(m->body);
 	struct auth_check check;
 	struct auth_token token;
-	struct auth_who who;
+	struct auth_certificate certificate;
 	struct put w;
 
 	asked.type = m->type;
@@ -73,8 +73,8 @@ static int on_question(struct chan *c, struct ipc_msg *m)
 		assert_int_equal(get_auth_token(&g, &token), 0);
 		note(&token.who, token.text);
 	} else {
-		assert_int_equal(get_auth_certificate(&g, &who), 0);
-		note(&who, STR_NONE);
+		assert_int_equal(get_auth_certificate(&g, &certificate), 0);
+		note(&certificate.who, certificate.name);
 	}
 	w = put_start();
 	put_auth_answer(&w, &a);
@@ -190,11 +190,13 @@ static void test_external(void **state)
 	start("EXTERNAL", &STR(""));
 	assert_said(SASL_OK, 235);
 	assert_int_equal(asked.type, AUTH_CERTIFICATE);
-	assert_string_equal(asked.login, "alice@example.org");
-	start("EXTERNAL", &STR("Alice@example.org"));
+	assert_string_equal(asked.login, "");
+	assert_string_equal(asked.secret, "alice@example.org");
+	/* whether that is the account of the certificate, auth says */
+	start("EXTERNAL", &STR("Bob@example.org"));
 	assert_said(SASL_OK, 235);
-	start("EXTERNAL", &STR("bob@example.org"));
-	assert_said(SASL_REFUSED, 535);
+	assert_string_equal(asked.login, "Bob@example.org");
+	assert_string_equal(asked.secret, "alice@example.org");
 	start("EXTERNAL", &STR("a\0b"));
 	assert_said(SASL_MALFORMED, 501);
 }
