@@ -124,3 +124,27 @@ bool cidr_match(const struct cidr *c, const struct ip *ip)
 	return c->ip.family != 0 && c->ip.family == ip->family &&
 	       same_bits(c->ip.bytes, ip->bytes, c->bits);
 }
+
+bool ip_public(const struct ip *ip)
+{
+	static const char *const special[] = { "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10",
+		"127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+		"192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"224.0.0.0/3", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20" };
+	static const char *const global = "2000::/3", *const translated = "64:ff9b::/96";
+	struct cidr c;
+
+	/* RFC 6052: what an IPv4 address is called where there is IPv6 only */
+	if (cidr_parse(str_of(translated), &c) == 0 && cidr_match(&c, ip)) {
+		struct ip four = { .family = 4 };
+
+		memcpy(four.bytes, ip->bytes + 12, 4);
+		return ip_public(&four);
+	}
+	if (ip->family == 6 && (cidr_parse(str_of(global), &c) == -1 || !cidr_match(&c, ip)))
+		return false;
+	for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
+		if (cidr_parse(str_of(special[i]), &c) == 0 && cidr_match(&c, ip))
+			return false;
+	return ip->family != 0;
+}

@@ -29,6 +29,8 @@ void ip_from_sockaddr(const struct sockaddr *sa, struct ip *ip);
 void ip_format(const struct ip *ip, char out[IP_TEXT]); /* "" for none */
 bool ip_eq(const struct ip *a, const struct ip *b);
 bool ip_loopback(const struct ip *ip);
+/* Of a host of the Internet: none of the ranges that are private, local or reserved (RFC 6890). */
+bool ip_public(const struct ip *ip);
 
 /*
  * "192.0.2.0/24", "2001:db8::/32", "[2001:db8::]/32", or one address. Bits set behind the mask are

@@ -80,12 +80,38 @@ static void test_loopback(void **state)
 	assert_false(ip_loopback(&ip));
 }
 
+static void test_public(void **state)
+{
+	static const char *const yes[] = { "8.8.8.8", "1.1.1.1", "193.0.0.1", "172.32.0.1",
+		"100.128.0.1", "223.255.255.255", "2a00:1450::1", "2001:4860:4860::8888",
+		"64:ff9b::808:808" };
+	static const char *const no[] = { "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1",
+		"169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.2.1", "192.168.0.1",
+		"198.19.0.1", "203.0.113.1", "224.0.0.1", "255.255.255.255", "::", "::1",
+		"::ffff:10.0.0.1", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1",
+		"2001::1", "2002:a00:1::", "64:ff9b::a00:1", "64:ff9b:1::808:808", "100::1",
+		"fec0::1" };
+	struct ip ip = { .family = 0 };
+
+	(void)state;
+	assert_false(ip_public(&ip));
+	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+		assert_int_equal(ip_parse(str_of(yes[i]), &ip), 0);
+		assert_true(ip_public(&ip));
+	}
+	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+		assert_int_equal(ip_parse(str_of(no[i]), &ip), 0);
+		assert_false(ip_public(&ip));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_cidr),
 		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_public),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
