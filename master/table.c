@@ -95,6 +95,14 @@ const struct process processes[] = {
 	    .nofile = 4096,
 	},
 	{
+	    .role = ROLE_FETCH,
+	    .program = "services-fetch",
+	    .phase = 1,
+	    .reload = RELOAD_TRY,
+	    .calls = CALLS_CONNECT,
+	    .nofile = 1024,
+	},
+	{
 	    .role = ROLE_QUEUE,
 	    .program = "queue",
 	    .phase = 2,
@@ -160,6 +168,7 @@ const struct edge edges[] = {
 	{ ROLE_LOGIN, TO(KEYS) | TO(SASL) | TO(SPAWN) },
 	{ ROLE_QUEUE, TO(LOOKUP) | TO(MAILDIR) | TO(REMOTE) | TO(RESOLVER) },
 	{ ROLE_REMOTE, TO(RESOLVER) },
+	{ ROLE_FETCH, TO(RESOLVER) },
 	{ ROLE_MAILDIR, TO(NOTIFY) },
 	{ ROLE_LOOKUP, TO(AUTH) },
 	{ ROLE_SASL, TO(AUTH) },

@@ -363,18 +363,19 @@ bool proc_control(void)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-/* The ports that its configuration names for what its row lets it do. */
+/* The ports that its configuration names for it. */
 static size_t ports_to_connect(uint16_t ports[PORTS_MAX])
 {
 	static const struct {
-		uint32_t calls;
+		enum role role;
 		const char *setting;
-	} lists[] = { { CALLS_CONNECT, "remote_ports" }, { CALLS_DNS, "dns_ports" } };
+	} lists[] = { { ROLE_REMOTE, "remote_ports" }, { ROLE_RESOLVER, "dns_ports" },
+		{ ROLE_FETCH, "fetch_ports" } };
 	size_t n = 0;
 	uint64_t port;
 
 	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-		if ((boot.privilege.calls & lists[l].calls) == 0)
+		if (boot.role != lists[l].role)
 			continue;
 		for (size_t i = 0; i < conf_count(conf, lists[l].setting) && n < PORTS_MAX; i++)
 			if (str_u64(conf_item(conf, lists[l].setting, i), 65535, &port) == 0)

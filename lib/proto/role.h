@@ -22,6 +22,8 @@ enum role {
 	ROLE_MAILDIR, /* deliver/maildir */
 	ROLE_REMOTE, /* deliver/remote */
 	ROLE_RESOLVER, /* services/resolver */
+	ROLE_FETCH, /* services/fetch */
+	ROLE_POLICY, /* services/policy */
 	ROLE_SMTPD, /* port 25 */
 	ROLE_LOCAL, /* smtpd for the local submission socket */
 	ROLE_SUBMIT, /* smtpd for submission by authenticated users */

@@ -11,6 +11,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_queue,
 	settings_remote,
 	settings_dns,
+	settings_fetch,
 	settings_tls,
 	settings_users,
 	settings_listener,

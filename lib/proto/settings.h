@@ -33,6 +33,7 @@ struct setting_rows settings_routing(void);
 struct setting_rows settings_queue(void);
 struct setting_rows settings_remote(void);
 struct setting_rows settings_dns(void);
+struct setting_rows settings_fetch(void);
 struct setting_rows settings_tls(void);
 struct setting_rows settings_users(void);
 struct setting_rows settings_listener(void);

@@ -66,12 +66,12 @@ static const struct setting rows[] = {
 	    .type = SET_STR,
 	    .form = FORM_PATH,
 	    .def = "/etc/ssl/certs/ca-certificates.crt",
-	    .roles = R(REMOTE),
-	    .help = "PEM file of the authorities that may vouch for other hosts, which the user of "
-		    "deliver-remote must be "
-		    "able to read. It is read when that program starts: with the suite, and at a "
-		    "reload that "
-		    "changes one of its settings. Without any, no host is verified." },
+	    .roles = R(REMOTE) | R(FETCH),
+	    .help =
+		"PEM file of the authorities that may vouch for other hosts, which the users of "
+		"deliver-remote and fetch must be able to read. It is read when these programs "
+		"start: with the suite, and at a reload that changes one of their settings. "
+		"Without any, no host is verified." },
 	{ .name = "remote_dead_time",
 	    .type = SET_TIME,
 	    .def = "5m",

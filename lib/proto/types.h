@@ -51,6 +51,9 @@ enum ipc_type {
 	RESOLVE_MAIL,
 	RESOLVE_CLIENT,
 
+	/* policy, auth <-> fetch: fetch.h */
+	FETCH_ASK = 0x0c00,
+
 	/* keys <-> those who use keys: keys.h */
 	KEYS_BEGIN = 0x0b00,
 	KEYS_CERTIFICATE,

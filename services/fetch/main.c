@@ -1,0 +1,85 @@
+/*
+ * services/fetch: the one process that speaks HTTPS. It has no file, connects to the ports of its
+ * settings alone, and takes addresses from services/resolver only. See fetch(8).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "limits.h"
+#include "net/tls.h"
+#include "proto/proc.h"
+#include "serve.h"
+
+static struct settings settings;
+
+/* All of a file, for the life of the process; empty with errno. */
+static struct str read_all(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct str s = STR_NONE;
+	struct stat st;
+
+	if (fd == -1)
+		return s;
+	errno = EFBIG;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= ANCHORS_MAX) {
+		char *p = xmalloc((size_t)st.st_size + 1);
+		ssize_t n = read(fd, p, (size_t)st.st_size);
+
+		s = str_bytes(p, n < 0 ? 0 : (size_t)n);
+	}
+	close(fd);
+	return s;
+}
+
+static int fetch_open(void)
+{
+	char why[SETTINGS_WHY];
+	struct str anchors;
+
+	if (settings_read(proc_conf(), &settings, why) == -1)
+		proc_fatal("fetch-unusable", str_of(why)); /* what a reload is refused with */
+	anchors = read_all(settings.anchors);
+	if (anchors.n == 0)
+		log_warning(NULL, EV("fetch-no-trust-anchors"), KZ("file", settings.anchors), KERRNO);
+	tls_open();
+	serve_settings(&settings);
+	if (library_open(anchors) == -1)
+		proc_fatal("fetch-unusable", STR("libcurl does not start"));
+	return 0;
+}
+
+static void fetch_end(void)
+{
+	proc_exit(0);
+}
+
+static void fetch_drain(void)
+{
+	serve_drain(fetch_end);
+}
+
+static const struct chan_row no_rows[] = { { 0 } };
+
+static const struct peer_spec peers[] = {
+	{ ROLE_POLICY, .rows = serve_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_AUTH, .rows = serve_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
+	{ ROLE_NONE },
+};
+
+int main(void)
+{
+	static const struct program program = { .role = ROLE_FETCH,
+		.peers = peers,
+		.open = fetch_open,
+		.drain = fetch_drain,
+		.status = serve_status };
+
+	return proc_main(&program);
+}
