@@ -109,6 +109,15 @@ static const struct setting rows[] = {
 	    .max = 65536,
 	    .roles = R(AUTH),
 	    .help = "Password checks that may wait. Logins beyond that get a temporary error." },
+	{ .name = "auth_remember",
+	    .type = SET_TIME,
+	    .def = "1m",
+	    .max = 3600 * 1000,
+	    .roles = R(AUTH),
+	    .help = "For how long a password that was right is known again, so that programs "
+		    "which log in all the time do not cost a slow hash each time. What is kept "
+		    "is a keyed hash in locked memory; any change of the account ends it. 0 "
+		    "means that each login is hashed." },
 	{ .name = "auth_tries_per_minute",
 	    .type = SET_INT,
 	    .def = "10",

@@ -6,6 +6,7 @@
 #include "home.h"
 #include "proto/proc.h"
 #include "proto/types.h"
+#include "recent.h"
 #include "service.h"
 
 static enum db_result find(const char *name, struct account_record *r, struct account *a)
@@ -51,6 +52,7 @@ void address_changed(const char *address)
 	struct put w = put_start();
 	struct chan *lookup = proc_peer(ROLE_LOOKUP);
 
+	recent_forget(str_of(address));
 	put_z(&w, address);
 	if (lookup != NULL && chan_send(lookup, AUTH_CHANGED, &w, NULL, 0) == -1)
 		log_error(NULL, EV("lookup-not-told"), KZ("address", address), KERRNO);

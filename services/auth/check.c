@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "batch.h"
 #include "proto/proc.h"
+#include "recent.h"
 #include "service.h"
 
 struct check {
@@ -19,6 +20,7 @@ struct check {
 	struct pool_job job;
 	struct account_record account; /* whose password it is to be */
 	bool known;
+	uint8_t mark[RECENT_BYTES]; /* what stands for the password, should it be right */
 	struct pending keys; /* new keys of SCRAM are to be kept */
 };
 
@@ -81,6 +83,7 @@ static void on_hashed(struct pool_job *j)
 		check_free(k);
 		return;
 	}
+	recent_learn(str_of(k->attempt.prover), k->mark, loop_now());
 	attempt_accept(&k->attempt, STR_NONE);
 	if (j->scram.iterations == 0) {
 		check_free(k);
@@ -127,6 +130,18 @@ static bool has_app(const struct check *k, struct str password)
 	       app_find(&k->account, password, attempt_scope(a), time(NULL)) != NULL;
 }
 
+/* Has the same been asked a moment ago, and was it right? */
+static bool was_right(struct check *k, struct str password)
+{
+	struct str prover = str_of(k->attempt.prover);
+	uint64_t age = auth_settings()->remember;
+
+	if (age == 0)
+		return false;
+	recent_mark(prover, str_of(k->account.hash), password, k->mark);
+	return recent_knows(prover, k->mark, loop_now(), age);
+}
+
 /* False: the check has ended. */
 static bool check_begin(struct check *k, struct str password)
 {
@@ -140,7 +155,7 @@ static bool check_begin(struct check *k, struct str password)
 		    &k->attempt, EV("auth-unavailable"), "the account database cannot be read");
 		return false;
 	}
-	if (found == DB_OK && has_app(k, password)) {
+	if (found == DB_OK && (has_app(k, password) || was_right(k, password))) {
 		attempt_accept(&k->attempt, STR_NONE);
 		return false;
 	}

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "proto/proc.h"
 #include "proto/types.h"
+#include "recent.h"
 #include "service.h"
 
 static struct auth_settings settings;
@@ -41,6 +42,7 @@ static void load_settings(void)
 	settings.cost = (unsigned long)conf_int(c, "password_cost");
 	settings.scram_iterations = (uint32_t)conf_int(c, "scram_iterations");
 	settings.default_domain = conf_str(c, "auth_default_domain");
+	settings.remember = conf_time(c, "auth_remember");
 	settings.per_minute = (uint32_t)conf_int(c, "auth_tries_per_minute");
 	if (proc_is_root()) {
 		settings.admin = 0;
@@ -77,7 +79,8 @@ static int auth_open(void)
 		log_error(NULL, EV("accounts-unusable"), KZ("why", why));
 		return -1;
 	}
-	if (attempt_open() == -1 || proof_open() == -1 || check_reload() == -1) {
+	if (attempt_open() == -1 || recent_open() == -1 || proof_open() == -1 ||
+	    check_reload() == -1) {
 		log_error(
 		    NULL, EV("password-scheme-unusable"), KS("scheme", settings.scheme), KERRNO);
 		return -1;
@@ -119,8 +122,8 @@ static void auth_drain(void)
 
 static void auth_status(struct buf *out)
 {
-	buf_printf(
-	    out, "checks %u\nhashes %u\n", pool_waiting(POOL_VERIFY), pool_waiting(POOL_HASH));
+	buf_printf(out, "checks %u\nhashes %u\nhashed %llu\n", pool_waiting(POOL_VERIFY),
+	    pool_waiting(POOL_HASH), (unsigned long long)pool_done());
 }
 
 static const struct chan_row sasl_rows[] = {

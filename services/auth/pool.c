@@ -24,6 +24,7 @@ static struct {
 	struct job_list queues[POOL_KINDS]; /* by kind, POOL_VERIFY first */
 	struct job_list finished;
 	unsigned waiting[POOL_KINDS], waiting_max; /* of each kind; loop's thread only */
+	uint64_t done;
 	int bell;
 	struct watch watch;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .bell = -1 };
@@ -109,6 +110,7 @@ static void collect(void *arg, unsigned what)
 	while ((j = TAILQ_FIRST(&done)) != NULL) {
 		TAILQ_REMOVE(&done, j, next);
 		pool.waiting[j->kind]--;
+		pool.done++;
 		j->done(j);
 	}
 }
@@ -147,6 +149,11 @@ int pool_add(struct pool_job *j)
 	pthread_cond_signal(&pool.work);
 	pthread_mutex_unlock(&pool.lock);
 	return 0;
+}
+
+uint64_t pool_done(void)
+{
+	return pool.done;
 }
 
 unsigned pool_waiting(enum pool_kind kind)

@@ -41,8 +41,9 @@ struct pool_job {
 int pool_start(unsigned threads, unsigned waiting_max);
 /* Hands over a job; those that verify go before those that hash. -1: too many of its kind wait. */
 int pool_add(struct pool_job *j);
-/* Jobs not yet done. */
+/* Jobs not yet done; all that are. */
 unsigned pool_waiting(enum pool_kind kind);
+uint64_t pool_done(void);
 
 /* crypt_gensalt for a scheme ("yescrypt", "bcrypt", "sha512"); cost 0 = the library's default. */
 int pool_setting(struct str scheme, unsigned long cost, char out[POOL_HASH_MAX + 1]);

@@ -16,6 +16,7 @@ struct auth_settings {
 	struct str default_domain;
 	struct account_owner owner; /* of new mailboxes */
 	uint32_t admin; /* the uid, besides 0, that may change accounts */
+	uint64_t remember; /* ms for which a right password is known again; 0 = it is not */
 	uint32_t per_minute; /* failed tries of one login from one network */
 };
 const struct auth_settings *auth_settings(void);
@@ -41,7 +42,7 @@ int on_auth_certificate(struct chan *c, struct ipc_msg *m);
 /* --- questions of lookup: address.c ----------------------------------------------------------- */
 
 int on_auth_account(struct chan *c, struct ipc_msg *m);
-/* Something has changed under that address: lookup forgets what it knows. */
+/* Something has changed under that address: lookup forgets what it knows, and so do we. */
 void address_changed(const char *address);
 /* The sessions of that account end. */
 void sessions_end(const char *home);
