@@ -224,6 +224,15 @@ static void put_why(struct writer *w, const struct dsn_rcpt *r)
 	buf_z(w->b, "\r\n");
 }
 
+static void put_encoded(struct buf *b, struct str text)
+{
+	struct mime_encoder e;
+
+	mime_encode_start(&e, MIME_QP);
+	mime_encode(&e, text, b);
+	mime_encode_finish(&e, b);
+}
+
 static void put_words(struct writer *w)
 {
 	const struct dsn *d = w->d;
@@ -244,7 +253,7 @@ static void put_words(struct writer *w)
 	if (ascii || w->eightbit)
 		buf_str(w->b, buf_view(&text));
 	else
-		mime_encode_qp(w->b, buf_view(&text));
+		put_encoded(w->b, buf_view(&text));
 	w->b->full = w->b->full || text.full;
 	buf_clear(&text);
 }

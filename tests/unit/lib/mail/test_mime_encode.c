@@ -10,7 +10,7 @@
 
 #include "mail/mime_decode.h"
 
-static struct buf out, back;
+static struct buf out, again, back;
 
 static void lines_are_short(size_t column)
 {
@@ -28,7 +28,21 @@ static void qp(const char *text, const char *want)
 
 	buf_reset(&out);
 	buf_reset(&back);
-	mime_encode_qp(&out, str_of(text));
+	/* in pieces of every size */
+	for (size_t step = 1; step < 80; step += 3) {
+		struct str rest = str_of(text);
+		struct mime_encoder e;
+
+		buf_reset(&again);
+		mime_encode_start(&e, MIME_QP);
+		for (; rest.n > 0; rest = str_skip(rest, step < rest.n ? step : rest.n))
+			mime_encode(&e, str_take(rest, step < rest.n ? step : rest.n), &again);
+		mime_encode_finish(&e, &again);
+		if (step > 1)
+			assert_string_equal(buf_cstr(&again), buf_cstr(&out));
+		else
+			buf_str(&out, buf_view(&again));
+	}
 	if (want != NULL)
 		assert_string_equal(buf_cstr(&out), want);
 	lines_are_short(0);
@@ -55,6 +69,28 @@ static void test_qp(void **state)
 		qp(line, NULL);
 		strcpy(line + n - 1, " \r\n");
 		qp(line, NULL);
+	}
+}
+
+static void test_base64(void **state)
+{
+	struct mime_encoder e;
+	struct mime_decoder d;
+	char text[200];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof text; n++) {
+		text[n] = (char)(n * 7);
+		buf_reset(&out);
+		buf_reset(&back);
+		mime_encode_start(&e, MIME_BASE64);
+		mime_encode(&e, str_bytes(text, n / 3), &out);
+		mime_encode(&e, str_bytes(text + n / 3, n - n / 3), &out);
+		mime_encode_finish(&e, &out);
+		lines_are_short(0);
+		mime_decode_init(&d, MIME_BASE64);
+		mime_decode(&d, buf_view(&out), &back);
+		assert_true(str_eq(buf_view(&back), str_bytes(text, n)));
 	}
 }
 
@@ -89,6 +125,7 @@ static int set_up(void **state)
 	(void)state;
 	buf_init(&out, 4096);
 	buf_init(&back, 4096);
+	buf_init(&again, 4096);
 	return 0;
 }
 
@@ -97,6 +134,7 @@ static int tear_down(void **state)
 	(void)state;
 	buf_clear(&out);
 	buf_clear(&back);
+	buf_clear(&again);
 	return 0;
 }
 
@@ -104,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_qp),
+		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_words),
 	};
 
