@@ -2,9 +2,11 @@
 #include "body.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "limits.h"
 
 /* One process, one thread, and nothing is kept in it between two calls. */
@@ -75,7 +77,15 @@ static int put_wire(void *arg, struct str s)
 	return r == 0 ? put_encoded(b, s) : r;
 }
 
-void body_start(struct body *b, const struct deliver_job *job, int fd, enum body_form form)
+static int put_down(void *arg, struct str s)
+{
+	struct body *b = arg;
+
+	return downgrade_feed(b->down, s);
+}
+
+void body_start(struct body *b, const struct deliver_job *job, int fd, enum body_form form,
+    struct downgrade *down)
 {
 	b->job = job;
 	b->fd = fd;
@@ -84,14 +94,17 @@ void body_start(struct body *b, const struct deliver_job *job, int fd, enum body
 	b->ended = false;
 	b->column = 0;
 	b->folds = 0;
-	edit_start(&b->edit, job->edits, job->nedits, put_wire, b);
+	b->down = down;
+	if (down != NULL)
+		downgrade_start(down, put_wire, b);
+	edit_start(&b->edit, job->edits, job->nedits, down != NULL ? put_down : put_wire, b);
 	dots_out_start(&b->dots);
 	dots_in_start(&b->lines, false, true);
 }
 
 static int finish(struct body *b)
 {
-	if (edit_finish(&b->edit) == -1)
+	if (edit_finish(&b->edit) == -1 || (b->down != NULL && downgrade_finish(b->down) == -1))
 		return -1;
 	b->ended = true;
 	if (b->form == BODY_DATA)
@@ -182,4 +195,43 @@ int body_look(const struct deliver_job *job, int fd, uint64_t limit, struct body
 			look->header = true;
 	}
 	return 0;
+}
+
+/* --- 7 bits ----------------------------------------------------------------------------------- */
+
+static int look(void *arg, struct str s)
+{
+	downgrade_look(arg, s);
+	return 0;
+}
+
+struct downgrade *body_downgrade(const struct deliver_job *job, int fd)
+{
+	struct downgrade *d = xmalloc(sizeof *d);
+	struct edit_copy edit;
+	ssize_t n = 0;
+
+	downgrade_init(d);
+	edit_start(&edit, job->edits, job->nedits, look, d);
+	for (uint64_t at = 0; at < job->body_size; at += (uint64_t)n) {
+		n = read_block(job, fd, at);
+		if (n == -1) {
+			body_downgrade_free(d);
+			return NULL;
+		}
+		edit_feed(&edit, str_bytes(block, (size_t)n));
+	}
+	edit_finish(&edit);
+	if (downgrade_plan(d) == 0)
+		return d;
+	body_downgrade_free(d);
+	errno = EILSEQ;
+	return NULL;
+}
+
+void body_downgrade_free(struct downgrade *d)
+{
+	if (d != NULL)
+		downgrade_clear(d);
+	free(d);
 }

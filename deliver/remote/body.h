@@ -1,12 +1,14 @@
 /*
- * The message on its way out: read from the queue's descriptor, edited, every line end made CRLF,
- * lines that are too long folded, and dots stuffed where DATA needs it.
+ * The message on its way out: read from the queue's descriptor, edited, made fit for 7 bits where
+ * the server knows no more, every line end made CRLF, lines that are too long folded, and dots
+ * stuffed where DATA needs it.
  */
 #ifndef REMOTE_BODY_H
 #define REMOTE_BODY_H
 
 #include "base/buf.h"
 #include "mail/dots.h"
+#include "mail/downgrade.h"
 #include "mail/edit.h"
 #include "proto/deliver.h"
 
@@ -18,6 +20,7 @@ struct body {
 	enum body_form form;
 	uint64_t done; /* bytes of the stored body that were read */
 	struct edit_copy edit;
+	struct downgrade *down; /* borrowed; NULL: content goes out as it is */
 	struct dots_out dots;
 	struct dots_in lines; /* for BDAT: only mends line ends */
 	struct buf *out;
@@ -26,7 +29,9 @@ struct body {
 	bool ended;
 };
 
-void body_start(struct body *b, const struct deliver_job *job, int fd, enum body_form form);
+/* down: from body_downgrade(), or NULL. */
+void body_start(struct body *b, const struct deliver_job *job, int fd, enum body_form form,
+    struct downgrade *down);
 /*
  * Appends the next block to out: at most about twice BLOCK, or four times with stuffing. With
  * BODY_DATA the last one ends with the final dot. 1 = more to come, 0 = that was all, -1 with errno
@@ -42,5 +47,12 @@ struct body_look {
 	bool header, any;
 };
 int body_look(const struct deliver_job *job, int fd, uint64_t limit, struct body_look *look);
+
+/*
+ * For a server that takes 7 bits only: how the message becomes such a one. Yours to
+ * body_downgrade_free(). NULL with errno; EILSEQ: it cannot be done.
+ */
+struct downgrade *body_downgrade(const struct deliver_job *job, int fd);
+void body_downgrade_free(struct downgrade *d); /* NULL is fine */
 
 #endif

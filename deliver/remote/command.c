@@ -28,7 +28,7 @@ int command_mail(
 	if (!harmless(j->sender))
 		return -1;
 	buf_printf(b, "MAIL FROM:<%.*s>", STR_ARG(j->sender));
-	if (c->size)
+	if (c->size && n->size > 0)
 		buf_printf(b, " SIZE=%llu", (unsigned long long)n->size);
 	if (n->eightbit && c->eightbit)
 		buf_z(b, " BODY=8BITMIME");

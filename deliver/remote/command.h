@@ -9,7 +9,7 @@
 struct mail_needs {
 	bool eightbit, utf8; /* of the message: what BODY= and SMTPUTF8 announce */
 	bool requiretls; /* demanded, and kept so far */
-	uint64_t size;
+	uint64_t size; /* 0 = not known */
 };
 
 /* Append one command with its CRLF. -1 past the maximum of b, or when an address is no address. */

@@ -30,6 +30,7 @@ static void job_free(struct job *j)
 	njobs--;
 	if (j->fd != -1)
 		close(j->fd);
+	body_downgrade_free(j->down);
 	free(j->results);
 	free(j->state);
 	arena_clear(&j->arena);

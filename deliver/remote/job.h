@@ -40,6 +40,7 @@ struct job {
 	bool fresh; /* needs a new connection: an old one failed before its first answer */
 	bool looked;
 	struct body_look look;
+	struct downgrade *down; /* how it becomes 7 bits, once a server wanted that */
 };
 
 /* Takes a DELIVER_JOB and starts on it. -1 when it is malformed. */

@@ -65,6 +65,7 @@ struct transaction {
 	bool refused; /* MAIL or DATA was */
 	bool void_data; /* 354 without recipients: an empty message ends it */
 	bool begun; /* MAIL was written: counts as a message */
+	bool down; /* the content is converted to 7 bits: job->down */
 	enum body_form form;
 	struct mail_needs needs;
 	struct body body;

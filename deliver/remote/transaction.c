@@ -14,7 +14,7 @@ enum {
 };
 
 /* Content on its way into a connection; empty between two calls. */
-static struct buf content = { .max = 8 * BLOCK };
+static struct buf content = { .max = 8 * (BLOCK + DOWNGRADE_HEADER_MAX) };
 
 static void settle(struct session *s, uint32_t i, const struct status *st)
 {
@@ -103,6 +103,24 @@ static int find_needs(struct session *s)
 	return 0;
 }
 
+/* It takes 7 bits only: the content is converted (RFC 6152 3). */
+static void make_fit(struct session *s, struct status *st)
+{
+	struct job *j = s->job;
+
+	if (j->down == NULL)
+		j->down = body_downgrade(&j->d, j->fd);
+	if (j->down == NULL && errno == EILSEQ)
+		status_set(st, 554, "5.6.3",
+		    "the message has 8-bit content that cannot be converted, and %s takes 7 bits "
+		    "only",
+		    s->relay);
+	else if (j->down == NULL)
+		status_set(st, 451, "4.3.0", "queued message cannot be read: %s", strerror(errno));
+	s->t.down = true;
+	s->t.needs.size = 0; /* not known before it is done */
+}
+
 /* True if the server can take the message; else the recipients are settled. */
 static bool acceptable(struct session *s)
 {
@@ -119,8 +137,7 @@ static bool acceptable(struct session *s)
 		    "the message needs SMTPUTF8 for its addresses, which %s does not offer",
 		    s->relay);
 	else if (n->eightbit && !s->caps.eightbit)
-		status_set(&st, 554, "5.6.3",
-		    "the message has 8-bit content, which %s does not take", s->relay);
+		make_fit(s, &st);
 	if (st.code == 0)
 		return true;
 	settle_all(s, RCPT_PENDING, RCPT_ACCEPTED, &st);
@@ -262,7 +279,7 @@ static void expect_final(struct session *s)
 static void send_content(struct session *s)
 {
 	session_state(s, S_CONTENT);
-	body_start(&s->t.body, &s->job->d, s->job->fd, s->t.form);
+	body_start(&s->t.body, &s->job->d, s->job->fd, s->t.form, s->t.down ? s->job->down : NULL);
 	/* with DATA an answer may come before the end, to say that it is no use */
 	if (s->t.form == BODY_DATA)
 		expect_final(s);

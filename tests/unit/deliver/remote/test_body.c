@@ -2,6 +2,7 @@
 #include "../../../../deliver/remote/body.h"
 #include "../../../../deliver/remote/limits.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static int run(struct deliver_job *j, int fd, enum body_form form, struct buf *o
 	struct body b;
 	int r;
 
-	body_start(&b, j, fd, form);
+	body_start(&b, j, fd, form, NULL);
 	do {
 		r = body_next(&b, out);
 	} while (r == 1);
@@ -207,6 +208,52 @@ static void test_look(void **state)
 	}
 }
 
+/* Made fit for 7 bits on the way, edits and long lines included. */
+static void test_seven_bits(void **state)
+{
+	static const char in[] = "Content-Type: text/plain; charset=utf-8\r\n\r\n.caf\xc3\xa9\r\n";
+	struct edit edit = {
+		.kind = EDIT_INSERT, .name = STR("Subject"), .value = STR(" \xc3\xa9")
+	};
+	struct deliver_job j = { .body_size = sizeof in - 1, .edits = &edit, .nedits = 1 };
+	int fd = body_of(in, sizeof in - 1);
+	struct downgrade *d = body_downgrade(&j, fd);
+	struct body b;
+	struct buf out;
+
+	(void)state;
+	assert_non_null(d);
+	buf_init(&out, 1 << 20);
+	/* as often as there are transactions */
+	for (unsigned i = 0; i < 2; i++) {
+		buf_reset(&out);
+		body_start(&b, &j, fd, BODY_DATA, d);
+		assert_int_equal(body_next(&b, &out), 0);
+		assert_string_equal(buf_cstr(&out),
+		    "Subject: =?UTF-8?B?w6k=?=\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		    "MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+		    "..caf=C3=A9\r\n.\r\n");
+	}
+	buf_clear(&out);
+	body_downgrade_free(d);
+	close(fd);
+}
+
+static void test_never_seven_bits(void **state)
+{
+	static const char in[] = "Content-Type: message/partial\r\n\r\n\xc3\xa9\r\n";
+	struct deliver_job j = { .body_size = sizeof in - 1 };
+	int fd = body_of(in, sizeof in - 1);
+
+	(void)state;
+	assert_null(body_downgrade(&j, fd));
+	assert_int_equal(errno, EILSEQ);
+	j.body_size++;
+	assert_null(body_downgrade(&j, fd));
+	assert_int_equal(errno, EBADMSG);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_seven_bits),
+		cmocka_unit_test(test_never_seven_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -504,9 +504,20 @@ static void test_8bit(void **state)
 	pthread_t t;
 
 	(void)state;
-	script = SCRIPT(HELLO, "S: 250 srv", "C: QUIT");
+	/* converted, and nothing said of the size that it then has */
+	script = SCRIPT(
+	    HELLO, "S: 250-srv", "S: 250 SIZE", "C: MAIL FROM:<s@x.test>", "S: 550 x", "C: QUIT");
 	pthread_create(&t, NULL, serve, NULL);
 	send_job(TRANSPORT_SMTP, RCPTS("a@y.test"), high);
+	wait_results();
+	hop_close_idle();
+	loop_poll();
+	pthread_join(t, NULL);
+	assert_string_equal(problem, "");
+	script = SCRIPT(HELLO, "S: 250 srv", "C: QUIT");
+	pthread_create(&t, NULL, serve, NULL);
+	send_job(
+	    TRANSPORT_SMTP, RCPTS("a@y.test"), "Content-Type: message/partial\r\n\r\n\xc3\xb6\r\n");
 	wait_results();
 	hop_close_idle();
 	loop_poll();
