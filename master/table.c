@@ -172,7 +172,7 @@ const struct edge edges[] = {
 	{ ROLE_MAILDIR, TO(NOTIFY) },
 	{ ROLE_LOOKUP, TO(AUTH) },
 	{ ROLE_SASL, TO(AUTH) },
-	{ ROLE_AUTH, TO(SPAWN) },
+	{ ROLE_AUTH, TO(SPAWN) | TO(FETCH) },
 	{ ROLE_SPAWN, TO(NOTIFY) },
 	{ ROLE_NONE, 0 },
 };

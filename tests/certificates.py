@@ -53,7 +53,8 @@ class Authority:
         openssl('req', '-new', '-key', own, '-subj', f'/CN={common_name or names[0]}'[:68], '-out', request)
         (self.top / 'index').write_text('')
         conf = self.top / 'ca.conf'
-        names = ','.join(('email:' if '@' in n else 'DNS:') + n for n in names)
+        kind_of = lambda n: 'email:' if '@' in n else 'IP:' if n.replace('.', '').isdigit() or ':' in n else 'DNS:'
+        names = ','.join(kind_of(n) + n for n in names)
         conf.write_text(CA_CONF.format(top=self.top, names=f'subjectAltName = {names}' if names else ''))
         now = datetime.datetime.utcnow()
         begin, end = (now + datetime.timedelta(days=d) for d in (begins, begins + days))

@@ -116,14 +116,21 @@ int get_auth_proof_answer(struct get *g, struct auth_proof_answer *a)
 void put_auth_token(struct put *w, const struct auth_token *t)
 {
 	put_who(w, &t->who);
-	put_str(w, t->text);
+	put_str(w, t->token);
+	put_u32(w, (uint32_t)t->text.n);
 	put_str(w, t->signature);
 }
 
 int get_auth_token(struct get *g, struct auth_token *t)
 {
+	uint32_t n;
+
 	get_who(g, &t->who);
-	t->text = get_line(g, TOKEN_MAX);
+	t->token = get_line(g, TOKEN_MAX);
+	n = get_u32(g);
+	if (n > t->token.n || t->token.n == 0)
+		g->bad = true;
+	t->text = str_take(t->token, n);
 	t->signature = get_str(g, TOKEN_SIGNATURE_MAX);
 	return get_end(g);
 }

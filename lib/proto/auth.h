@@ -100,9 +100,9 @@ void put_auth_proof_answer(struct put *w, const struct auth_proof_answer *a);
 int get_auth_proof_answer(struct get *g, struct auth_proof_answer *a);
 
 /*
- * AUTH_TOKEN (request, sasl -> auth): a JSON web token (RFC 7519) in its compact form: what is
- * signed, as it was sent, and the signature's bytes. auth reads nothing of it before one of its
- * keys has verified it. AUTH_CERTIFICATE (request, sasl -> auth): the server's TLS has verified a
+ * AUTH_TOKEN (request, sasl -> auth): a bearer token (RFC 6750 2.1). Of a JSON web token (RFC 7519)
+ * in its compact form also what of it is signed, and the signature's bytes: auth reads nothing of it
+ * before one of its keys has verified it, or who issued it has been asked. AUTH_CERTIFICATE (request, sasl -> auth): the server's TLS has verified a
  * certificate of that name. The one thing that auth takes on trust, so only for accounts that are
  * marked for it. In both who.login may be empty: then the proof says who it is. Both are answered
  * by a struct auth_answer.
@@ -110,7 +110,8 @@ int get_auth_proof_answer(struct get *g, struct auth_proof_answer *a);
 enum { TOKEN_MAX = 8 * 1024, TOKEN_SIGNATURE_MAX = 1024 };
 struct auth_token {
 	struct auth_who who;
-	struct str text, signature;
+	struct str token; /* of characters that oauth.c lets through */
+	struct str text, signature; /* of a JSON web token: its beginning; else empty */
 };
 void put_auth_token(struct put *w, const struct auth_token *t);
 int get_auth_token(struct get *g, struct auth_token *t);

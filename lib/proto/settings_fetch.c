@@ -33,8 +33,20 @@ static const struct setting rows[] = {
 	{ .name = "oauth_introspection_url",
 	    .type = SET_STR,
 	    .def = "",
-	    .roles = R(FETCH),
-	    .help = "Where tokens are asked about (RFC 7662), as `https://host[:port]/path`." },
+	    .roles = R(FETCH) | R(AUTH),
+	    .help = "Where tokens are asked about (RFC 7662), as `https://host[:port]/path`: all "
+		    "that none of `oauth_keys` could have signed. `oauth_audience` or "
+		    "`oauth_scope` has to say which are meant for this host." },
+	{ .name = "oauth_introspection_client",
+	    .type = SET_STR,
+	    .def = "",
+	    .roles = R(AUTH),
+	    .help = "The name that this host has there; empty = it says none." },
+	{ .name = "oauth_introspection_secret",
+	    .type = SET_STR,
+	    .def = "",
+	    .roles = R(AUTH),
+	    .help = "Its secret. Whoever can read the configuration can read it." },
 };
 
 struct setting_rows settings_fetch(void)

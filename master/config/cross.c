@@ -248,6 +248,11 @@ static void check_tokens(const struct conf *c, struct faults *f)
 		if (conf_count(c, "oauth_keys") > 0 && conf_str(c, needed[i]).n == 0)
 			faults_at(f, conf_where(c, "oauth_keys"),
 			    "oauth_keys without %s: no token would be taken", needed[i]);
+	if (conf_str(c, "oauth_introspection_url").n > 0 && conf_str(c, "oauth_audience").n == 0 &&
+	    conf_str(c, "oauth_scope").n == 0)
+		faults_at(f, conf_where(c, "oauth_introspection_url"),
+		    "oauth_introspection_url without oauth_audience and oauth_scope: tokens for "
+		    "anybody would be taken");
 }
 
 static void check_certificate_logins(const struct conf *c, struct faults *f)

@@ -27,6 +27,13 @@ int jwt_add_key(struct jwt_rules *r, struct str base64);
 void jwt_clear_keys(struct jwt_rules *r);
 
 /*
+ * What who issued a token says of it (RFC 7662 2.2), a JSON object: is it good, and for us? As
+ * jwt_check(). Each rule that is set has to be met; only the issuer and the end may be left out.
+ */
+const char *jwt_introspected(
+    const struct jwt_rules *r, struct str json, int64_t now, char *login);
+
+/*
  * Is that a token for us, at time `now` (seconds since 1970)? text: header and payload as they were
  * sent, signature: its bytes. NULL and the account in login (LOGIN_MAX + 1 bytes), or what is
  * wrong.

@@ -55,6 +55,7 @@ static void load_settings(void)
 	if (settings.owner.gid == 0)
 		settings.owner.gid = settings.owner.uid;
 	token_load(c);
+	introspect_load(c);
 }
 
 /* As many hashes at once as there are processors for this process. */
@@ -135,12 +136,13 @@ static const struct chan_row sasl_rows[] = {
 	{ 0 },
 };
 static const struct chan_row lookup_rows[] = { { AUTH_ACCOUNT, 0, on_auth_account }, { 0 } };
-static const struct chan_row spawn_rows[] = { { 0 } };
+static const struct chan_row no_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
 	{ ROLE_SASL, .rows = sasl_rows, .down = attempt_asker_down },
 	{ ROLE_LOOKUP, .rows = lookup_rows },
-	{ ROLE_SPAWN, .rows = spawn_rows },
+	{ ROLE_SPAWN, .rows = no_rows },
+	{ ROLE_FETCH, .rows = no_rows, .one = true },
 	{ ROLE_NONE },
 };
 

@@ -37,7 +37,17 @@ int on_auth_proof(struct chan *c, struct ipc_msg *m);
 /* Reads the keys and claims out of the settings. Those that are no keys are logged. */
 void token_load(const struct conf *c);
 int on_auth_token(struct chan *c, struct ipc_msg *m);
+const struct jwt_rules *token_rules(void);
 int on_auth_certificate(struct chan *c, struct ipc_msg *m);
+
+/* --- introspect.c ---------------------------------------------------------------------------- */
+
+struct auth_token;
+void introspect_load(const struct conf *c);
+/* Is there somebody to ask about tokens? */
+bool introspect_possible(void);
+/* Asks, and sees to the answer. */
+void introspect(struct chan *c, const struct ipc_msg *m, const struct auth_token *t);
 
 /* --- questions of lookup: address.c ----------------------------------------------------------- */
 

@@ -44,6 +44,8 @@ struct bearer {
  * malformed. */
 int oauth_parse_bearer(struct str message, char *space, struct bearer *out);
 int oauth_parse_xoauth2(struct str message, struct bearer *out);
+/* Is it made of what bearer tokens are made of, and not too long? */
+bool oauth_token_valid(struct str token);
 /* A JSON web token: what is signed, and the signature's bytes in space. -1: it is not one. */
 int oauth_parse_token(
     struct str token, char space[TOKEN_SIGNATURE_MAX], struct str *text, struct str *signature);

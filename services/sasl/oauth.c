@@ -1,6 +1,6 @@
 /*
- * OAUTHBEARER (RFC 7628) and XOAUTH2: a token vouches for the client. Only signed JSON web tokens
- * are taken; they are split here, and verified and read by auth.
+ * OAUTHBEARER (RFC 7628) and XOAUTH2: a token vouches for the client. What it says, and whether it is
+ * good, auth finds out; here a JSON web token is split for it.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -100,6 +100,18 @@ int oauth_parse_xoauth2(struct str message, struct bearer *out)
 	return parse_pairs(rest, out);
 }
 
+/* RFC 6750 2.1 */
+bool oauth_token_valid(struct str token)
+{
+	while (token.n > 1 && token.p[token.n - 1] == '=')
+		token.n--;
+	for (size_t i = 0; i < token.n; i++)
+		if (!ascii_alpha(token.p[i]) && !ascii_digit(token.p[i]) &&
+		    (token.p[i] == '\0' || strchr("-._~+/", token.p[i]) == NULL))
+			return false;
+	return token.n > 0 && token.n <= TOKEN_MAX;
+}
+
 int oauth_parse_token(
     struct str token, char space[TOKEN_SIGNATURE_MAX], struct str *text, struct str *signature)
 {
@@ -144,14 +156,15 @@ static void on_token(struct exchange *x, struct get *g)
 static void ask(struct exchange *x, const struct bearer *b)
 {
 	char space[TOKEN_SIGNATURE_MAX];
-	struct auth_token t = { .who = exchange_who(x, b->authzid) };
+	struct auth_token t = { .who = exchange_who(x, b->authzid), .token = b->token };
 	struct put w = put_start();
 
-	if (b->authzid.n > LOGIN_MAX ||
-	    oauth_parse_token(b->token, space, &t.text, &t.signature) == -1) {
+	if (b->authzid.n > LOGIN_MAX || b->token.n > TOKEN_MAX || !oauth_token_valid(b->token)) {
 		refuse(x);
 		return;
 	}
+	if (oauth_parse_token(b->token, space, &t.text, &t.signature) == -1)
+		t.text = t.signature = STR_NONE;
 	put_auth_token(&w, &t);
 	exchange_ask(x, AUTH_TOKEN, &w, on_token);
 	explicit_bzero(w.p, w.n);

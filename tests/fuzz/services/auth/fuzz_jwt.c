@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	start_once();
 	jwt_check(&rules, STR("a.b"), str_bytes(data, size), 1000, login);
+	jwt_introspected(&rules, str_bytes(data, size), 1000, login);
 	cut = 1 + data[0] % (size - 1);
 	n = encode(str_bytes(data + 1, cut - 1), text, 0);
 	text[n++] = '.';

@@ -195,7 +195,7 @@ static void test_sasl_questions(void **state)
 	put_auth_proof_answer(&w, &(struct auth_proof_answer){ .signature = STR("sig") });
 	CHECK_LENGTHS(w, struct auth_proof_answer, get_auth_proof_answer);
 	w = put_start();
-	put_auth_token(&w, &(struct auth_token){ who, STR("a.b"), STR("sig") });
+	put_auth_token(&w, &(struct auth_token){ who, STR("a.b.c"), STR("a.b"), STR("sig") });
 	CHECK_LENGTHS(w, struct auth_token, get_auth_token);
 	w = put_start();
 	put_account_listing(&w, &(struct account_listing){ STR("accounts"), STR("a@b"), true });

@@ -287,6 +287,7 @@ static void test_claims(void **state)
 	assert_int_equal(a.signature.n, 0);
 	w = put_start();
 	put_auth_token(&w, &(struct auth_token){ .who = who("alice@example.org", "192.0.2.1"),
+			       .token = STR("e30.e30.eA"),
 			       .text = STR("e30.e30"),
 			       .signature = STR("x") });
 	ask(sasl, AUTH_TOKEN, &w);

@@ -209,6 +209,14 @@ static void test_tokens(void **state)
 	assert_said(SASL_OK, 235);
 	assert_string_equal(asked.login, "alice");
 	assert_string_equal(asked.secret, "aa.bb");
+	/* one that is not signed is for others to judge; what is no token at all is not asked about */
+	start("XOAUTH2", &STR("user=alice\1auth=Bearer op~aque+/=\1\1"));
+	assert_said(SASL_OK, 235);
+	assert_string_equal(asked.secret, "");
+	start("XOAUTH2", &STR("user=alice\1auth=Bearer op@que\1\1"));
+	assert_said(SASL_CONTINUE, 0);
+	more(STR("\1"));
+	assert_said(SASL_REFUSED, 535);
 	asked.verdict = AUTH_REFUSED;
 	start("OAUTHBEARER", &STR("n,a=x=2Cy,\1auth=bearer aa.bb.Y2M\1\1"));
 	assert_said(SASL_CONTINUE, 0);
