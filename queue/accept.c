@@ -159,7 +159,7 @@ static void sealed(struct message *m, int error)
 		schedule(m);
 	else if (tried(m))
 		run_continue(m);
-	else if (!load_room())
+	else if (load_room() == 0)
 		unload(m);
 	else if (m->routed)
 		run_message(m);

@@ -236,7 +236,7 @@ static void act_on_all(struct connection *c, struct chan_ref ref, const struct q
 	if (w == NULL)
 		return;
 	if (a->revive && !dry)
-		sched_revive(run_sched());
+		sched_revive(run_sched(), loop_now());
 	w->action = a;
 	w->dry = w->records = dry;
 	walk_start(w);

@@ -178,7 +178,9 @@ static enum sched_verdict verdict_of(const struct deliver_result *r, uint32_t n)
 	enum sched_verdict v = SCHED_SOFT;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (r[i].site)
+		if (r[i].fault == FAULT_BUSY && status_temporary(&r[i].status))
+			return SCHED_BUSY;
+		if (fault_of_site(r[i].fault))
 			return SCHED_SITE;
 		if (!status_temporary(&r[i].status))
 			v = SCHED_OK;
@@ -197,17 +199,17 @@ static bool results_match(const struct job *j, const struct deliver_result *r, u
 	return true;
 }
 
-static enum sched_verdict apply_results(struct job *j, struct ipc_msg *m)
+static struct sched_end apply_results(struct job *j, struct ipc_msg *m)
 {
 	struct deliver_result *r;
 	struct arena a;
 	uint32_t n;
 	struct get g;
-	enum sched_verdict v = SCHED_SOFT;
+	struct sched_end end = { .verdict = SCHED_SOFT };
 
 	if (m == NULL) {
 		unknown_result(j);
-		return SCHED_SOFT;
+		return end;
 	}
 	arena_init(&a);
 	g = get_start(m->body);
@@ -218,20 +220,21 @@ static enum sched_verdict apply_results(struct job *j, struct ipc_msg *m)
 	} else {
 		for (uint32_t i = 0; i < n; i++)
 			apply_result(j->m, job_target(j, i), &r[i]);
-		v = verdict_of(r, n);
+		end.verdict = verdict_of(r, n);
+		end.reused = r[0].reused;
 	}
 	arena_clear(&a);
-	return v;
+	return end;
 }
 
 /* The message may be gone afterwards. */
-static void job_end(struct job *j, enum sched_verdict verdict)
+static void job_end(struct job *j, struct sched_end end)
 {
 	struct message *m = j->m;
 	struct sched_work *work = j->work;
 
 	job_free(j);
-	run_job_ended(m, work, verdict);
+	run_job_ended(m, work, &end);
 }
 
 /* --- on its way ------------------------------------------------------------------------------- */
@@ -255,7 +258,7 @@ static void on_not_sent(struct ask *ask, struct ipc_msg *m)
 
 	(void)m;
 	job_failed(j, 0, "The message file could not be opened");
-	job_end(j, SCHED_SOFT);
+	job_end(j, (struct sched_end){ .verdict = SCHED_SOFT, .reused = true });
 }
 
 /* Recipients with very long addresses may not fit: the rest goes in a job of its own soon. */

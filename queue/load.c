@@ -38,6 +38,9 @@ static struct entry *entry_of(struct wheel_node *n)
 void load_forget(struct entry *e)
 {
 	e->scheduled = false;
+	/* what has been called is on its way until it is there */
+	if (!e->park.called)
+		sched_unpark(&e->park, loop_now());
 	wheel_clear(&wheel, &e->node);
 	if (e->state == ENTRY_READY)
 		TAILQ_REMOVE(&ready, &e->node, next);
@@ -200,6 +203,7 @@ static void load(struct entry *e, unsigned wishes)
 	m->entry = e;
 	e->m = m;
 	m->found = e->found;
+	m->called = e->park.called;
 	e->found = false;
 	m->wishes = (uint8_t)wishes;
 	/* the first state of a message is COLLECTING */
@@ -208,16 +212,24 @@ static void load(struct entry *e, unsigned wishes)
 	file_load(m, loaded);
 }
 
-bool load_room(void)
+uint32_t load_room(void)
 {
-	return counts.messages[ENTRY_ACTIVE] < ACTIVE_MAX;
+	uint64_t n = counts.messages[ENTRY_ACTIVE];
+
+	return n < ACTIVE_MAX ? (uint32_t)(ACTIVE_MAX - n) : 0;
+}
+
+bool load_wants_more(void)
+{
+	return !stopped && counts.messages[ENTRY_READY] < 2 * LOADING_MAX &&
+	       counts.messages[ENTRY_READY] < load_room();
 }
 
 void load_pump(void)
 {
 	struct wheel_node *n;
 
-	while (!stopped && loading < LOADING_MAX && load_room() && !space_has_failed() &&
+	while (!stopped && loading < LOADING_MAX && load_room() > 0 && !space_has_failed() &&
 	       (n = TAILQ_FIRST(&ready)) != NULL)
 		load(entry_of(n), 0);
 }

@@ -24,8 +24,10 @@ void load_forget(struct entry *e);
 void load_pump(void);
 /* Loads nothing any more. */
 void load_stop(void);
-/* Whether another message may come into memory. */
-bool load_room(void);
+/* How many messages more may come into memory. */
+uint32_t load_room(void);
+/* Whether there is room beyond what is due already. */
+bool load_wants_more(void);
 /* An administrator's wish for a message that is not in memory: loads it, and does that. */
 void load_for(struct entry *e, unsigned wishes);
 /* Every second. */

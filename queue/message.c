@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "gather.h"
+#include "base/loop.h"
 #include "space.h"
 
 enum {
@@ -122,6 +123,8 @@ void message_free(struct message *m)
 	if (m->entry != NULL) {
 		keep_brief(m);
 		m->entry->found |= unknown(m);
+		if (m->entry->park.called)
+			sched_unpark(&m->entry->park, loop_now());
 		m->entry->m = NULL;
 	}
 	if (nspare < POOL_MAX) {
@@ -214,6 +217,7 @@ void entry_brief(struct entry *e, struct brief *b)
 void entry_free(struct entry *e)
 {
 	assert(e->node.slot == 0);
+	sched_unpark(&e->park, loop_now());
 	shards_remove(&entries, &e->in);
 	counts.messages[e->state]--;
 	counts.bytes[e->state] -= e->size;

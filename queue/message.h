@@ -29,6 +29,7 @@ struct entry {
 	uint64_t size; /* bytes of the file */
 	struct message *m; /* ENTRY_ACTIVE */
 	struct brief *brief; /* from when it was in memory last; NULL = not known */
+	struct sched_parked park; /* deferred: waits for its destination as well */
 	uint8_t state;
 	bool found; /* was there at the start, or a worker ended without an answer: what was
 		       under way then is unknown */
@@ -60,6 +61,7 @@ struct target {
 	bool passed_on; /* the next hop reports success */
 	bool dirty; /* differs from its slot on disk */
 	bool hard; /* and that must be synced before anything follows from it */
+	bool parked; /* it has not been tried now, because there was no room for it */
 	bool untold; /* its outcome is logged when the message is accepted */
 	uint16_t attempts;
 	uint16_t early; /* as in struct slot */
@@ -91,6 +93,7 @@ struct message {
 	bool soon; /* what failed was ours: try again in seconds */
 	bool again; /* try again at once: it was interrupted by a report that was due */
 	bool checking; /* in the list of those whose works were dropped */
+	bool called; /* it has waited for its destination, and is awaited there */
 	bool routed; /* lookup has been asked */
 	bool hold; /* sealed as held: a rule wants it */
 	bool refused; /* the client was told no, but a worker still has it */
@@ -111,6 +114,8 @@ struct message {
 	uint32_t norder;
 	struct sched_work *works;
 	uint32_t nworks;
+	struct sched_site park; /* where it waits when it has left memory; no key: nowhere */
+	uint8_t lane;
 	uint32_t flying; /* jobs under way */
 	uint32_t waiting; /* works queued */
 

@@ -8,6 +8,7 @@
 #include "accept.h"
 #include "file.h"
 #include "job.h"
+#include "load.h"
 #include "outcome.h"
 #include "proto/proc.h"
 #include "settings.h"
@@ -41,6 +42,27 @@ void run_init(struct sched *s)
 static void dropped(struct sched_work *w, uint64_t until);
 static void check_dropped(void);
 
+static const struct route *work_route(const struct message *m, const struct sched_work *w)
+{
+	return m->targets[m->order[w->first]].route;
+}
+
+static struct sched_site site_of(const struct route *r)
+{
+	return (struct sched_site){ .transport = r->transport,
+		.policy = r->transport == TRANSPORT_MAILDIR ? POLICY_LOCAL : POLICY_REMOTE,
+		.key = r->nexthop };
+}
+
+/* The destination that a message waits for when it has nothing else to do: the first. */
+static void park_at(struct message *m, const struct sched_site *site)
+{
+	if (m->park.key.n > 0)
+		return;
+	m->park = *site;
+	m->park.key = arena_str(&m->arena, site->key);
+}
+
 static void work_close(struct message *m, struct sched_work *w)
 {
 	if (w->open && !w->queued && w->flying == 0) {
@@ -49,16 +71,52 @@ static void work_close(struct message *m, struct sched_work *w)
 	}
 }
 
-void run_job_ended(struct message *m, struct sched_work *work, enum sched_verdict verdict)
+void run_job_ended(struct message *m, struct sched_work *work, const struct sched_end *end)
 {
 	if (work != NULL) {
-		sched_done(sched, work, verdict, loop_now(), dropped);
+		sched_done(sched, work, end, loop_now(), dropped);
 		work_close(m, work);
 	}
 	if (!m->checking)
 		progress(m);
 	check_dropped();
 	run_pump();
+}
+
+static struct entry *entry_of(struct sched_parked *p)
+{
+	return (struct entry *)(void *)((char *)p - offsetof(struct entry, park));
+}
+
+/* Brings in what has waited on disk, as far as there is room. */
+static void call_parked(void)
+{
+	struct sched_parked *p;
+
+	while (load_wants_more() && (p = sched_call(sched, loop_now())) != NULL)
+		load_now(entry_of(p));
+	load_pump();
+}
+
+static void pump(void *arg)
+{
+	(void)arg;
+	run_pump();
+}
+
+/* For what only time holds up. */
+static void pump_later(void)
+{
+	static struct timer timer;
+	static uint64_t due;
+	uint64_t now = loop_now(), wait = sched_wait(sched, now);
+
+	if (wait == UINT64_MAX) {
+		timer_clear(&timer);
+	} else if (!timer.armed || due != now + wait) {
+		due = now + wait;
+		timer_set(&timer, wait, pump, NULL);
+	}
 }
 
 void run_pump(void)
@@ -75,6 +133,8 @@ void run_pump(void)
 	sched_pause(sched, TRANSPORT_LMTP, no_remote);
 	while (sched_next(sched, loop_now(), &s))
 		job_start(s.work->owner, s.work, s.first, s.n);
+	call_parked();
+	pump_later();
 }
 
 /* --- a pass over all recipients --------------------------------------------------------------- */
@@ -135,9 +195,11 @@ static void put_off(struct message *m, struct sched_work *w)
 static void dropped(struct sched_work *w, uint64_t until)
 {
 	struct message *m = w->owner;
+	struct sched_site site = site_of(work_route(m, w));
 
 	(void)until;
 	put_off(m, w);
+	park_at(m, &site);
 	work_close(m, w);
 	if (!m->checking) {
 		m->checking = true;
@@ -232,12 +294,16 @@ static bool same_work(const struct message *m, uint32_t a, uint32_t b)
 	       str_eq(x->tls, y->tls) && str_eq(x->owner, y->owner);
 }
 
+static uint8_t lane_of(const struct message *m)
+{
+	if ((m->flags & SPOOL_REPORT) != 0)
+		return LANE_REPORT;
+	return m->norder > BULK_RCPTS ? LANE_BULK : LANE_USER;
+}
+
 static void make_works(struct message *m)
 {
-	uint8_t lane = (m->flags & SPOOL_REPORT) != 0 ? LANE_REPORT
-		       : m->norder > BULK_RCPTS       ? LANE_BULK
-						      : LANE_USER;
-
+	m->lane = lane_of(m);
 	m->nworks = 0;
 	for (uint32_t i = 0; i < m->norder; i++)
 		m->nworks += i == 0 || !same_work(m, i - 1, i);
@@ -245,26 +311,51 @@ static void make_works(struct message *m)
 	m->nworks = 0;
 	for (uint32_t i = 0; i < m->norder; i++) {
 		if (i == 0 || !same_work(m, i - 1, i))
-			m->works[m->nworks++] =
-			    (struct sched_work){ .owner = m, .first = i, .lane = lane };
+			m->works[m->nworks++] = (struct sched_work){
+				.owner = m, .first = i, .lane = m->lane, .called = m->called
+			};
 		m->works[m->nworks - 1].left++;
+	}
+}
+
+static void leave_on_disk(struct message *m, struct sched_work *w)
+{
+	for (uint32_t i = w->first; i < w->first + w->left; i++)
+		m->targets[m->order[i]].parked = true;
+	w->left = 0;
+}
+
+static void queue_work(struct message *m, struct sched_work *w)
+{
+	struct sched_site site = site_of(work_route(m, w));
+	uint64_t until;
+
+	switch (sched_add(sched, w, &site, loop_now(), &until)) {
+	case SCHED_QUEUED:
+		w->open = true;
+		m->waiting++;
+		break;
+	case SCHED_SUSPENDED:
+		put_off(m, w);
+		park_at(m, &site);
+		break;
+	case SCHED_FULL:
+		leave_on_disk(m, w);
+		park_at(m, &site);
+		break;
 	}
 }
 
 static void queue_works(struct message *m)
 {
 	m->waiting = 0;
-	for (uint32_t i = 0; i < m->nworks; i++) {
-		struct sched_work *w = &m->works[i];
-		const struct route *r = m->targets[m->order[w->first]].route;
-		uint64_t until;
-
-		w->open = sched_add(sched, w, r->transport, r->nexthop, loop_now(), &until) == 0;
-		if (w->open)
-			m->waiting++;
-		else
-			put_off(m, w);
-	}
+	m->park = (struct sched_site){ .key = STR_NONE };
+	sched_set_room(sched, load_room());
+	for (uint32_t i = 0; i < m->nworks; i++)
+		queue_work(m, &m->works[i]);
+	m->called = false;
+	if (m->entry != NULL && m->entry->park.called)
+		sched_unpark(&m->entry->park, loop_now());
 }
 
 static void make_order(struct message *m)
@@ -377,7 +468,7 @@ void run_wish(struct message *m, unsigned wishes)
 		return; /* it is looked at before the next step */
 	if ((wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE)) != 0) {
 		for (uint32_t i = 0; i < m->nworks; i++) {
-			sched_cancel(sched, &m->works[i]);
+			sched_cancel(sched, &m->works[i], loop_now());
 			work_close(m, &m->works[i]);
 		}
 	}

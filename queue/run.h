@@ -23,6 +23,6 @@ void run_wish(struct message *m, unsigned wishes);
 /* No new jobs from now on. */
 void run_stop(void);
 /* For job.c: a job of m has ended, its results are in the targets. m may be gone afterwards. */
-void run_job_ended(struct message *m, struct sched_work *work, enum sched_verdict verdict);
+void run_job_ended(struct message *m, struct sched_work *work, const struct sched_end *end);
 
 #endif

@@ -6,55 +6,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "sched_impl.h"
 
 enum {
-	BUCKETS_START = 256,
-	IDLE_MAX = 4096, /* destinations that are remembered for what is known about them */
-};
-
-/* Turns of each lane when all have work. */
-static const int weights[LANES] = { [LANE_USER] = 8, [LANE_BULK] = 2, [LANE_REPORT] = 2 };
-
-/* What one destination has waiting in one lane. */
-struct turn {
-	TAILQ_HEAD(, sched_work) works;
-	TAILQ_ENTRY(turn) next; /* among those of the transport that may go */
-	struct sched_dest *dest;
-	bool ready;
-};
-
-struct sched_dest {
-	struct sched_dest *hash_next;
-	TAILQ_ENTRY(sched_dest) idle_next;
-	bool idle;
-	uint8_t transport;
-	uint32_t flying;
-	double window; /* jobs at once */
-	double cohorts; /* failures of the site since the last success, in windows */
-	unsigned deaths; /* suspensions since the last success */
-	uint64_t until; /* suspended until then */
-	struct turn turns[LANES];
-	uint32_t hash;
-	size_t key_len;
-	char key[];
-};
-
-struct transport {
-	struct sched_limits limits;
-	bool paused;
-	uint32_t flying;
-	TAILQ_HEAD(, turn) ready[LANES];
-	int credit[LANES];
-};
-
-struct sched {
-	struct transport transports[SCHED_TRANSPORTS];
-	struct sched_dest **buckets;
-	size_t nbuckets, ndests, nidle;
-	TAILQ_HEAD(, sched_dest) idle; /* the longest idle first */
-	uint64_t random;
-	uint64_t queued;
-	unsigned next_transport;
+	PAUSE_MS = 1000, /* the first of a site that is busy; doubles up to min_backoff */
+	SLOW_MAX = 1000, /* times, however many replies slow a site down */
+	CALLS_AHEAD = 2, /* messages on their way into memory, in windows */
+	ROOM_SHARE = 4, /* a lane of one destination may fill the n-th part of what is free */
 };
 
 static uint64_t next_random(struct sched *s)
@@ -65,167 +23,156 @@ static uint64_t next_random(struct sched *s)
 	return s->random;
 }
 
-/* --- destinations ----------------------------------------------------------------------------- */
+/* --- what may go now -------------------------------------------------------------------------- */
 
-static uint32_t hash_key(const struct sched *s, uint8_t transport, struct str key)
+uint32_t sched_cap(const struct sched_dest *d, uint64_t now)
 {
-	uint64_t h = (UINT64_C(0xcbf29ce484222325) ^ (uintptr_t)s) + transport;
+	double cap = sched_policy_of(d)->concurrency / sched_slowness(d, now);
 
-	for (size_t i = 0; i < key.n; i++)
-		h = (h ^ (uint8_t)key.p[i]) * UINT64_C(0x100000001b3);
-	return (uint32_t)(h ^ h >> 32);
+	return cap > 1 ? (uint32_t)cap : 1;
 }
 
-static void grow(struct sched *s)
+uint32_t sched_window(const struct sched_dest *d, uint64_t now)
 {
-	size_t n = s->nbuckets == 0 ? BUCKETS_START : s->nbuckets * 2;
-	struct sched_dest **buckets = xcalloc(n, sizeof *buckets);
+	uint32_t cap = sched_cap(d, now), window = (uint32_t)d->window;
 
-	for (size_t i = 0; i < s->nbuckets; i++) {
-		struct sched_dest *d = s->buckets[i], *next;
-
-		for (; d != NULL; d = next) {
-			next = d->hash_next;
-			d->hash_next = buckets[d->hash & (n - 1)];
-			buckets[d->hash & (n - 1)] = d;
-		}
-	}
-	free(s->buckets);
-	s->buckets = buckets;
-	s->nbuckets = n;
+	return window < 1 ? 1 : window < cap ? window : cap;
 }
 
-static void dest_free(struct sched *s, struct sched_dest *d)
+/* When it may have the next job as far as time is concerned; now or earlier: at once. */
+static uint64_t open_at(const struct sched_dest *d, uint64_t now)
 {
-	struct sched_dest **p = &s->buckets[d->hash & (s->nbuckets - 1)];
+	uint64_t at = d->until > d->pause ? d->until : d->pause;
+	enum rate_kind which;
 
-	while (*p != d)
-		p = &(*p)->hash_next;
-	*p = d->hash_next;
-	s->ndests--;
-	free(d);
+	if (at > now)
+		return at;
+	return now + buckets_wait(&d->buckets, &sched_policy_of(d)->rates, sched_slowness(d, now),
+			 now, &which);
 }
 
-static struct sched_dest *dest_new(
-    struct sched *s, uint8_t transport, struct str key, uint32_t hash)
-{
-	struct sched_dest *d = xcalloc(1, sizeof *d + key.n);
-
-	if (s->ndests >= s->nbuckets)
-		grow(s);
-	d->transport = transport;
-	d->window = s->transports[transport].limits.start;
-	d->hash = hash;
-	d->key_len = key.n;
-	if (key.n > 0)
-		memcpy(d->key, key.p, key.n);
-	for (unsigned l = 0; l < LANES; l++) {
-		TAILQ_INIT(&d->turns[l].works);
-		d->turns[l].dest = d;
-	}
-	d->hash_next = s->buckets[hash & (s->nbuckets - 1)];
-	s->buckets[hash & (s->nbuckets - 1)] = d;
-	s->ndests++;
-	return d;
-}
-
-static struct sched_dest *dest_get(struct sched *s, uint8_t transport, struct str key)
-{
-	uint32_t hash = hash_key(s, transport, key);
-	struct sched_dest *d = s->buckets[hash & (s->nbuckets - 1)];
-
-	for (; d != NULL; d = d->hash_next) {
-		if (d->hash == hash && d->transport == transport &&
-		    str_eq(str_bytes(d->key, d->key_len), key))
-			return d;
-	}
-	return dest_new(s, transport, key, hash);
-}
-
-static bool dest_empty(const struct sched_dest *d)
+static bool has_works(const struct sched_dest *d)
 {
 	for (unsigned l = 0; l < LANES; l++) {
-		if (!TAILQ_EMPTY(&d->turns[l].works))
-			return false;
+		if (d->turns[l] != NULL && d->turns[l]->queued > 0)
+			return true;
 	}
-	return d->flying == 0;
+	return false;
 }
 
-/* Nothing to do for it now: what is known is kept while there is room. */
-static void dest_rest(struct sched *s, struct sched_dest *d)
+static bool has_parked(const struct sched_dest *d)
 {
-	if (d->idle || !dest_empty(d))
-		return;
-	d->idle = true;
-	TAILQ_INSERT_TAIL(&s->idle, d, idle_next);
-	if (++s->nidle > IDLE_MAX) {
-		d = TAILQ_FIRST(&s->idle);
-		TAILQ_REMOVE(&s->idle, d, idle_next);
-		s->nidle--;
-		dest_free(s, d);
+	for (unsigned l = 0; l < LANES; l++) {
+		if (d->turns[l] != NULL && d->turns[l]->waiting > 0)
+			return true;
 	}
+	return false;
 }
 
-static void dest_wake(struct sched *s, struct sched_dest *d)
+/* Works of one lane that are enough to keep it busy. */
+static uint32_t enough(const struct sched_dest *d, uint64_t now)
 {
-	if (d->idle) {
-		TAILQ_REMOVE(&s->idle, d, idle_next);
-		s->nidle--;
-		d->idle = false;
-	}
+	/* whether it is back is found out with one */
+	if (d->deaths > 0)
+		return d->flying == 0 && !has_works(d) ? 1 : 0;
+	return CALLS_AHEAD * (sched_window(d, now) + 1);
 }
 
-/* Puts each lane of a destination among those that may go, or takes it out. */
-static void dest_update(struct sched *s, struct sched_dest *d)
+/* Puts a lane of a destination among those that may go, that may call, or takes it out. */
+static void turn_update(struct sched *s, struct sched_turn *t, bool open, uint64_t now)
 {
-	struct transport *t = &s->transports[d->transport];
-	bool open = d->flying < (uint32_t)d->window || d->flying == 0;
+	struct sched_transport *transport = &s->transports[t->dest->transport];
+	bool ready = open && t->queued > 0;
+	bool calling = t->waiting > 0 && t->dest->until <= now && t->dest->pause <= now &&
+		       t->queued + t->called < enough(t->dest, now);
+
+	if (ready && !t->ready)
+		TAILQ_INSERT_TAIL(&transport->ready.lanes[t->lane], t, next);
+	else if (!ready && t->ready)
+		TAILQ_REMOVE(&transport->ready.lanes[t->lane], t, next);
+	t->ready = ready;
+	if (calling && !t->calling)
+		TAILQ_INSERT_TAIL(&s->calling.lanes[t->lane], t, call_next);
+	else if (!calling && t->calling)
+		TAILQ_REMOVE(&s->calling.lanes[t->lane], t, call_next);
+	t->calling = calling;
+}
+
+/* Something has changed. */
+static void dest_update(struct sched *s, struct sched_dest *d, uint64_t now)
+{
+	uint64_t at = open_at(d, now);
+	bool room = d->flying < sched_window(d, now);
 
 	for (unsigned l = 0; l < LANES; l++) {
-		struct turn *turn = &d->turns[l];
-		bool ready = open && !TAILQ_EMPTY(&turn->works);
-
-		if (ready && !turn->ready)
-			TAILQ_INSERT_TAIL(&t->ready[l], turn, next);
-		else if (!ready && turn->ready)
-			TAILQ_REMOVE(&t->ready[l], turn, next);
-		turn->ready = ready;
+		if (d->turns[l] != NULL)
+			turn_update(s, d->turns[l], room && at <= now, now);
 	}
+	sched_timer(s, d, at > now && (has_works(d) || has_parked(d)) ? at : 0);
+}
+
+static void wake_due(struct sched *s, uint64_t now)
+{
+	struct sched_dest *d;
+
+	while ((d = sched_timer_due(s, now)) != NULL)
+		dest_update(s, d, now);
 }
 
 /* --- work in and out -------------------------------------------------------------------------- */
 
 static void work_out(struct sched *s, struct sched_work *w)
 {
+	struct sched_turn *t;
+
 	if (!w->queued)
 		return;
-	TAILQ_REMOVE(&w->dest->turns[w->lane].works, w, next);
+	t = w->dest->turns[w->lane];
+	TAILQ_REMOVE(&t->works, w, next);
+	t->queued--;
 	w->queued = false;
 	s->queued--;
 }
 
-int sched_add(struct sched *s, struct sched_work *w, uint8_t transport, struct str nexthop,
+/* Memory is shared, and those on disk came first. */
+static bool full(const struct sched *s, const struct sched_turn *t, uint64_t now)
+{
+	uint32_t most = s->room / ROOM_SHARE;
+
+	if (t->waiting > 0 && most > enough(t->dest, now))
+		most = enough(t->dest, now);
+	return t->queued + t->called >= most;
+}
+
+enum sched_added sched_add(struct sched *s, struct sched_work *w, const struct sched_site *site,
     uint64_t now, uint64_t *until)
 {
-	struct sched_dest *d = dest_get(s, transport, nexthop);
+	struct sched_dest *d = sched_dest_get(s, site);
+	struct sched_turn *t;
 
-	assert(transport < SCHED_TRANSPORTS && !w->queued && w->left > 0 && w->lane < LANES);
+	assert(!w->queued && w->left > 0);
 	if (d->until > now) {
 		*until = d->until;
-		dest_rest(s, d);
-		return -1;
+		sched_dest_rest(s, d, now);
+		return SCHED_SUSPENDED;
 	}
-	dest_wake(s, d);
+	sched_dest_wake(s, d);
+	t = sched_turn_get(d, w->lane);
+	if (!w->called && full(s, t, now)) {
+		sched_dest_rest(s, d, now);
+		return SCHED_FULL;
+	}
 	w->dest = d;
 	w->flying = 0;
 	w->queued = true;
-	TAILQ_INSERT_TAIL(&d->turns[w->lane].works, w, next);
+	TAILQ_INSERT_TAIL(&t->works, w, next);
+	t->queued++;
 	s->queued++;
-	dest_update(s, d);
-	return 0;
+	dest_update(s, d, now);
+	return SCHED_QUEUED;
 }
 
-void sched_cancel(struct sched *s, struct sched_work *w)
+void sched_cancel(struct sched *s, struct sched_work *w, uint64_t now)
 {
 	struct sched_dest *d = w->dest;
 
@@ -233,94 +180,207 @@ void sched_cancel(struct sched *s, struct sched_work *w)
 	if (d == NULL)
 		return;
 	work_out(s, w);
-	dest_update(s, d);
 	if (w->flying == 0)
 		w->dest = NULL;
-	dest_rest(s, d);
+	dest_update(s, d, now);
+	sched_dest_rest(s, d, now);
 }
 
 /* Smooth weighted round robin over the lanes that have something ready. */
-static int choose_lane(struct transport *t)
+static int choose_lane(const struct sched *s, struct sched_round *r)
 {
 	int best = -1, total = 0;
 
 	for (int l = 0; l < LANES; l++) {
-		if (TAILQ_EMPTY(&t->ready[l])) {
-			t->credit[l] = 0;
+		if (TAILQ_EMPTY(&r->lanes[l])) {
+			r->credit[l] = 0;
 			continue;
 		}
-		t->credit[l] += weights[l];
-		total += weights[l];
-		if (best == -1 || t->credit[l] > t->credit[best])
+		r->credit[l] += s->weights[l];
+		total += s->weights[l];
+		if (best == -1 || r->credit[l] > r->credit[best])
 			best = l;
 	}
 	if (best != -1)
-		t->credit[best] -= total;
+		r->credit[best] -= total;
 	return best;
+}
+
+/* What a job costs; its connection may turn out to be there already. */
+static void charge(
+    struct buckets *b, const struct rates *r, double slow, uint32_t recipients, uint64_t now)
+{
+	bucket_take(b, r, RATE_MESSAGES, slow, 1, now);
+	bucket_take(b, r, RATE_RECIPIENTS, slow, recipients, now);
+	bucket_take(b, r, RATE_CONNECTIONS, slow, 1, now);
+}
+
+static uint32_t job_size(const struct sched_transport *t, const struct sched_dest *d,
+    const struct sched_work *w, uint64_t now)
+{
+	const struct sched_policy *p = sched_policy_of(d);
+	uint32_t n = w->left < p->batch ? w->left : p->batch;
+	uint32_t own =
+	    bucket_room(&d->buckets, &p->rates, RATE_RECIPIENTS, sched_slowness(d, now), now);
+	uint32_t all = bucket_room(&t->buckets, &t->limits.rates, RATE_RECIPIENTS, 1, now);
+
+	n = n < own ? n : own;
+	n = n < all ? n : all;
+	return n > 0 ? n : 1;
 }
 
 /* Takes one job out of a lane: from the destination whose turn it is, of the message whose turn it
  * is. */
-static void take_job(struct sched *s, struct transport *t, int lane, struct sched_job *job)
+static void take_job(
+    struct sched *s, struct sched_transport *t, int lane, uint64_t now, struct sched_job *job)
 {
-	struct turn *turn = TAILQ_FIRST(&t->ready[lane]);
+	struct sched_turn *turn = TAILQ_FIRST(&t->ready.lanes[lane]);
 	struct sched_dest *d = turn->dest;
 	struct sched_work *w = TAILQ_FIRST(&turn->works);
 
-	TAILQ_REMOVE(&t->ready[lane], turn, next);
+	TAILQ_REMOVE(&t->ready.lanes[lane], turn, next);
 	turn->ready = false;
-	*job = (struct sched_job){ .work = w,
-		.first = w->first,
-		.n = w->left < t->limits.batch ? w->left : t->limits.batch };
+	*job = (struct sched_job){ .work = w, .first = w->first, .n = job_size(t, d, w, now) };
 	w->first += job->n;
 	w->left -= job->n;
 	w->flying++;
 	d->flying++;
 	t->flying++;
+	charge(&d->buckets, &sched_policy_of(d)->rates, sched_slowness(d, now), job->n, now);
+	charge(&t->buckets, &t->limits.rates, 1, job->n, now);
 	if (w->left == 0) {
 		work_out(s, w);
 	} else {
 		TAILQ_REMOVE(&turn->works, w, next);
 		TAILQ_INSERT_TAIL(&turn->works, w, next);
 	}
-	dest_update(s, d);
+	dest_update(s, d, now);
+}
+
+static bool transport_open(const struct sched_transport *t)
+{
+	return !t->paused && t->flying < t->limits.jobs;
+}
+
+static uint64_t transport_wait(const struct sched_transport *t, uint64_t now)
+{
+	enum rate_kind which;
+
+	return buckets_wait(&t->buckets, &t->limits.rates, 1, now, &which);
 }
 
 bool sched_next(struct sched *s, uint64_t now, struct sched_job *job)
 {
-	(void)now;
+	wake_due(s, now);
 	for (unsigned i = 0; i < SCHED_TRANSPORTS; i++) {
-		struct transport *t = &s->transports[s->next_transport];
+		struct sched_transport *t = &s->transports[s->next_transport];
 		int lane;
 
 		s->next_transport = (s->next_transport + 1) % SCHED_TRANSPORTS;
-		if (t->paused || t->flying >= t->limits.jobs)
+		if (!transport_open(t) || transport_wait(t, now) > 0)
 			continue;
-		lane = choose_lane(t);
+		lane = choose_lane(s, &t->ready);
 		if (lane == -1)
 			continue;
-		take_job(s, t, lane, job);
+		take_job(s, t, lane, now, job);
 		return true;
 	}
 	return false;
 }
 
-/* --- feedback --------------------------------------------------------------------------------- */
-
-static void suspend(struct sched *s, struct sched_dest *d, uint64_t now)
+static bool any_ready(const struct sched_transport *t)
 {
-	const struct sched_limits *l = &s->transports[d->transport].limits;
-	uint64_t ms = l->min_backoff;
-
-	for (unsigned i = 0; i < d->deaths && ms < l->max_backoff; i++)
-		ms *= 2;
-	if (ms > l->max_backoff)
-		ms = l->max_backoff;
-	d->deaths++;
-	d->cohorts = 0;
-	d->window = 1; /* one probe when it ends */
-	d->until = now + ms - ms / 8 + next_random(s) % (ms / 4 + 1);
+	for (unsigned l = 0; l < LANES; l++) {
+		if (!TAILQ_EMPTY(&t->ready.lanes[l]))
+			return true;
+	}
+	return false;
 }
+
+uint64_t sched_wait(struct sched *s, uint64_t now)
+{
+	uint64_t wait = UINT64_MAX;
+
+	wake_due(s, now);
+	if (s->nheap > 0)
+		wait = s->heap[0]->wake - now;
+	for (unsigned i = 0; i < SCHED_TRANSPORTS; i++) {
+		const struct sched_transport *t = &s->transports[i];
+		uint64_t ms;
+
+		if (!transport_open(t) || !any_ready(t))
+			continue;
+		ms = transport_wait(t, now);
+		wait = ms < wait ? ms : wait;
+	}
+	return wait;
+}
+
+/* --- on disk ---------------------------------------------------------------------------------- */
+
+void sched_park(struct sched *s, struct sched_parked *p, const struct sched_site *site,
+    uint8_t lane, uint64_t now)
+{
+	struct sched_dest *d = sched_dest_get(s, site);
+	struct sched_turn *t;
+
+	sched_unpark(p, now);
+	sched_dest_wake(s, d);
+	t = sched_turn_get(d, lane);
+	p->turn = t;
+	p->called = false;
+	TAILQ_INSERT_TAIL(&t->parked, p, next);
+	t->waiting++;
+	s->parked++;
+	dest_update(s, d, now);
+}
+
+void sched_unpark(struct sched_parked *p, uint64_t now)
+{
+	struct sched_turn *t = p->turn;
+	struct sched_dest *d;
+
+	if (t == NULL)
+		return;
+	d = t->dest;
+	if (p->called) {
+		t->called--;
+	} else {
+		TAILQ_REMOVE(&t->parked, p, next);
+		t->waiting--;
+		d->sched->parked--;
+	}
+	p->turn = NULL;
+	p->called = false;
+	dest_update(d->sched, d, now);
+	sched_dest_rest(d->sched, d, now);
+}
+
+struct sched_parked *sched_call(struct sched *s, uint64_t now)
+{
+	struct sched_turn *t;
+	struct sched_parked *p;
+	int lane;
+
+	wake_due(s, now);
+	lane = choose_lane(s, &s->calling);
+	if (lane == -1)
+		return NULL;
+	t = TAILQ_FIRST(&s->calling.lanes[lane]);
+	p = TAILQ_FIRST(&t->parked);
+	TAILQ_REMOVE(&t->parked, p, next);
+	t->waiting--;
+	s->parked--;
+	t->called++;
+	p->called = true;
+	/* the others have their turn first */
+	TAILQ_REMOVE(&s->calling.lanes[t->lane], t, call_next);
+	t->calling = false;
+	dest_update(s, t->dest, now);
+	return p;
+}
+
+/* --- feedback --------------------------------------------------------------------------------- */
 
 static void drop_queued(
     struct sched *s, struct sched_dest *d, void (*dropped)(struct sched_work *w, uint64_t until))
@@ -328,7 +388,7 @@ static void drop_queued(
 	for (unsigned l = 0; l < LANES; l++) {
 		struct sched_work *w;
 
-		while ((w = TAILQ_FIRST(&d->turns[l].works)) != NULL) {
+		while (d->turns[l] != NULL && (w = TAILQ_FIRST(&d->turns[l]->works)) != NULL) {
 			work_out(s, w);
 			if (w->flying == 0)
 				w->dest = NULL;
@@ -337,109 +397,239 @@ static void drop_queued(
 	}
 }
 
+static void die(struct sched *s, struct sched_dest *d, uint64_t now)
+{
+	const struct sched_policy *p = sched_policy_of(d);
+	uint64_t ms = p->min_backoff;
+
+	for (unsigned i = 0; i < d->deaths && ms < p->max_backoff; i++)
+		ms *= 2;
+	if (ms > p->max_backoff)
+		ms = p->max_backoff;
+	if (d->deaths < UINT8_MAX)
+		d->deaths++;
+	d->cohorts = 0;
+	d->window = 1; /* one probe when it ends */
+	d->until = now + sched_jitter(s, ms);
+}
+
+/* A window's worth of such answers halves it. */
+static void be_slower(struct sched *s, struct sched_dest *d, uint64_t now)
+{
+	uint64_t ms = PAUSE_MS, most = sched_policy_of(d)->min_backoff;
+
+	if (d->window > 1) {
+		d->window = d->window > 1.5F ? d->window - 0.5F : 1;
+		return;
+	}
+	for (unsigned i = 0; i < d->pauses && ms < most; i++)
+		ms *= 2;
+	if (d->pauses < UINT8_MAX)
+		d->pauses++;
+	d->pause = now + sched_jitter(s, ms < most ? ms : most);
+}
+
 static void feedback(struct sched *s, struct sched_dest *d, enum sched_verdict verdict,
     uint64_t now, void (*dropped)(struct sched_work *w, uint64_t until))
 {
-	const struct sched_limits *l = &s->transports[d->transport].limits;
-
 	if (verdict == SCHED_OK) {
 		d->cohorts = 0;
-		d->deaths = 0;
-		d->until = 0;
+		d->deaths = d->pauses = 0;
+		d->until = d->pause = 0;
 		d->window += 1 / d->window;
-		if (d->window > l->per_dest)
-			d->window = l->per_dest;
+		if (d->window > (float)sched_policy_of(d)->concurrency)
+			d->window = (float)sched_policy_of(d)->concurrency;
+	} else if (verdict == SCHED_BUSY && d->until <= now && d->pause <= now) {
+		be_slower(s, d, now);
 	} else if (verdict == SCHED_SITE && d->until <= now) {
 		d->cohorts += 1 / d->window;
-		d->window -= 1 / d->window;
-		if (d->window < 1)
-			d->window = 1;
+		d->window = d->window > 2 ? d->window - 1 / d->window : 1;
 		/* the sum of halves and thirds may miss one by a rounding */
-		if (d->cohorts > 0.99) {
-			suspend(s, d, now);
+		if (d->cohorts > 0.99F || d->deaths > 0) {
+			die(s, d, now);
 			drop_queued(s, d, dropped);
 		}
 	}
 }
 
-void sched_done(struct sched *s, struct sched_work *w, enum sched_verdict verdict, uint64_t now,
+void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *end, uint64_t now,
     void (*dropped)(struct sched_work *w, uint64_t until))
 {
 	struct sched_dest *d = w->dest;
+	struct sched_transport *t;
 
 	assert(w->flying > 0 && d->flying > 0);
+	t = &s->transports[d->transport];
 	w->flying--;
 	d->flying--;
-	s->transports[d->transport].flying--;
+	t->flying--;
 	if (w->flying == 0 && !w->queued)
 		w->dest = NULL;
-	feedback(s, d, verdict, now, dropped);
-	dest_update(s, d);
-	dest_rest(s, d);
+	if (end->reused) {
+		bucket_give(&d->buckets, &sched_policy_of(d)->rates, RATE_CONNECTIONS,
+		    sched_slowness(d, now), 1);
+		bucket_give(&t->buckets, &t->limits.rates, RATE_CONNECTIONS, 1, 1);
+	}
+	feedback(s, d, end->verdict, now, dropped);
+	dest_update(s, d, now);
+	sched_dest_rest(s, d, now);
 }
 
-void sched_revive(struct sched *s)
+/* --- from outside ----------------------------------------------------------------------------- */
+
+void sched_suspend(struct sched *s, const struct sched_site *site, uint64_t until, uint64_t now,
+    void (*dropped)(struct sched_work *w, uint64_t until))
 {
-	for (size_t i = 0; i < s->nbuckets; i++) {
-		for (struct sched_dest *d = s->buckets[i]; d != NULL; d = d->hash_next)
-			d->until = 0;
+	struct sched_dest *d = sched_dest_get(s, site);
+
+	sched_dest_wake(s, d);
+	d->until = until;
+	d->window = 1;
+	drop_queued(s, d, dropped);
+	dest_update(s, d, now);
+	sched_dest_rest(s, d, now);
+}
+
+static void resume(struct sched_dest *d, void *arg)
+{
+	const uint64_t *now = arg;
+
+	d->until = d->pause = d->slow_until = 0;
+	dest_update(d->sched, d, *now);
+}
+
+void sched_resume(struct sched *s, const struct sched_site *site, uint64_t now)
+{
+	struct sched_dest *d = sched_dest_find(s, site);
+
+	if (d != NULL) {
+		d->deaths = 0;
+		resume(d, &now);
 	}
+}
+
+void sched_slow(
+    struct sched *s, const struct sched_site *site, double factor, uint64_t until, uint64_t now)
+{
+	struct sched_dest *d = sched_dest_get(s, site);
+	double slow = sched_slowness(d, now) * factor;
+
+	sched_dest_wake(s, d);
+	d->slow = (float)(slow < SLOW_MAX ? slow : SLOW_MAX);
+	d->slow_until = until;
+	dest_update(s, d, now);
+	sched_dest_rest(s, d, now);
+}
+
+void sched_revive(struct sched *s, uint64_t now)
+{
+	sched_dest_each(s, resume, &now);
+}
+
+uint64_t sched_jitter(struct sched *s, uint64_t ms)
+{
+	return ms - ms / 8 + next_random(s) % (ms / 4 + 1);
 }
 
 uint64_t sched_backoff(struct sched *s, uint64_t age, uint64_t min, uint64_t max)
 {
-	uint64_t ms = age < min ? min : age > max ? max : age;
-
-	return ms - ms / 8 + next_random(s) % (ms / 4 + 1);
+	return sched_jitter(s, age < min ? min : age > max ? max : age);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life and settings ------------------------------------------------------------------------ */
 
 struct sched *sched_new(uint64_t seed)
 {
+	static const unsigned weights[LANES] = {
+		[LANE_USER] = 8, [LANE_BULK] = 2, [LANE_REPORT] = 2, [LANE_BOUNCE] = 2
+	};
+	static const struct sched_policy any = { .concurrency = 1, .start = 1, .batch = 1 };
 	struct sched *s = xcalloc(1, sizeof *s);
 
 	s->random = seed != 0 ? seed : 1;
-	TAILQ_INIT(&s->idle);
-	for (unsigned t = 0; t < SCHED_TRANSPORTS; t++) {
-		for (unsigned l = 0; l < LANES; l++)
-			TAILQ_INIT(&s->transports[t].ready[l]);
+	s->room = UINT32_MAX;
+	for (unsigned l = 0; l < LANES; l++) {
+		TAILQ_INIT(&s->calling.lanes[l]);
+		for (unsigned t = 0; t < SCHED_TRANSPORTS; t++)
+			TAILQ_INIT(&s->transports[t].ready.lanes[l]);
 	}
-	grow(s);
+	sched_set_weights(s, weights);
+	sched_dests_init(s);
+	sched_set_policies(s, &any, &STR_NONE, 1);
 	return s;
+}
+
+static void names_free(struct str *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free((char *)(uintptr_t)names[i].p);
+	free(names);
 }
 
 void sched_free(struct sched *s)
 {
-	for (size_t i = 0; i < s->nbuckets; i++) {
-		while (s->buckets[i] != NULL)
-			dest_free(s, s->buckets[i]);
-	}
-	free(s->buckets);
+	sched_dests_free(s);
+	free(s->policies);
+	names_free(s->names, s->npolicies);
 	free(s);
 }
 
 void sched_set_limits(struct sched *s, uint8_t transport, const struct sched_limits *l)
 {
-	assert(transport < SCHED_TRANSPORTS && l->start > 0 && l->batch > 0 && l->per_dest > 0);
+	assert(transport < SCHED_TRANSPORTS);
 	s->transports[transport].limits = *l;
+}
+
+/* arg: the new number of each old policy. */
+static void renumber(struct sched_dest *d, void *arg)
+{
+	const uint16_t *numbers = arg;
+	float cap;
+
+	d->policy = numbers[d->policy];
+	cap = (float)sched_policy_of(d)->concurrency;
+	if (d->window > cap)
+		d->window = cap;
+}
+
+void sched_set_policies(
+    struct sched *s, const struct sched_policy *p, const struct str *names, unsigned n)
+{
+	uint16_t *numbers = xcalloc(s->npolicies + 1, sizeof *numbers);
+	struct str *copies = xcalloc(n, sizeof *copies);
+
+	assert(n > 0 && n <= SCHED_POLICIES_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		assert(p[i].start > 0 && p[i].batch > 0 && p[i].concurrency > 0);
+		copies[i] = str_bytes(str_dup(names[i]), names[i].n);
+		for (unsigned k = 1; k < s->npolicies; k++) {
+			if (i > 0 && str_eq(s->names[k], names[i]))
+				numbers[k] = (uint16_t)i;
+		}
+	}
+	names_free(s->names, s->npolicies);
+	free(s->policies);
+	s->names = copies;
+	s->npolicies = n;
+	s->policies = xcalloc(n, sizeof *s->policies);
+	memcpy(s->policies, p, n * sizeof *p);
+	sched_dest_each(s, renumber, numbers);
+	free(numbers);
+}
+
+void sched_set_weights(struct sched *s, const unsigned weights[LANES])
+{
+	for (unsigned l = 0; l < LANES; l++)
+		s->weights[l] = weights[l] > 0 ? (int)weights[l] : 1;
+}
+
+void sched_set_room(struct sched *s, uint32_t messages)
+{
+	s->room = messages;
 }
 
 void sched_pause(struct sched *s, uint8_t transport, bool paused)
 {
 	assert(transport < SCHED_TRANSPORTS);
 	s->transports[transport].paused = paused;
-}
-
-struct sched_counts sched_counts(const struct sched *s, uint64_t now)
-{
-	struct sched_counts c = { .destinations = s->ndests, .queued = s->queued };
-
-	for (unsigned t = 0; t < SCHED_TRANSPORTS; t++)
-		c.flying += s->transports[t].flying;
-	for (size_t i = 0; i < s->nbuckets; i++) {
-		for (const struct sched_dest *d = s->buckets[i]; d != NULL; d = d->hash_next)
-			c.suspended += d->until > now;
-	}
-	return c;
 }

@@ -147,11 +147,26 @@ static void deferred(struct message *m, int error)
 		log_error(&m->tag, EV("results-not-written"), KZ("error", strerror(error)));
 		ms = settings.maximal_backoff;
 	}
-	if (m->next_try == m->content.envelope.release && m->next_try != 0)
+	if (m->next_try == m->content.envelope.release && m->next_try != 0) {
 		load_scheduled(e, m->next_try);
-	else
+	} else {
 		load_later(e, ms);
+		if (ms > 0 && m->park.key.n > 0)
+			sched_park(run_sched(), &e->park, &m->park, m->lane, loop_now());
+	}
 	leave_memory(m, e, WISH_DELETE | WISH_EXPIRE | WISH_HOLD);
+}
+
+/* Nothing has failed: it is due, and waits on disk for its turn. */
+static bool only_parked(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		const struct target *t = &m->targets[i];
+
+		if (!target_final(t) && !t->parked)
+			return false;
+	}
+	return m->park.key.n > 0;
 }
 
 static uint64_t retry_ms(const struct message *m)
@@ -192,8 +207,11 @@ static void leave(struct message *m)
 		tell_message(m, EV("held"));
 		file_update(m, SPOOL_HOLD, true, held);
 	} else {
-		m->retry_ms = retry_ms(m);
-		file_update(m, wall_seconds() + (int64_t)(m->retry_ms / 1000), false, deferred);
+		bool parked = only_parked(m);
+
+		m->retry_ms = parked ? PARKED_MS : retry_ms(m);
+		file_update(m, wall_seconds() + (parked ? 0 : (int64_t)(m->retry_ms / 1000)), false,
+		    deferred);
 	}
 }
 

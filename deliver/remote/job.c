@@ -72,6 +72,31 @@ static void count(const struct status *st)
 		counts.failed++;
 }
 
+/* Servers say so in words of their own; whether it is true is seen at the next try. */
+static bool greylisted(const struct status *st)
+{
+	static const struct str words[] = { STR("greylist"), STR("graylist"), STR("grey list"),
+		STR("gray list"), STR("grey-list"), STR("gray-list") };
+	char text[STATUS_TEXT_MAX];
+	size_t n = 0;
+
+	for (; st->text[n] != '\0' && n < sizeof text; n++)
+		text[n] = ascii_lower(st->text[n]);
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (str_search(str_bytes(text, n), words[i]) != -1)
+			return true;
+	return false;
+}
+
+static uint8_t fault_of(const struct outcome *o)
+{
+	if (o->fault != FAULT_REPLY && o->fault != FAULT_BUSY)
+		return o->fault;
+	if (!status_temporary(o->status))
+		return o->fault == FAULT_BUSY ? FAULT_BUSY : FAULT_NONE;
+	return greylisted(o->status) ? FAULT_GREYLIST : o->fault;
+}
+
 void job_settle(struct job *j, uint32_t i, const struct outcome *o)
 {
 	struct deliver_result *r = &j->results[i];
@@ -84,7 +109,8 @@ void job_settle(struct job *j, uint32_t i, const struct outcome *o)
 	r->status = *o->status;
 	r->relay = arena_str(&j->arena, str_take(o->relay, RELAY_MAX));
 	r->tls = arena_str(&j->arena, str_take(o->tls, RESULT_TLS_MAX));
-	r->site = o->site;
+	r->fault = fault_of(o);
+	r->reused = !j->connected;
 	r->dsn = o->dsn;
 	count(o->status);
 }

@@ -37,6 +37,7 @@ struct job {
 	uint32_t left; /* recipients that are not settled */
 	struct hop *hop;
 	struct session *session; /* that works on it; NULL while it waits */
+	bool connected; /* a connection was made for it */
 	bool fresh; /* needs a new connection: an old one failed before its first answer */
 	bool looked;
 	struct body_look look;
@@ -50,7 +51,7 @@ int job_receive(struct chan *c, struct ipc_msg *m);
 struct outcome {
 	const struct status *status;
 	struct str relay, tls;
-	bool site; /* the fault is the next hop's as a whole */
+	uint8_t fault; /* enum deliver_fault */
 	bool dsn; /* the next hop reports success itself */
 };
 void job_settle(struct job *j, uint32_t i, const struct outcome *o);

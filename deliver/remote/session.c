@@ -81,12 +81,28 @@ static const struct status *soften(const struct status *st, struct status *softe
 	return softer;
 }
 
+/* Why a session ends that way. */
+static uint8_t fault_of(const struct session *s, const struct status *st, bool early)
+{
+	bool tls = s->state == S_STARTTLS || s->state == S_HANDSHAKE ||
+		   str_eq(str_of(st->enhanced), STR("4.7.5"));
+
+	if (early && tls)
+		return FAULT_TLS;
+	if (s->replying)
+		return early || s->last ? FAULT_BUSY : FAULT_REPLY;
+	if (!early)
+		return s->last ? FAULT_CONNECT : FAULT_LOST;
+	return s->state == S_RESOLVING ? FAULT_DNS : FAULT_CONNECT;
+}
+
 void session_fail(struct session *s, const struct status *st)
 {
 	struct status softer;
 	struct job *j = s->job;
 	/* that there is nothing to connect to is no failure of whoever might be there */
 	bool nowhere = s->state == S_RESOLVING && !status_temporary(st);
+	uint8_t fault = FAULT_NONE;
 	bool early = s->state < S_READY && !nowhere;
 	bool again = stale(s);
 	/* nor is that a host cannot give what a message demands of it */
@@ -101,6 +117,8 @@ void session_fail(struct session *s, const struct status *st)
 		connect_next(s);
 		return;
 	}
+	if (!nowhere && !demanding)
+		fault = fault_of(s, st, early);
 	s->job = NULL;
 	bury(s);
 	if (j == NULL)
@@ -115,7 +133,7 @@ void session_fail(struct session *s, const struct status *st)
 	job_settle_rest(j, &(struct outcome){ .status = st,
 			       .relay = str_of(s->relay),
 			       .tls = str_of(s->tls_text),
-			       .site = (early && !demanding) || s->last });
+			       .fault = fault });
 	job_finish(j);
 }
 
@@ -286,9 +304,11 @@ static void take_reply(struct session *s)
 		protocol_error(s, "reply to no command");
 		return;
 	}
+	s->replying = true;
 	steps[e.step].fn(s, &s->reply, e.rcpt);
 	if (s->last && s->state != S_DEAD)
 		session_fail(s, &st);
+	s->replying = false;
 	reply_start(&s->reply);
 }
 
@@ -546,6 +566,7 @@ void session_open(struct hop *h, struct job *j)
 
 	s->hop = h;
 	s->job = j;
+	j->connected = true;
 	j->session = s;
 	s->conn.fd = -1;
 	site_find(&h->finder, &s->finding, j->d.trace, on_site, s);

@@ -103,6 +103,7 @@ struct session {
 	unsigned served; /* transactions begun on this connection */
 	bool need_rset; /* the last transaction was left half-way */
 	bool last; /* the server said 421: close after this */
+	bool replying; /* what it has said is being dealt with */
 	struct transaction t;
 };
 

@@ -22,6 +22,7 @@ static void settle(struct session *s, uint32_t i, const struct status *st)
 	    &(struct outcome){ .status = st,
 		.relay = str_of(s->relay),
 		.tls = str_of(s->tls_text),
+		.fault = s->last ? FAULT_BUSY : FAULT_REPLY,
 		.dsn = s->caps.dsn && status_good(st) });
 }
 

@@ -94,6 +94,14 @@ int get_job(struct get *g, struct arena *a, struct deliver_job *j)
 	return get_end(g);
 }
 
+const char *fault_name(uint8_t fault)
+{
+	static const char *const names[FAULTS] = { "other", "reply", "greylisting", "lost", "busy",
+		"dns", "connect", "tls" };
+
+	return fault < FAULTS ? names[fault] : "?";
+}
+
 void put_results(struct put *w, const struct deliver_result *r, uint32_t n)
 {
 	put_u32(w, n);
@@ -102,7 +110,8 @@ void put_results(struct put *w, const struct deliver_result *r, uint32_t n)
 		put_status(w, &r[i].status);
 		put_str(w, r[i].relay);
 		put_str(w, r[i].tls);
-		put_u8(w, r[i].site);
+		put_u8(w, r[i].fault);
+		put_u8(w, r[i].reused);
 		put_u8(w, r[i].dsn);
 	}
 }
@@ -124,9 +133,10 @@ int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint3
 		get_status(g, &x->status);
 		x->relay = arena_str(a, get_line(g, RELAY_MAX));
 		x->tls = arena_str(a, get_line(g, RESULT_TLS_MAX));
-		x->site = get_bool(g);
+		x->fault = get_u8(g);
+		x->reused = get_bool(g);
 		x->dsn = get_bool(g);
-		if (x->status.code == 0)
+		if (x->status.code == 0 || x->fault >= FAULTS)
 			g->bad = true;
 	}
 	if (get_end(g) == -1)

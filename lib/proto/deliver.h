@@ -54,13 +54,32 @@ void put_job(struct put *w, const struct deliver_job *j);
 /* Strings are copied into a. 0, or -1 when malformed. */
 int get_job(struct get *g, struct arena *a, struct deliver_job *j);
 
+/* Whose fault a failure is; what comes last is that of the next hop as a whole. */
+enum deliver_fault {
+	FAULT_NONE, /* ours, or nobody's */
+	FAULT_REPLY, /* a 4xx about this message or recipient */
+	FAULT_GREYLIST, /* the same, and it is because we are new to it */
+	FAULT_LOST, /* the connection broke in the middle of a message */
+	FAULT_BUSY, /* a 421, or a greeting that is a 4xx: it is there, but wants less */
+	FAULT_DNS, /* where it is could not be found out */
+	FAULT_CONNECT, /* no connection, or nobody who speaks SMTP */
+	FAULT_TLS, /* TLS is wanted and does not work */
+	FAULTS
+};
+static inline bool fault_of_site(uint8_t fault)
+{
+	return fault >= FAULT_BUSY;
+}
+const char *fault_name(uint8_t fault); /* "greylisting" */
+
 struct deliver_result {
 	uint32_t slot;
 	struct status status;
 	struct str relay; /* "mx.example.org[192.0.2.1]:25"; empty for local */
 	struct str
 	    tls; /* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 verified"; empty = in plain text */
-	bool site; /* the failure is the next hop's as a whole (no connection, 421 greeting) */
+	uint8_t fault; /* enum deliver_fault */
+	bool reused; /* by a connection that was there before this job */
 	bool dsn; /* the next hop announced DSN and has taken over the duty to report success */
 };
 void put_results(struct put *w, const struct deliver_result *r, uint32_t n);

@@ -2,168 +2,9 @@
  * The scheduler and the timer wheel under a simulated world: virtual time, many destinations, some
  * of them slow or dead, single mails among a flood.
  */
-#include "../../../queue/sched.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "world.h"
 
 #include "../../../queue/wheel.h"
-#include "base/alloc.h"
-
-/* --- a simulated world ------------------------------------------------------------------------ */
-
-struct mail {
-	struct sched_work work;
-	uint64_t added, first_job, done; /* ms */
-	uint32_t recipients, delivered, dropped;
-	unsigned dest;
-};
-
-struct flight {
-	uint64_t end;
-	struct sched_work *work;
-	uint32_t n;
-};
-
-static struct sched *sched;
-static uint64_t now;
-static struct flight *flights; /* a heap by end */
-static size_t nflights, cap_flights;
-static uint64_t jobs, dropped_count;
-static uint32_t dest_flying[20000], dest_jobs[20000], dest_peak[20000];
-static bool dest_dead[20000];
-
-static void flight_push(struct flight f)
-{
-	size_t i = nflights++;
-
-	if (nflights > cap_flights) {
-		cap_flights = cap_flights == 0 ? 1024 : cap_flights * 2;
-		flights = xreallocarray(flights, cap_flights, sizeof *flights);
-	}
-	while (i > 0 && flights[(i - 1) / 2].end > f.end) {
-		flights[i] = flights[(i - 1) / 2];
-		i = (i - 1) / 2;
-	}
-	flights[i] = f;
-}
-
-static struct flight flight_pop(void)
-{
-	struct flight top = flights[0], last = flights[--nflights];
-	size_t i = 0;
-
-	for (;;) {
-		size_t c = 2 * i + 1;
-
-		if (c >= nflights)
-			break;
-		if (c + 1 < nflights && flights[c + 1].end < flights[c].end)
-			c++;
-		if (flights[c].end >= last.end)
-			break;
-		flights[i] = flights[c];
-		i = c;
-	}
-	flights[i] = last;
-	return top;
-}
-
-static void dropped(struct sched_work *w, uint64_t until)
-{
-	struct mail *m = w->owner;
-
-	assert_true(until > now);
-	m->dropped += w->left;
-	w->left = 0;
-	dropped_count++;
-}
-
-static bool add(struct mail *m, unsigned dest, uint32_t recipients, uint8_t lane)
-{
-	char host[32];
-	uint64_t until;
-
-	snprintf(host, sizeof host, "[mx%u.example]:25", dest);
-	*m = (struct mail){ .work = { .owner = m, .left = recipients, .lane = lane },
-		.added = now,
-		.recipients = recipients,
-		.dest = dest };
-	if (sched_add(sched, &m->work, 1, str_of(host), now, &until) == 0)
-		return true;
-	m->dropped = recipients;
-	dropped_count++;
-	return false;
-}
-
-static void start_jobs(uint64_t ms)
-{
-	struct sched_job j;
-
-	while (sched_next(sched, now, &j)) {
-		struct mail *m = j.work->owner;
-
-		jobs++;
-		dest_jobs[m->dest]++;
-		if (++dest_flying[m->dest] > dest_peak[m->dest])
-			dest_peak[m->dest] = dest_flying[m->dest];
-		if (m->first_job == 0)
-			m->first_job = now;
-		flight_push((struct flight){ now + ms + (uint64_t)(random() % 50), j.work, j.n });
-	}
-}
-
-/* Runs until nothing flies, or until `end`. */
-static void run(uint64_t ms, uint64_t end)
-{
-	start_jobs(ms);
-	while (nflights > 0 && flights[0].end <= end) {
-		struct flight f = flight_pop();
-		struct mail *m = f.work->owner;
-		bool dead = dest_dead[m->dest];
-
-		now = f.end;
-		dest_flying[m->dest]--;
-		if (!dead)
-			m->delivered += f.n;
-		else
-			m->dropped += f.n;
-		m->done = now;
-		sched_done(sched, f.work, dead ? SCHED_SITE : SCHED_OK, now, dropped);
-		start_jobs(ms);
-	}
-	if (now < end && end != UINT64_MAX)
-		now = end;
-}
-
-static void world(uint32_t max_jobs, uint32_t per_dest, uint32_t batch)
-{
-	sched = sched_new(42);
-	sched_set_limits(
-	    sched, 1, &(struct sched_limits){ max_jobs, per_dest, 5, batch, 60000, 4000000 });
-	now = 1000;
-	nflights = 0;
-	jobs = dropped_count = 0;
-	memset(dest_flying, 0, sizeof dest_flying);
-	memset(dest_jobs, 0, sizeof dest_jobs);
-	memset(dest_peak, 0, sizeof dest_peak);
-	memset(dest_dead, 0, sizeof dest_dead);
-	srandom(7);
-}
-
-static void world_end(void)
-{
-	sched_free(sched);
-	free(flights);
-	flights = NULL;
-	cap_flights = 0;
-}
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
@@ -175,7 +16,7 @@ static void test_all_delivered(void **state)
 	struct sched_counts c;
 
 	(void)state;
-	world(200, 20, 50);
+	world(200, 20, 50, NULL);
 	for (unsigned i = 0; i < N; i++)
 		assert_true(add(
 		    &mails[i], (unsigned)random() % DESTS, 1 + (uint32_t)random() % 3, LANE_USER));
@@ -183,7 +24,7 @@ static void test_all_delivered(void **state)
 	for (unsigned i = 0; i < N; i++)
 		assert_int_equal(mails[i].delivered, mails[i].recipients);
 	for (unsigned i = 0; i < DESTS; i++)
-		assert_true(dest_peak[i] <= 20);
+		assert_true(places[i].peak <= 20);
 	c = sched_counts(sched, now);
 	assert_int_equal(c.queued, 0);
 	assert_int_equal(c.flying, 0);
@@ -198,7 +39,7 @@ static void test_big_message_same_dest(void **state)
 	struct mail big, single[100];
 
 	(void)state;
-	world(100, 20, 50);
+	world(100, 20, 50, NULL);
 	add(&big, 1, 100000, LANE_BULK);
 	run(100, now + 2000);
 	for (int i = 0; i < 100; i++) {
@@ -223,7 +64,7 @@ static void test_big_message_many_dests(void **state)
 	uint64_t waited = 0;
 
 	(void)state;
-	world(50, 20, 50);
+	world(50, 20, 50, NULL);
 	for (unsigned i = 0; i < DESTS; i++)
 		add(&parts[i], i, 5, LANE_BULK);
 	run(100, now + 1000);
@@ -247,7 +88,7 @@ static void test_fair_between_messages(void **state)
 	struct mail m[10];
 
 	(void)state;
-	world(100, 20, 10);
+	world(100, 20, 10, NULL);
 	for (int i = 0; i < 10; i++)
 		add(&m[i], 1, 10000, LANE_BULK);
 	run(100, now + 20000);
@@ -269,7 +110,7 @@ static void test_no_starvation(void **state)
 	unsigned bulk_meanwhile = 0;
 
 	(void)state;
-	world(10, 10, 10);
+	world(10, 10, 10, NULL);
 	for (unsigned i = 0; i < N; i++) {
 		add(&user[i], i % 100, 1, LANE_USER);
 		add(&bulk[i], 100 + i % 100, 1, LANE_BULK);
@@ -297,38 +138,38 @@ static void test_dead_destination(void **state)
 	unsigned probes = 0;
 
 	(void)state;
-	world(100, 20, 10);
-	dest_dead[3] = true;
+	world(100, 20, 10, NULL);
+	places[3].dead = true;
 	for (int i = 0; i < 50; i++)
 		add(&m[i], 3, 1, LANE_USER);
 	add(&alive, 4, 1, LANE_USER);
 	run(100, UINT64_MAX);
 	assert_int_equal(alive.delivered, 1);
-	assert_in_range(dest_jobs[3], 5, 15);
+	assert_in_range(places[3].jobs, 5, 15);
 	assert_true(dropped_count >= 35);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(m[i].dropped, 1);
 	assert_int_equal(sched_counts(sched, now).suspended, 1);
 
 	/* mail for it comes every ten seconds for a day */
-	before = dest_jobs[3];
+	before = places[3].jobs;
 	for (int i = 0; i < 8640; i++) {
 		add(&m[0], 3, 1, LANE_USER);
 		run(100, now + 10000);
 	}
-	probes = dest_jobs[3] - before;
+	probes = places[3].jobs - before;
 	assert_in_range(probes, 20, 40); /* 60 s doubling up to 4,000 s */
 
 	/* it comes back: one probe succeeds, the window opens again */
-	dest_dead[3] = false;
+	places[3].dead = false;
 	now += 5000000;
 	for (int i = 0; i < 50; i++)
 		add(&m[i], 3, 1, LANE_USER);
-	dest_peak[3] = 0;
+	places[3].peak = 0;
 	run(100, UINT64_MAX);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(m[i].delivered, 1);
-	assert_true(dest_peak[3] > 3);
+	assert_true(places[3].peak > 3);
 	world_end();
 }
 
@@ -338,14 +179,14 @@ static void test_window_grows(void **state)
 	struct mail m;
 
 	(void)state;
-	world(1000, 20, 1);
+	world(1000, 20, 1, NULL);
 	add(&m, 1, 1000, LANE_BULK);
 	start_jobs(100);
-	assert_int_equal(dest_peak[1], 5);
+	assert_int_equal(places[1].peak, 5);
 	run(100, now + 160);
-	assert_in_range(dest_peak[1], 5, 7);
+	assert_in_range(places[1].peak, 5, 7);
 	run(100, UINT64_MAX);
-	assert_int_equal(dest_peak[1], 20);
+	assert_int_equal(places[1].peak, 20);
 	world_end();
 }
 
@@ -354,16 +195,16 @@ static void test_cancel(void **state)
 	struct mail a, b;
 
 	(void)state;
-	world(1, 1, 10);
+	world(1, 1, 10, NULL);
 	add(&a, 1, 100, LANE_USER);
 	add(&b, 1, 10, LANE_USER);
 	start_jobs(100);
-	sched_cancel(sched, &a.work);
+	sched_cancel(sched, &a.work, now);
 	run(100, UINT64_MAX);
 	assert_int_equal(a.delivered, 10); /* what was under way */
 	assert_int_equal(b.delivered, 10);
 	assert_null(a.work.dest);
-	sched_cancel(sched, &b.work);
+	sched_cancel(sched, &b.work, now);
 	world_end();
 }
 
@@ -372,13 +213,13 @@ static void test_flush(void **state)
 	struct mail m[20];
 
 	(void)state;
-	world(100, 20, 10);
-	dest_dead[1] = true;
+	world(100, 20, 10, NULL);
+	places[1].dead = true;
 	for (int i = 0; i < 20; i++)
 		add(&m[i], 1, 1, LANE_USER);
 	run(100, UINT64_MAX);
 	assert_false(add(&m[0], 1, 1, LANE_USER));
-	sched_revive(sched);
+	sched_revive(sched, now);
 	assert_true(add(&m[0], 1, 1, LANE_USER));
 	run(100, UINT64_MAX);
 	world_end();
@@ -389,7 +230,7 @@ static void test_backoff(void **state)
 	uint64_t low = UINT64_MAX, high = 0;
 
 	(void)state;
-	world(1, 1, 1);
+	world(1, 1, 1, NULL);
 	for (int i = 0; i < 1000; i++) {
 		uint64_t ms = sched_backoff(sched, 1000, 300000, 4000000);
 

@@ -314,7 +314,7 @@ static void test_plain(void **state)
 	    RCPTS("a@y.test"), "250", "Ok: queued as 17");
 	assert_string_equal(results[0].status.enhanced, "2.0.0");
 	assert_true(str_starts(results[0].relay, STR("127.0.0.1[127.0.0.1]:")));
-	assert_false(results[0].site || results[0].dsn);
+	assert_false(fault_of_site(results[0].fault) || results[0].dsn);
 }
 
 static void test_pipelining(void **state)
@@ -353,7 +353,7 @@ static void test_helo(void **state)
 	expect(TRANSPORT_SMTP,
 	    SCRIPT(HELLO, "S: 500 what?", "C: HELO me.test", "S: 550 5.7.1 not you", "E"),
 	    RCPTS("a@y.test"), "550", "not you");
-	assert_true(results[0].site);
+	assert_true(fault_of_site(results[0].fault));
 }
 
 static void test_lmtp(void **state)
@@ -374,7 +374,7 @@ static void test_refusals(void **state)
 	(void)state;
 	expect(TRANSPORT_SMTP, SCRIPT("A", "S: 554 5.7.1 go away", "E"), RCPTS("a@y.test"), "451",
 	    "refused to talk: 554 5.7.1 go away");
-	assert_true(results[0].site);
+	assert_true(fault_of_site(results[0].fault));
 	expect(TRANSPORT_SMTP,
 	    SCRIPT(HELLO, "S: 250-srv", "S: 250 PIPELINING", "C: MAIL*", "C: RCPT*", "C: RCPT*",
 		"C: DATA", "S: 452 4.3.1 full", "S: 503 no mail", "S: 503 no mail",
@@ -465,11 +465,11 @@ static void test_lost(void **state)
 	(void)state;
 	expect(TRANSPORT_SMTP, SCRIPT("A", "X"), RCPTS("a@y.test"), "451",
 	    "waiting for an answer to connection");
-	assert_true(results[0].site);
+	assert_true(fault_of_site(results[0].fault));
 	expect(TRANSPORT_SMTP, SCRIPT(HELLO, "S: 250 srv", "C: MAIL*", "X"), RCPTS("a@y.test"),
 	    "451", "waiting for an answer to MAIL FROM command");
 	assert_string_equal(results[0].status.enhanced, "4.4.2");
-	assert_false(results[0].site);
+	assert_false(fault_of_site(results[0].fault));
 	expect(TRANSPORT_SMTP,
 	    SCRIPT(HELLO, "S: 250-srv", "S: 250 PIPELINING", "C: MAIL*", "C: RCPT*", "C: RCPT*",
 		"C: DATA", "S: 250 ok", "S: 550 no", "S: 421 4.3.2 shutting down", "X"),
@@ -490,7 +490,7 @@ static void test_unreachable(void **state)
 	close(listener);
 	expect(TRANSPORT_SMTP, nothing, RCPTS("a@y.test"), "451", "Connection refused");
 	assert_string_equal(results[0].status.enhanced, "4.4.1");
-	assert_true(results[0].site);
+	assert_true(fault_of_site(results[0].fault));
 	snprintf(nexthop, sizeof nexthop, "nowhere.test");
 	expect(TRANSPORT_SMTP, nothing, RCPTS("a@y.test"), "451",
 	    "DNS lookup for nowhere.test failed");
@@ -592,7 +592,7 @@ static void test_tls_policy(void **state)
 	tls_dialogue("may", SCRIPT(HELLO, "S: 250 srv", MAIL), "250", "ok");
 	tls_dialogue("encrypt", SCRIPT(HELLO, "S: 250 srv", "E"), "451", "does not offer TLS");
 	assert_string_equal(results[0].status.enhanced, "4.7.4");
-	assert_true(results[0].site);
+	assert_true(fault_of_site(results[0].fault));
 	tls_dialogue("may",
 	    SCRIPT(HELLO, "S: 250-srv", "S: 250 STARTTLS", "C: STARTTLS", "S: 454 no", MAIL), "250",
 	    "ok");

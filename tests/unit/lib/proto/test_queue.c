@@ -171,7 +171,8 @@ static void test_job(void **state)
 	struct deliver_result res = { .slot = 4,
 		.relay = STR("mx[::1]:25"),
 		.tls = STR("TLSv1.3 X verified"),
-		.site = true },
+		.fault = FAULT_TLS,
+		.reused = true },
 			      *rs;
 	uint32_t n;
 	struct put w = put_start();
@@ -193,7 +194,8 @@ static void test_job(void **state)
 	put_results(&w, &res, 1);
 	g = get_start(put_view(&w));
 	assert_int_equal(get_results(&g, &a, &rs, &n), 0);
-	assert_true(n == 1 && rs[0].site && !rs[0].dsn && rs[0].slot == 4);
+	assert_true(
+	    n == 1 && rs[0].fault == FAULT_TLS && rs[0].reused && !rs[0].dsn && rs[0].slot == 4);
 	arena_clear(&a);
 }
 

@@ -1,0 +1,113 @@
+/* What the parts of the scheduler share. Included by sched*.c only. */
+#ifndef QUEUE_SCHED_IMPL_H
+#define QUEUE_SCHED_IMPL_H
+
+#include "sched.h"
+
+/* What one destination has waiting in one lane. */
+struct sched_turn {
+	TAILQ_HEAD(, sched_work) works;
+	TAILQ_HEAD(, sched_parked) parked;
+	TAILQ_ENTRY(sched_turn) next; /* among those of the transport that may go */
+	TAILQ_ENTRY(sched_turn) call_next; /* among those whose parked may be called */
+	struct sched_dest *dest;
+	uint32_t queued, waiting, called; /* works, parked, called */
+	uint8_t lane;
+	bool ready, calling;
+};
+
+struct sched_dest {
+	struct sched *sched;
+	struct sched_dest *hash_next;
+	TAILQ_ENTRY(sched_dest) idle_next;
+	struct sched_turn *turns[LANES]; /* NULL until it is needed */
+	uint64_t until; /* suspended until then */
+	uint64_t pause; /* nothing new until then */
+	uint64_t slow_until;
+	uint64_t wake; /* when something changes by itself; in the heap */
+	uint32_t heap; /* 1 + place there; 0 = not in it */
+	uint32_t flying;
+	float window; /* jobs at once */
+	float cohorts; /* failures of the site since the last success, in windows */
+	float slow;
+	struct buckets buckets;
+	uint32_t hash;
+	uint16_t policy;
+	uint16_t key_len;
+	uint8_t transport;
+	uint8_t deaths; /* suspensions since the last success */
+	uint8_t pauses; /* the same of pauses */
+	bool idle;
+	char key[];
+};
+
+TAILQ_HEAD(sched_turns, sched_turn);
+
+/* Turns that take turns, lanes by their weights. */
+struct sched_round {
+	struct sched_turns lanes[LANES];
+	int credit[LANES];
+};
+
+struct sched_transport {
+	struct sched_limits limits;
+	struct buckets buckets;
+	bool paused;
+	uint32_t flying;
+	struct sched_round ready;
+};
+
+struct sched {
+	struct sched_transport transports[SCHED_TRANSPORTS];
+	struct sched_policy *policies;
+	struct str *names; /* copies */
+	unsigned npolicies;
+	int weights[LANES];
+	uint32_t room;
+	struct sched_dest **buckets;
+	size_t nbuckets, ndests, nidle;
+	TAILQ_HEAD(, sched_dest) idle; /* the longest idle first */
+	struct sched_round calling;
+	struct sched_dest **heap; /* by wake */
+	uint32_t nheap, cap_heap;
+	uint64_t random;
+	uint64_t queued, parked;
+	unsigned next_transport;
+};
+
+/* --- sched_dest.c: which destinations there are ----------------------------------------------- */
+
+/* NULL if nothing is known of it. */
+struct sched_dest *sched_dest_find(const struct sched *s, const struct sched_site *site);
+/* The same, or a new one. */
+struct sched_dest *sched_dest_get(struct sched *s, const struct sched_site *site);
+struct sched_turn *sched_turn_get(struct sched_dest *d, uint8_t lane);
+/* Nothing to do for it now: what is known is kept while there is room. */
+void sched_dest_rest(struct sched *s, struct sched_dest *d, uint64_t now);
+/* There is something to do for it. */
+void sched_dest_wake(struct sched *s, struct sched_dest *d);
+void sched_dest_each(const struct sched *s, void (*fn)(struct sched_dest *d, void *arg), void *arg);
+void sched_dests_init(struct sched *s);
+void sched_dests_free(struct sched *s);
+
+/* Sets when it is to be looked at again; 0 = not by itself. */
+void sched_timer(struct sched *s, struct sched_dest *d, uint64_t at);
+/* One whose time has come, taken out, or NULL. */
+struct sched_dest *sched_timer_due(struct sched *s, uint64_t now);
+
+/* --- sched.c ---------------------------------------------------------------------------------- */
+
+static inline const struct sched_policy *sched_policy_of(const struct sched_dest *d)
+{
+	return &d->sched->policies[d->policy];
+}
+/* 1 when it is not slowed down. */
+static inline double sched_slowness(const struct sched_dest *d, uint64_t now)
+{
+	return d->slow_until > now && d->slow > 1 ? (double)d->slow : 1;
+}
+/* Jobs that it may have at once now: of its window, of its cap. At least 1. */
+uint32_t sched_cap(const struct sched_dest *d, uint64_t now);
+uint32_t sched_window(const struct sched_dest *d, uint64_t now);
+
+#endif
