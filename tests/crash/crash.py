@@ -5,17 +5,22 @@
 
 One cycle: an instance runs, clients send messages, something is killed (the whole suite at a random moment or at a
 named point of the code, or one process of it while the rest goes on), the suite is started again, its queue
-drains. Then every message that got a 250 must be in the mailbox of each recipient, whole, once; a second copy is
-counted and allowed only where a kill fell into its delivery. Messages that got no 250 may be there or not, but
-never in part. Meanwhile an IMAP client sets flags and expunges; what it was told OK must still be so.
+drains. Then every message that got a 250 must be in the mailbox of each recipient, or at the other host where it
+goes on to, whole, once; a second copy is counted and allowed only where a kill fell into its delivery. Messages
+that got no 250 may be there or not, but never in part. The other host refuses for now, hangs up and is back again.
+Meanwhile an IMAP client sets flags and expunges; what it was told OK must still be so.
 
 A state file keeps seed and totals over runs, so that long runs add up. Needs a build with -DTHURN_TEST_CRASH.
 """
 import argparse, collections, hashlib, imaplib, json, os, pathlib, random, re, shutil, signal, smtplib, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / 'scenario'))
+from smtp_fault_server import CLOSE, FaultServer
 INSTANCE = HERE.parent / 'instance'
 RCPTS = 3
+AWAY = [f'them{n}@away.test' for n in range(2)]  # at the other host
+LIST, MEMBERS = 'list@lists.test', ['user1@example.test', AWAY[0]]
 SENDERS = 4
 
 # Where the code may die: name and how often the point may be passed before.
@@ -23,8 +28,8 @@ POINTS = ['large.after_create', 'accept.after_create', 'accept.after_write', 'ac
           'accept.after_dir_sync', 'accept.before_answer', 'accept.after_answer', 'job.before_send', 'job.after_send',
           'shortcut.after_dispatch', 'shortcut.after_result', 'shortcut.before_answer', 'shortcut.after_answer', 'result.received',
           'result.before_slot', 'result.after_slot', 'result.after_sync', 'remove.before_unlink', 'remove.after_unlink',
-          'maildir.after_sync_file', 'maildir.after_link', 'maildir.after_sync_new', 'maildir.after_answer']
-ROLES = ['queue', 'deliver-maildir', 'smtpd', 'lookup', 'auth', 'notify', 'spawn', 'log', 'imapd-login']
+          'expand.after_write', 'expand.after_file_sync', 'remote.before_answer', 'maildir.after_sync_file', 'maildir.after_link', 'maildir.after_sync_new', 'maildir.after_answer']
+ROLES = ['queue', 'deliver-maildir', 'deliver-remote', 'smtpd', 'lookup', 'auth', 'notify', 'spawn', 'log', 'imapd-login']
 
 
 def body(token, size):
@@ -52,8 +57,17 @@ class Run:
         self.totals = collections.Counter()
         self.tampered = {}              # message file prefix -> what an IMAP client was promised about it
         self.env = dict(os.environ, THURN_BUILD=str(build), THURN_LIBEXEC=str(build / 'libexec'))
-        (self.top / 'extra.conf').write_text('')
-        out = subprocess.run([INSTANCE, 'start', self.top, '--users', str(RCPTS), '--build', build], capture_output=True, text=True)
+        self.away = FaultServer()
+        self.relayed = collections.Counter()  # (token, address) -> copies that the other host has taken
+        extra = self.top / 'extra.conf'
+        extra.write_text(f'''
+transport_maps = {{"inline:{{away.test=smtp:{self.away.hop}}}"}}
+remote_ports = {{{self.away.port}}}
+virtual_alias_domains = {{lists.test}}
+virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
+''')
+        out = subprocess.run([INSTANCE, 'start', self.top, '--users', str(RCPTS), '--build', build, '--conf', extra],
+                             capture_output=True, text=True)
         if out.returncode:
             raise SystemExit(out.stdout + out.stderr)
         self.info = json.loads(out.stdout)
@@ -113,11 +127,12 @@ class Run:
                     self.sent += 1
                     token = f'token-{os.getpid()}-{id(self)}-{self.sent}-end'
                 count = rnd.choice([1, 1, 1, 2, RCPTS])
-                to = [a['address'] for a in rnd.sample(self.info['accounts'], count)]
+                to = rnd.sample([a['address'] for a in self.info['accounts']] + [rnd.choice([*AWAY, LIST])], count)
                 text = f'Subject: {token}\r\n\r\n' + body(token, rnd.choice([200, 2000, 2000, 4000, 40000, 400000]))
                 refused = s.sendmail('sender@client.test', to, text)
                 with self.lock:
-                    self.acked[token] = [t for t in to if t not in refused]
+                    taken = [t for t in to if t not in refused]
+                    self.acked[token] = set(t for t in taken if t != LIST) | set(MEMBERS if LIST in taken else ())
             except (smtplib.SMTPException, OSError):
                 try:
                     if s is not None:
@@ -165,6 +180,8 @@ class Run:
             self.start(**env)
         for c in clients:
             c.start()
+        for step, action in (('rcpt', '450 4.2.0 not now'), ('final', CLOSE), ('mail', CLOSE)):
+            self.away.plan(step, action, self.random.choice([0, 0, 3]))
         time.sleep(self.random.uniform(0.05, 0.4))
         if kind == 'one':
             role = self.random.choice(ROLES)
@@ -214,17 +231,31 @@ class Run:
                 found[self.seen[key]] += 1
         return found
 
+    def take_relayed(self):
+        """Counts what the other host has, and forgets it there."""
+        while self.away.messages:
+            message = self.away.messages.pop()
+            m = re.search(rb'token-[\d-]+-end', message.data)
+            if not m or not whole(message.data.rstrip(b'\r\n') + b'\r\n'):
+                raise RuntimeError(f'what was relayed is not whole: {len(message.data)} bytes')
+            self.relayed.update((m[0].decode(), address) for address in message.rcpts)
+        self.away.seen.clear()
+        self.away.transcript.clear()
+
     def check(self, kind, env):
-        problems = []
+        problems = list(self.away.faults)
+        self.take_relayed()
         boxes = {a['address']: self.mailbox(a['address']) for a in self.info['accounts']}
         for token, to in self.acked.items():
             for t in to:
-                n = boxes[t][token]
+                n = self.relayed[token, t] if t in AWAY else boxes[t][token]
                 if n == 0:
                     problems.append(f'LOST {token} for {t} after {kind} {env}')
                 elif n > 2:
                     problems.append(f'{n} copies of {token} for {t}')
         self.totals['duplicates'] = sum(n - 1 for b in boxes.values() for n in b.values() if n > 1)
+        self.totals['relayed'] = sum(self.relayed.values())
+        self.totals['relayed twice'] = sum(n - 1 for n in self.relayed.values() if n > 1)
         self.totals['cycles'] += 1
         corrupt = list(pathlib.Path(self.info['spool'], 'corrupt').glob('*'))
         if corrupt:
@@ -233,6 +264,7 @@ class Run:
 
     def close(self):
         self.kill_all()
+        self.away.close()
         shutil.rmtree(self.top, ignore_errors=True)
 
 
