@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "accept.h"
-#include "charge.h"
 #include "base/crash.h"
 #include "base/id.h"
 #include "base/loop.h"
+#include "charge.h"
+#include "clock.h"
 #include "control.h"
 #include "format.h"
 #include "job.h"
@@ -22,12 +23,11 @@
 #include "run.h"
 #include "sched.h"
 #include "settings.h"
-#include "settle.h"
 #include "space.h"
 #include "spool.h"
 #include "stock.h"
 
-enum { TICK_MS = 1000, DRAIN_POLL_MS = 10 };
+enum { TICK_MS = 1000, DRAIN_POLL_MS = 10, RAN_MS = 60 * 1000 };
 
 static struct timer tick_timer, drain_timer;
 
@@ -97,12 +97,60 @@ static void probe_volume(void)
 	pool_submit(&probe, POOL_WORK);
 }
 
+static int run_ran(struct task *t)
+{
+	(void)t;
+	return spool_ran(wall_millis()) == -1 ? errno : 0;
+}
+
+static void ran_written(struct task *t, int error)
+{
+	t->run = NULL;
+	if (error != 0)
+		log_warning(NULL, EV("time-not-written"), KZ("error", strerror(error)));
+}
+
+/* The next process counts only the time that this one has run. */
+static void write_ran(void)
+{
+	static struct task ran;
+
+	if (ran.run != NULL)
+		return;
+	ran = (struct task){ .run = run_ran, .done = ran_written, .sync_dir = POOL_NO_DIR };
+	pool_submit(&ran, POOL_WORK);
+}
+
+static void watch_clock(void)
+{
+	static uint64_t written;
+	int64_t jump = clock_look(wall_millis(), (int64_t)loop_now());
+
+	if (jump != 0)
+		log_warning(NULL, EV("clock-jumped"), KI("seconds", jump / 1000));
+	if (jump != 0 || written == 0 || loop_now() - written >= RAN_MS) {
+		written = loop_now();
+		write_ran();
+	}
+}
+
+static void resume_clock(void)
+{
+	int64_t last, away;
+
+	if (spool_last_ran(&last) == -1)
+		return;
+	away = clock_resume(wall_millis(), last);
+	if (away != 0)
+		log_notice(NULL, EV("time-away"), KI("seconds", away / 1000));
+}
+
 static void tick(void *arg)
 {
 	(void)arg;
 	timer_set(&tick_timer, TICK_MS, tick, NULL);
 	pool_poll();
-	settle_watch_clock();
+	watch_clock();
 	probe_volume();
 	load_tick();
 	stock_tick();
@@ -125,6 +173,7 @@ static int queue_open(void)
 	settings_load(run_sched());
 	if (spool_open(proc_fd("spool"), why) == -1)
 		proc_fatal("spool-refused", str_of(why));
+	resume_clock();
 	charge_open();
 	return 0;
 }
@@ -162,6 +211,7 @@ static void queue_drain(void)
 	run_stop();
 	load_stop();
 	charge_save();
+	write_ran();
 	drain_check(NULL);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "clock.h"
 #include "gather.h"
 #include "base/loop.h"
 #include "space.h"
@@ -259,10 +260,10 @@ int64_t wall_seconds(void)
 	return wall_millis() / 1000;
 }
 
-int64_t message_begin(const struct message *m)
+int64_t message_begin(const struct message *m, int64_t now)
 {
 	const struct envelope *e = &m->content.envelope;
-	int64_t arrival = e->arrival / 1000;
+	int64_t arrival = clock_corrected(e->arrival / 1000, now);
 
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		if (m->targets[i].early > 0)
@@ -273,7 +274,7 @@ int64_t message_begin(const struct message *m)
 
 uint64_t message_age(const struct message *m, int64_t now)
 {
-	int64_t age = now - message_begin(m);
+	int64_t age = now - message_begin(m, now);
 
 	return age > 0 ? (uint64_t)age : 0;
 }

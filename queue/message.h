@@ -206,11 +206,11 @@ static inline bool message_waits(const struct message *m)
 }
 
 /*
- * When it began to be tried, ms since 1970: when it was accepted, or when its sender wanted it to be
- * sent, or when it was released before that.
+ * When it began to be tried, ms since 1970 by the clock as it goes now: when it was accepted, or when
+ * its sender wanted it to be sent, or when it was released before that.
  */
-int64_t message_begin(const struct message *m);
-/* Milliseconds from then to now (ms since 1970); a clock that ran backwards makes it new. */
+int64_t message_begin(const struct message *m, int64_t now);
+/* Milliseconds from then to now (ms since 1970). */
 uint64_t message_age(const struct message *m, int64_t now);
 
 /* The number of a target for deliver-*: the same in every attempt. */

@@ -208,7 +208,7 @@ static int write_text(struct message *m, const struct report *r, uint64_t id, st
 		.whole = whole,
 	};
 
-	d.until = (message_begin(m) + (int64_t)settings.queue_lifetime) / 1000;
+	d.until = (message_begin(m, wall_millis()) + (int64_t)settings.queue_lifetime) / 1000;
 	d.message = str_bytes(body, read_body(m, body, n));
 	d.words = words_for(r->postmaster ? r->to : m->content.envelope.sender, d.message);
 	if (whole && d.message.n != n)

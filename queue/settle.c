@@ -15,23 +15,6 @@
 #include "spool.h"
 #include "tell.h"
 
-enum { CLOCK_JUMP_MS = 3600 * 1000 };
-
-static int64_t clock_offset; /* wall clock minus the loop's, ms */
-static uint64_t no_expiry_until;
-
-void settle_watch_clock(void)
-{
-	int64_t offset = wall_millis() - (int64_t)loop_now();
-
-	if (clock_offset != 0 && offset - clock_offset > CLOCK_JUMP_MS) {
-		no_expiry_until = loop_now() + CLOCK_JUMP_MS;
-		log_warning(
-		    NULL, EV("clock-jumped"), KI("seconds", (offset - clock_offset) / 1000));
-	}
-	clock_offset = offset;
-}
-
 static uint64_t age_of(const struct message *m)
 {
 	return message_age(m, wall_millis());
@@ -60,8 +43,7 @@ static void expire(struct message *m)
 	    m->content.envelope.sender.n == 0 ? settings.bounce_lifetime : settings.queue_lifetime;
 	bool forced = (m->wishes & WISH_EXPIRE) != 0;
 
-	if (!forced && ((m->wishes & WISH_HOLD) != 0 || m->again || age_of(m) < lifetime ||
-			   loop_now() < no_expiry_until))
+	if (!forced && ((m->wishes & WISH_HOLD) != 0 || m->again || age_of(m) < lifetime))
 		return;
 	m->wishes &= (uint8_t)~WISH_EXPIRE;
 	for (uint32_t i = 0; i < m->ntargets; i++) {

@@ -13,10 +13,4 @@ void settle(struct message *m);
 /* Nothing is to be tried before that time (seconds since 1970): m goes back to where it was. */
 void settle_until(struct message *m, int64_t seconds);
 
-/*
- * Called every second: watches the wall clock. After a jump ahead of more than an hour nothing
- * expires for an hour.
- */
-void settle_watch_clock(void);
-
 #endif

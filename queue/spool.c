@@ -17,7 +17,7 @@
 #define PROBE   "probe"
 #define LOGINS  "logins"
 
-static int root = -1, corrupt = -1, dirs[SPOOL_DIRS];
+static int root = -1, marker = -1, corrupt = -1, dirs[SPOOL_DIRS];
 
 /* --- start ----------------------------------------------------------------------------------- */
 
@@ -53,7 +53,8 @@ int spool_open(int dir, char why[256])
 	bool made = false;
 
 	root = dir;
-	if (fstatat(root, MARKER, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode)) {
+	marker = openat(root, MARKER, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (marker == -1 || fstat(marker, &st) == -1 || !S_ISREG(st.st_mode)) {
 		snprintf(why, 256,
 		    "there is no file \"" MARKER "\" in the spool directory: is it mounted?");
 		return -1;
@@ -136,6 +137,27 @@ int spool_quarantine(uint64_t id, unsigned part)
 
 	spool_name(id, part, name);
 	return renameat(dirs[spool_dir_of(id)], name, corrupt, name);
+}
+
+/* The time of the marker. */
+int spool_last_ran(int64_t *ms)
+{
+	struct stat st;
+
+	if (fstat(marker, &st) == -1)
+		return -1;
+	*ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return 0;
+}
+
+int spool_ran(int64_t ms)
+{
+	const struct timespec ts[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 },
+	};
+
+	return futimens(marker, ts);
 }
 
 int spool_sync_dir(unsigned dir)

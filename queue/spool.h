@@ -43,6 +43,10 @@ int spool_remove_all(uint64_t id, unsigned parts);
 /* Moves it into corrupt/. -1 with errno. Neither directory is synced. */
 int spool_quarantine(uint64_t id, unsigned part);
 
+/* When the queue last ran, as spool_ran() left it (ms since 1970). -1 with errno. */
+int spool_last_ran(int64_t *ms);
+int spool_ran(int64_t ms);
+
 /* fsync of a hash directory or corrupt/, for the pool alone. Not to be repeated when it failed. */
 int spool_sync_dir(unsigned dir);
 

@@ -55,6 +55,7 @@ WHERE = {
     '104': 'scenario/test_queue.py test_unfinished_and_strange_files',
     '105': 'fault/test_syscalls.py test_fault',
     '106': 'fault/test_syscalls.py test_failed_fsync_is_not_repeated',
+    '108': 'scenario/test_clock.py test_108_clock_jumps',
     '109': 'scenario/test_queue.py test_no_marker',
     # between processes
     '110': 'unit/lib/base/test_ipc.c bad_message_closes_the_channel',
