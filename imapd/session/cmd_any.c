@@ -71,7 +71,8 @@ static bool take_id(struct session *s, struct parse *p)
 	struct str key, value, name = STR_NONE, version = STR_NONE;
 
 	if (!parse_at(p, '('))
-		return parse_nstring(p, &value);
+		return parse_atom(p, &value) &&
+		       (str_caseeq(value, STR("NIL")) || parse_fail(p, "expected NIL or fields"));
 	p->p++;
 	for (int i = 0; !parse_skip(p, ')'); i++) {
 		if (i == ID_PAIRS)

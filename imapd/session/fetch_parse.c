@@ -95,10 +95,10 @@ static bool take_numbers(struct parse *p, struct fetch_item *item, struct buf *l
 
 	*more = true;
 	while (p->p < p->end && ascii_digit(*p->p)) {
+		if (*p->p == '0')
+			return parse_fail(p, "parts begin with 1");
 		if (!parse_u32(p, &number))
 			return false;
-		if (number == 0)
-			return parse_fail(p, "parts begin with 1");
 		if (item->number == NULL)
 			item->number = arena_array(p->arena, FETCH_DEPTH, sizeof *item->number);
 		if (item->depth < FETCH_DEPTH)

@@ -114,6 +114,8 @@ static bool take_quoted(struct parse *p, struct str *out)
 			escaped = true;
 			if (++p->p == p->end)
 				break;
+			if (*p->p != '"' && *p->p != '\\')
+				return parse_fail(p, "only \" and \\ stand behind a \\");
 		}
 		p->p++;
 	}

@@ -107,15 +107,23 @@ static bool take_keyword(struct parse *p, struct search_key *k, int negated)
 }
 
 /* [entry-name SP type SP] mod-sequence; there is one mod-sequence for all flags here. */
+/* RFC 7162 3.1.5: of which flag, and of whom. All of them have one number here. */
+static bool take_entry(struct parse *p)
+{
+	struct str name, whose;
+
+	if (!parse_string(p, &name) || !parse_sp(p) || !parse_atom(p, &whose) || !parse_sp(p))
+		return false;
+	if (str_caseeq(whose, STR("all")) || str_caseeq(whose, STR("priv")) ||
+	    str_caseeq(whose, STR("shared")))
+		return true;
+	return parse_fail(p, "expected priv, shared or all");
+}
+
 static bool take_modseq(struct parse *p, struct search_key *k, int arg)
 {
-	struct str entry;
-
 	(void)arg;
-	if (!parse_sp(p))
-		return false;
-	if (parse_at(p, '"') &&
-	    (!parse_string(p, &entry) || !parse_sp(p) || !parse_atom(p, &entry) || !parse_sp(p)))
+	if (!parse_sp(p) || (parse_at(p, '"') && !take_entry(p)))
 		return false;
 	return parse_u63(p, &k->modseq);
 }

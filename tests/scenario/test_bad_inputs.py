@@ -4,6 +4,7 @@ import json, os, pathlib, re, shutil, smtplib, socket, subprocess, time
 import pytest
 import conftest
 from conftest import TESTS
+from imap_client import Imap
 from test_smtp import Client, data, envelope, files
 
 # number: what comes in -> where the answer is tested. What has no row of its own is in this file.
@@ -265,50 +266,6 @@ def test_41_a_byte_now_and_then(suite):
 
 
 # --- IMAP ---------------------------------------------------------------------------------------
-
-class Imap:
-    """A session in raw lines."""
-
-    def __init__(self, suite, n=0):
-        self.s = socket.create_connection((suite.host, suite.imap_port), 20)
-        self.f = self.s.makefile('rb')
-        self.n = 0
-        self.f.readline()
-        a = suite.accounts[n]
-        assert self.do(f"LOGIN {a['address']} {a['password']}").startswith('OK')
-
-    def send(self, data):
-        self.s.sendall(data if isinstance(data, bytes) else data.encode())
-
-    def until(self, tag):
-        """The tagged reply behind its tag; self.untagged has what came before."""
-        self.untagged = []
-        while True:
-            line = self.f.readline()
-            if not line:
-                return ''
-            m = re.search(rb'\{(\d+)\}\r\n$', line)
-            while m:
-                line += self.f.read(int(m[1])) + self.f.readline()
-                m = re.search(rb'\{(\d+)\}\r\n$', line)
-            if line.startswith(tag.encode() + b' '):
-                return line[len(tag) + 1:].decode('latin-1').strip()
-            self.untagged.append(line)
-
-    def do(self, command):
-        self.n += 1
-        tag = f't{self.n}'
-        self.send(tag.encode() + b' ' + (command if isinstance(command, bytes) else command.encode()) + b'\r\n')
-        return self.until(tag)
-
-    def append(self, text, mailbox='INBOX'):
-        self.n += 1
-        self.send(f't{self.n} APPEND {mailbox} {{{len(text)}+}}\r\n'.encode() + text + b'\r\n')
-        return self.until(f't{self.n}')
-
-    def close(self):
-        self.f.close(), self.s.close()
-
 
 @pytest.fixture
 def imap(suite):
