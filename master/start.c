@@ -29,7 +29,7 @@ static struct privilege row_privilege(const struct suite *s, const struct proces
 		.nofile = row->nofile,
 		.file = row->bodies ? s->plan->body_max : 0,
 		.root = s->root,
-		.refuse = s->plan->refuse,
+		.refuse = s->plan->refuse || row->refuses,
 	};
 }
 
@@ -64,7 +64,7 @@ static int send_begin(struct suite *s, struct child *c)
 	};
 
 	return boot_begin(c->control, &b, s->plan->roles[c->row->role].settings,
-	    s->root && !c->row->root_kept ? s->root_fd : -1);
+	    s->root && !c->row->root_kept && !c->row->sees_root ? s->root_fd : -1);
 }
 
 static int send_fds(struct suite *s, struct child *c)

@@ -44,6 +44,17 @@ const struct process processes[] = {
 	    .nofile = 2048,
 	},
 	{
+	    .role = ROLE_PAM,
+	    .program = "services-pam",
+	    .phase = 2,
+	    .reload = RELOAD_SWAP,
+	    .sees_root = true,
+	    .refuses = true,
+	    .calls = CALLS_THREADS | CALLS_READ | CALLS_FOREIGN,
+	    .dirs = { { DIR_PAM + 1, DIR_READ } },
+	    .nofile = 256,
+	},
+	{
 	    .role = ROLE_KEYS,
 	    .program = "services-keys",
 	    .phase = 1,
@@ -172,7 +183,7 @@ const struct edge edges[] = {
 	{ ROLE_MAILDIR, TO(NOTIFY) },
 	{ ROLE_LOOKUP, TO(AUTH) },
 	{ ROLE_SASL, TO(AUTH) },
-	{ ROLE_AUTH, TO(SPAWN) | TO(FETCH) },
+	{ ROLE_AUTH, TO(SPAWN) | TO(FETCH) | TO(PAM) },
 	{ ROLE_SPAWN, TO(NOTIFY) },
 	{ ROLE_NONE, 0 },
 };
@@ -183,4 +194,5 @@ const struct directory directories[DIRS] = {
 	[DIR_TABLES] = { "tables", ROLE_NONE, 0755, NULL },
 	[DIR_ACCOUNTS] = { "accounts", ROLE_AUTH, 0700, NULL },
 	[DIR_LOGS] = { "logs", ROLE_LOG, 0750, NULL },
+	[DIR_PAM] = { "pam", ROLE_NONE, 0, NULL },
 };

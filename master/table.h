@@ -24,6 +24,8 @@ struct process {
 	uint8_t phase; /* starts when all of the phases before are ready; stops in reverse */
 	uint8_t reload; /* enum reload */
 	bool root_kept; /* stays root when the suite runs as root: spawn alone */
+	bool sees_root; /* no empty root: its libraries open files by their paths */
+	bool refuses; /* calls that it may not make fail: it runs code of others, which tries */
 	uint32_t calls; /* CALLS_* */
 	uint64_t caps; /* capabilities kept after confinement */
 	uint32_t nofile;
@@ -50,7 +52,7 @@ extern const struct edge edges[]; /* ends with ROLE_NONE; besides, everyone talk
 struct directory {
 	const char *name; /* what the program asks proc_fd() for */
 	enum role owner; /* ROLE_NONE = stays root's */
-	unsigned mode;
+	unsigned mode; /* 0 = not ours: it is opened, and neither made nor looked at */
 	const char *marker; /* file made together with the directory, or NULL */
 };
 extern const struct directory directories[DIRS];

@@ -110,6 +110,8 @@ static const struct row rows[] = {
 	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET6, SOCK_STREAM, IPPROTO_TCP) },
 	{ CALL(sendmsg), CALLS_DNS, WITH, 2, MSG_FASTOPEN, EOPNOTSUPP }, /* then it connects */
 
+	{ CALL(socket), CALLS_FOREIGN, ANY, 0, 0, EAFNOSUPPORT }, /* libpam: then nothing is audited */
+
 	{ CALL(socketpair), CALLS_PAIR, EQ, 0, AF_UNIX },
 
 	{ CALL(clone), CALLS_THREADS, EQ, 0, thread_flags },

@@ -11,6 +11,7 @@ static const char *const names[ROLE_MAX] = {
 	[ROLE_KEYS] = "keys",
 	[ROLE_AUTH] = "auth",
 	[ROLE_SASL] = "sasl",
+	[ROLE_PAM] = "pam",
 	[ROLE_NOTIFY] = "notify",
 	[ROLE_QUEUE] = "queue",
 	[ROLE_MAILDIR] = "deliver-maildir",

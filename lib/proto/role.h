@@ -17,6 +17,7 @@ enum role {
 	ROLE_KEYS,
 	ROLE_AUTH,
 	ROLE_SASL,
+	ROLE_PAM,
 	ROLE_NOTIFY,
 	ROLE_QUEUE,
 	ROLE_MAILDIR, /* deliver/maildir */

@@ -27,5 +27,5 @@ const char *service_workers(enum role role)
 	for (unsigned i = 0; i < SERVICES; i++)
 		if (services[i].role == role)
 			return services[i].workers;
-	return NULL;
+	return role == ROLE_PAM ? "pam_workers" : NULL;
 }

@@ -4,6 +4,7 @@
 static struct setting_rows (*const topics[])(void) = {
 	settings_suite,
 	settings_accounts,
+	settings_pam,
 	settings_imap,
 	settings_smtp,
 	settings_submission,

@@ -26,6 +26,7 @@ struct setting_rows {
 
 struct setting_rows settings_suite(void);
 struct setting_rows settings_accounts(void);
+struct setting_rows settings_pam(void);
 struct setting_rows settings_imap(void);
 struct setting_rows settings_smtp(void);
 struct setting_rows settings_submission(void);

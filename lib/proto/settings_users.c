@@ -28,6 +28,7 @@ static const struct setting rows[] = {
 	USER_ROWS(NULL, "lookup", "thurn-lookup", "the table and routing service"),
 	USER_ROWS(NULL, "auth", "thurn-auth", "the account service"),
 	USER_ROWS(NULL, "sasl", "thurn-sasl", "the login protocol service"),
+	USER_ROWS(NULL, "pam", "thurn-pam", "the process that asks PAM"),
 	USER_ROWS(NULL, "keys", "thurn-keys", "the keeper of the private keys"),
 	USER_ROWS(NULL, "notify", "thurn-notify", "the mailbox change service"),
 	USER_ROWS(NULL, "queue", "thurn-queue", "the queue manager"),

@@ -27,6 +27,9 @@ enum ipc_type {
 	DELIVER_RESULT,
 	DELIVER_HOP,
 
+	/* auth <-> pam: pam.h */
+	PAM_CHECK = 0x0d00,
+
 	/* sasl <-> auth, lookup <-> auth, auth <-> spawn, login <-> spawn: auth.h */
 	AUTH_CHECK = 0x0600,
 	AUTH_SALT,

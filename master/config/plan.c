@@ -17,6 +17,7 @@ static const char *const dir_settings[DIRS] = {
 	[DIR_TABLES] = "table_directory",
 	[DIR_ACCOUNTS] = "account_directory",
 	[DIR_LOGS] = "log_directory",
+	[DIR_PAM] = "pam_directory",
 };
 
 /* Is it a role that master starts? */

@@ -11,6 +11,7 @@
 #include "attempt.h"
 #include "base/alloc.h"
 #include "batch.h"
+#include "pam.h"
 #include "proto/proc.h"
 #include "recent.h"
 #include "service.h"
@@ -21,6 +22,7 @@ struct check {
 	struct account_record account; /* whose password it is to be */
 	bool known;
 	uint8_t mark[RECENT_BYTES]; /* what stands for the password, should it be right */
+	struct pam_ask pam;
 	struct pending keys; /* new keys of SCRAM are to be kept */
 };
 
@@ -94,6 +96,38 @@ static void on_hashed(struct pool_job *j)
 	batch_add(&k->keys);
 }
 
+/* --- PAM ------------------------------------------------------------------------------------- */
+
+static void on_pam(struct pam_ask *p, enum auth_verdict v)
+{
+	struct check *k = (struct check *)((char *)p - offsetof(struct check, pam));
+	struct account_record now;
+
+	if (v == AUTH_LATER)
+		attempt_later(&k->attempt, EV("auth-unavailable"), "PAM has no answer");
+	else if (v == AUTH_REFUSED || attempt_prover(&k->attempt, &now) != DB_OK || !pam_has(&now))
+		attempt_refuse(&k->attempt, "");
+	else
+		attempt_accept(&k->attempt, STR_NONE);
+	check_free(k);
+}
+
+/* False: the check has ended. */
+static bool ask_pam(struct check *k, struct str password)
+{
+	k->pam.answered = on_pam;
+	if (password.n == 0 || str_find(password, '\0') != -1)
+		attempt_refuse(&k->attempt, "");
+	else if (pam_check(&k->pam, &k->account, str_of(k->attempt.client), password,
+		     &k->attempt.tag) == 0)
+		return true;
+	else
+		attempt_later(&k->attempt, EV("auth-unavailable"), "nobody can ask PAM now");
+	return false;
+}
+
+/* --- which way ------------------------------------------------------------------------------- */
+
 /* Is its domain one that keeps keys of SCRAM, and the account one that has none yet? */
 static bool wants_keys(const struct account_record *r)
 {
@@ -155,7 +189,13 @@ static bool check_begin(struct check *k, struct str password)
 		    &k->attempt, EV("auth-unavailable"), "the account database cannot be read");
 		return false;
 	}
-	if (found == DB_OK && (has_app(k, password) || was_right(k, password))) {
+	if (found == DB_OK && has_app(k, password)) {
+		attempt_accept(&k->attempt, STR_NONE);
+		return false;
+	}
+	if (found == DB_OK && pam_has(&k->account))
+		return ask_pam(k, password);
+	if (found == DB_OK && was_right(k, password)) {
 		attempt_accept(&k->attempt, STR_NONE);
 		return false;
 	}

@@ -10,6 +10,7 @@
 
 #include "attempt.h"
 #include "base/log.h"
+#include "pam.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "recent.h"
@@ -56,6 +57,7 @@ static void load_settings(void)
 		settings.owner.gid = settings.owner.uid;
 	token_load(c);
 	introspect_load(c);
+	pam_load(c);
 }
 
 /* As many hashes at once as there are processors for this process. */
@@ -143,6 +145,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_LOOKUP, .rows = lookup_rows },
 	{ ROLE_SPAWN, .rows = no_rows },
 	{ ROLE_FETCH, .rows = no_rows, .one = true },
+	{ ROLE_PAM, .rows = no_rows },
 	{ ROLE_NONE },
 };
 

@@ -130,6 +130,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_MAILDIR, .rows = rows },
 	{ ROLE_REMOTE, .rows = rows },
 	{ ROLE_RESOLVER, .rows = rows },
+	{ ROLE_PAM, .rows = rows },
 	{ ROLE_FETCH, .rows = rows },
 	{ ROLE_SMTPD, .rows = rows },
 	{ ROLE_LOCAL, .rows = rows },

@@ -296,9 +296,9 @@ static void probe_row(const struct process *row, unsigned n, const char *top)
 	sibling = start_sibling(uid);
 	for (unsigned i = 0; i < STEPS; i++) {
 		printf("%s %s %s\n", role_name(row->role), steps[i].name,
-		    attempt(row, uid, root_fd, i, false));
+		    attempt(row, uid, row->sees_root ? -1 : root_fd, i, false));
 		printf("%s %s %s\n", role_name(row->role), steps[i].name,
-		    attempt(row, uid, root_fd, i, true));
+		    attempt(row, uid, row->sees_root ? -1 : root_fd, i, true));
 	}
 	kill(sibling, SIGKILL);
 	waitpid(sibling, NULL, 0);

@@ -2,6 +2,7 @@
 #include <stdint.h>
 
 #include "proto/auth.h"
+#include "proto/pam.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,10 +48,32 @@ static int account_change(struct get *g)
 	return get_account_change(g, &x);
 }
 
+static int token(struct get *g)
+{
+	struct auth_token x;
+
+	return get_auth_token(g, &x);
+}
+
+static int certificate(struct get *g)
+{
+	struct auth_certificate x;
+
+	return get_auth_certificate(g, &x);
+}
+
+static int pam(struct get *g)
+{
+	struct pam_question x;
+
+	return get_pam_question(g, &x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(
-	    struct get *) = { check, answer, grant, handover, session_start, account_change };
+	    struct get *) = { check, answer, grant, handover, session_start, account_change,
+		token, certificate, pam };
 	struct get g;
 
 	if (size == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/auth.h"
+#include "proto/pam.h"
 
 static const struct account alice = { .address = { "alice@example.org", 17 },
 	.home = { "example.org/alice", 17 },
@@ -197,6 +198,9 @@ static void test_sasl_questions(void **state)
 	w = put_start();
 	put_auth_token(&w, &(struct auth_token){ who, STR("a.b.c"), STR("a.b"), STR("sig") });
 	CHECK_LENGTHS(w, struct auth_token, get_auth_token);
+	w = put_start();
+	put_pam_question(&w, &(struct pam_question){ 1, STR("alice"), STR("192.0.2.1"), STR("x") });
+	CHECK_LENGTHS(w, struct pam_question, get_pam_question);
 	w = put_start();
 	put_account_listing(&w, &(struct account_listing){ STR("accounts"), STR("a@b"), true });
 	CHECK_LENGTHS(w, struct account_listing, get_account_listing);
