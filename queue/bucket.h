@@ -1,6 +1,5 @@
 /*
- * Rates: so many messages, recipients, connections in so much time, as token buckets. Pure code,
- * time (milliseconds) is an argument.
+ * Rates as token buckets. Pure code, time (milliseconds) is an argument.
  *
  * A bucket holds what one second brings, at least one: so a rate of 600 a minute is ten at once and
  * then one each tenth of a second, and one of 10 an hour is one each six minutes. In no period more
@@ -11,21 +10,7 @@
 
 #include <stdint.h>
 
-#include "base/str.h"
-
-enum rate_kind { RATE_MESSAGES, RATE_RECIPIENTS, RATE_CONNECTIONS, RATES };
-
-struct rate {
-	uint32_t n; /* 0 = as many as there are */
-	uint64_t ms; /* in that time */
-};
-struct rates {
-	struct rate of[RATES];
-};
-
-/* "100 messages/1m", "5 connections/1s": added to r. -1 when it is not of that form. */
-int rates_parse(struct str text, struct rates *r);
-const char *rate_name(enum rate_kind k); /* "messages" */
+#include "proto/rate.h"
 
 /* Zero-initialised: full. Keeps its meaning when the rates change. */
 struct buckets {

@@ -33,7 +33,7 @@ void charge_open(void)
 	struct buf b;
 
 	buf_init(&b, FILE_MAX);
-	if (spool_read_logins(&b) == -1) {
+	if (spool_read_state(STATE_LOGINS, &b) == -1) {
 		if (errno != ENOENT)
 			log_error(NULL, EV("login-counts-lost"), KERRNO);
 	} else if (logins_decode(buf_view(&b), wall_seconds()) == -1) {
@@ -47,7 +47,7 @@ static int run_save(struct task *t)
 {
 	struct save *s = (struct save *)t;
 
-	return spool_write_logins(buf_view(&s->text)) == -1 ? errno : 0;
+	return spool_write_state(STATE_LOGINS, buf_view(&s->text)) == -1 ? errno : 0;
 }
 
 static void saved(struct task *t, int error)

@@ -21,6 +21,7 @@
 #include "space.h"
 #include "spool.h"
 #include "walk.h"
+#include "why.h"
 
 enum {
 	CONNECTIONS_MAX = 32,
@@ -283,6 +284,10 @@ static const struct chan_row rows[] = {
 	{ QUEUE_CTL_SUMMARY, 0, on_summary },
 	{ QUEUE_CTL_SHOW, 0, on_show },
 	{ QUEUE_CTL_ACT, 0, on_act },
+	{ QUEUE_CTL_WHY, 0, why_on_why },
+	{ QUEUE_CTL_SUSPEND, 0, why_on_suspend },
+	{ QUEUE_CTL_RESUME, 0, why_on_resume },
+	{ QUEUE_CTL_SUSPENDED, 0, why_on_suspended },
 	{ 0 },
 };
 

@@ -23,9 +23,11 @@
 #include "run.h"
 #include "sched.h"
 #include "settings.h"
+#include "site.h"
 #include "space.h"
 #include "spool.h"
 #include "stock.h"
+#include "suspend.h"
 
 enum { TICK_MS = 1000, DRAIN_POLL_MS = 10, RAN_MS = 60 * 1000 };
 
@@ -155,6 +157,7 @@ static void tick(void *arg)
 	load_tick();
 	stock_tick();
 	charge_tick();
+	suspend_tick();
 }
 
 static void volume_failed(int error)
@@ -175,6 +178,7 @@ static int queue_open(void)
 		proc_fatal("spool-refused", str_of(why));
 	resume_clock();
 	charge_open();
+	suspend_open();
 	return 0;
 }
 
@@ -194,6 +198,7 @@ static int queue_start(void)
 static void queue_reload(void)
 {
 	settings_load(run_sched());
+	site_reload();
 	run_pump();
 }
 

@@ -39,7 +39,7 @@ static size_t utf8_length(struct str s)
 	return n;
 }
 
-static void json_string(struct buf *b, struct str s)
+void record_string(struct buf *b, struct str s)
 {
 	buf_char(b, '"');
 	while (s.n > 0) {
@@ -61,7 +61,7 @@ static void json_string(struct buf *b, struct str s)
 static void json_text(struct buf *b, const char *key, struct str value)
 {
 	buf_printf(b, ", \"%s\": ", key);
-	json_string(b, value);
+	record_string(b, value);
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ static void put_rcpt(struct buf *b, const struct facts_rcpt *r, bool first)
 	struct facts_status st = facts_status(r->status);
 
 	buf_z(b, first ? "{\"address\": " : ", {\"address\": ");
-	json_string(b, r->addr);
+	record_string(b, r->addr);
 	if (r->given.n > 0)
 		json_text(b, "orig_address", r->given);
 	if (st.code != 0) {
@@ -153,7 +153,7 @@ void record_login(struct buf *b, const struct login *l)
 	int64_t now = wall_seconds();
 
 	buf_z(b, "{\"login\": ");
-	json_string(b, l->name);
+	record_string(b, l->name);
 	for (int i = 0; i < LOGIN_PERIODS; i++) {
 		const struct login_count *c = &l->counts[i];
 

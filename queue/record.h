@@ -9,6 +9,9 @@
 /* Longer lists of recipients are cut: a record has to fit into a packet. */
 enum { RECORD_JSON_MAX = IPC_BODY_MAX - 512 };
 
+/* A JSON string; bytes that are no UTF-8 are replaced. */
+void record_string(struct buf *b, struct str s);
+
 /* Appends the record of a message that is known. */
 void record_facts(struct buf *b, const struct facts *f);
 /* The counters of a login. */

@@ -13,7 +13,9 @@
 #include "proto/proc.h"
 #include "settings.h"
 #include "settle.h"
+#include "site.h"
 #include "space.h"
+#include "suspend.h"
 #include "tell.h"
 
 static struct sched *sched;
@@ -47,13 +49,6 @@ static const struct route *work_route(const struct message *m, const struct sche
 	return m->targets[m->order[w->first]].route;
 }
 
-static struct sched_site site_of(const struct route *r)
-{
-	return (struct sched_site){ .transport = r->transport,
-		.policy = r->transport == TRANSPORT_MAILDIR ? POLICY_LOCAL : POLICY_REMOTE,
-		.key = r->nexthop };
-}
-
 /* The destination that a message waits for when it has nothing else to do: the first. */
 static void park_at(struct message *m, const struct sched_site *site)
 {
@@ -65,7 +60,7 @@ static void park_at(struct message *m, const struct sched_site *site)
 
 static void work_close(struct message *m, struct sched_work *w)
 {
-	if (w->open && !w->queued && w->flying == 0) {
+	if (w->open && !w->queued && w->flying == 0 && w->site == NULL) {
 		w->open = false;
 		m->waiting--;
 	}
@@ -114,6 +109,9 @@ static void pump_later(void)
 	if (wait == UINT64_MAX) {
 		timer_clear(&timer);
 	} else if (!timer.armed || due != now + wait) {
+		/* far away may be as good as never */
+		if (wait > PARKED_MS)
+			wait = PARKED_MS;
 		due = now + wait;
 		timer_set(&timer, wait, pump, NULL);
 	}
@@ -171,8 +169,10 @@ static void progress(struct message *m)
 		file_update(m, 0, false, wrote_results);
 }
 
+static const char dead[] = "suspended after repeated failures";
+
 /* What a suspended destination had waiting is put off without a try. */
-static void put_off(struct message *m, struct sched_work *w)
+static void put_off(struct message *m, struct sched_work *w, const char *why)
 {
 	for (uint32_t i = w->first; i < w->first + w->left; i++) {
 		struct target *t = &m->targets[m->order[i]];
@@ -181,8 +181,7 @@ static void put_off(struct message *m, struct sched_work *w)
 		if (t->status == NULL) {
 			struct status st;
 
-			status_set(&st, 451, "4.4.1",
-			    "Deliveries to this destination are suspended after repeated failures");
+			status_set(&st, 451, "4.4.1", "Deliveries to this destination are %s", why);
 			target_status(m, t, &st);
 			target_set(t, t->state, false);
 		}
@@ -192,19 +191,25 @@ static void put_off(struct message *m, struct sched_work *w)
 	w->left = 0;
 }
 
+static void check_later(struct message *m)
+{
+	if (m->checking)
+		return;
+	m->checking = true;
+	TAILQ_INSERT_TAIL(&to_check, m, cut_next);
+}
+
 static void dropped(struct sched_work *w, uint64_t until)
 {
 	struct message *m = w->owner;
-	struct sched_site site = site_of(work_route(m, w));
+	struct sched_site site;
 
 	(void)until;
-	put_off(m, w);
+	(void)site_known(work_route(m, w), &site);
+	put_off(m, w, dead);
 	park_at(m, &site);
 	work_close(m, w);
-	if (!m->checking) {
-		m->checking = true;
-		TAILQ_INSERT_TAIL(&to_check, m, cut_next);
-	}
+	check_later(m);
 }
 
 static void check_dropped(void)
@@ -298,6 +303,8 @@ static uint8_t lane_of(const struct message *m)
 {
 	if ((m->flags & SPOOL_REPORT) != 0)
 		return LANE_REPORT;
+	if (m->content.envelope.sender.n == 0)
+		return LANE_BOUNCE;
 	return m->norder > BULK_RCPTS ? LANE_BULK : LANE_USER;
 }
 
@@ -325,25 +332,95 @@ static void leave_on_disk(struct message *m, struct sched_work *w)
 	w->left = 0;
 }
 
-static void queue_work(struct message *m, struct sched_work *w)
+/* An administrator does not want it to go now. */
+static bool suspended(struct message *m, struct sched_work *w, const struct sched_site *site)
 {
-	struct sched_site site = site_of(work_route(m, w));
+	const struct suspension *s = suspend_find(work_route(m, w)->nexthop, site);
+	struct sched_site aside;
+
+	if (s == NULL)
+		return false;
+	put_off(m, w, "suspended by the administrator");
+	aside = suspend_site(s);
+	park_at(m, &aside);
+	return true;
+}
+
+static void place(struct message *m, struct sched_work *w, const struct sched_site *site)
+{
 	uint64_t until;
 
-	switch (sched_add(sched, w, &site, loop_now(), &until)) {
+	if (suspended(m, w, site)) {
+		work_close(m, w);
+		return;
+	}
+	switch (sched_add(sched, w, site, loop_now(), &until)) {
 	case SCHED_QUEUED:
-		w->open = true;
-		m->waiting++;
 		break;
 	case SCHED_SUSPENDED:
-		put_off(m, w);
-		park_at(m, &site);
+		put_off(m, w, dead);
+		park_at(m, site);
 		break;
 	case SCHED_FULL:
 		leave_on_disk(m, w);
-		park_at(m, &site);
+		park_at(m, site);
 		break;
 	}
+	work_close(m, w);
+}
+
+/* The resolver has answered. */
+static void found_site(struct sched_work *w)
+{
+	struct message *m = w->owner;
+	struct sched_site site;
+
+	(void)site_known(work_route(m, w), &site);
+	place(m, w, &site);
+	progress(m);
+	run_pump();
+}
+
+static void queue_work(struct message *m, struct sched_work *w)
+{
+	const struct route *r = work_route(m, w);
+	struct sched_site site;
+
+	w->open = true;
+	m->waiting++;
+	if (site_known(r, &site))
+		place(m, w, &site);
+	else
+		site_ask(r, w, found_site);
+}
+
+static void recheck(struct message *m)
+{
+	for (uint32_t i = 0; i < m->nworks; i++) {
+		struct sched_work *w = &m->works[i];
+		struct sched_site site;
+
+		if (!w->queued)
+			continue;
+		(void)site_known(work_route(m, w), &site);
+		if (!suspended(m, w, &site))
+			continue;
+		sched_cancel(sched, w, loop_now());
+		work_close(m, w);
+		check_later(m);
+	}
+}
+
+void run_recheck(void)
+{
+	struct message *m;
+
+	TAILQ_FOREACH (m, message_all(), next) {
+		if (m->state == M_RUNNING)
+			recheck(m);
+	}
+	check_dropped();
+	run_pump();
 }
 
 static void queue_works(struct message *m)
@@ -468,6 +545,7 @@ void run_wish(struct message *m, unsigned wishes)
 		return; /* it is looked at before the next step */
 	if ((wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE)) != 0) {
 		for (uint32_t i = 0; i < m->nworks; i++) {
+			site_cancel(&m->works[i]);
 			sched_cancel(sched, &m->works[i], loop_now());
 			work_close(m, &m->works[i]);
 		}

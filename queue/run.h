@@ -20,6 +20,8 @@ void run_continue(struct message *m);
 void run_pump(void);
 /* What an administrator wishes (WISH_*) is done as soon as no job is under way. */
 void run_wish(struct message *m, unsigned wishes);
+/* What has been suspended meanwhile is put off. */
+void run_recheck(void);
 /* No new jobs from now on. */
 void run_stop(void);
 /* For job.c: a job of m has ended, its results are in the targets. m may be gone afterwards. */

@@ -73,6 +73,7 @@ struct sched_work {
 	bool called; /* its message was parked and has been called: always has room */
 	bool open; /* the owner's: still counts as something to wait for */
 	struct sched_dest *dest; /* NULL = none of the scheduler's business */
+	struct site *site; /* the owner's: waits to know where it goes */
 	TAILQ_ENTRY(sched_work) next; /* the owner's while it is not queued */
 };
 

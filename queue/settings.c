@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "policy.h"
 #include "proto/deliver.h"
-#include "proto/lookup.h"
 #include "proto/proc.h"
 #include "words.h"
 
@@ -21,31 +21,6 @@ static void load_names(const struct conf *c)
 	if (settings.postmaster[0] == '\0')
 		snprintf(settings.postmaster, sizeof settings.postmaster, "postmaster@%s",
 		    settings.hostname);
-}
-
-static void load_policies(const struct conf *c, struct sched *s)
-{
-	/* enough that no worker ever waits for the next job */
-	uint32_t local_jobs = (uint32_t)conf_int(c, "maildir_threads") * 3;
-	uint32_t remote_jobs = (uint32_t)conf_int(c, "remote_connections");
-	struct sched_policy p[POLICIES] = {
-		[POLICY_REMOTE] = { .concurrency = (uint32_t)conf_int(c, "destination_concurrency"),
-		    .start = (uint32_t)conf_int(c, "destination_concurrency_start"),
-		    .batch = (uint32_t)conf_int(c, "destination_recipients") },
-		[POLICY_LOCAL] = { .concurrency = local_jobs, .start = local_jobs, .batch = 20 },
-	};
-	static const struct str names[POLICIES] = { STR("remote"), STR("local") };
-
-	for (unsigned i = 0; i < POLICIES; i++) {
-		p[i].min_backoff = settings.minimal_backoff;
-		p[i].max_backoff = settings.maximal_backoff;
-		if (p[i].start > p[i].concurrency)
-			p[i].start = p[i].concurrency;
-	}
-	sched_set_policies(s, p, names, POLICIES);
-	sched_set_limits(s, TRANSPORT_MAILDIR, &(struct sched_limits){ .jobs = local_jobs });
-	sched_set_limits(s, TRANSPORT_SMTP, &(struct sched_limits){ .jobs = remote_jobs });
-	sched_set_limits(s, TRANSPORT_LMTP, &(struct sched_limits){ .jobs = remote_jobs });
 }
 
 void settings_load(struct sched *s)
@@ -74,6 +49,6 @@ void settings_load(struct sched *s)
 		.hold = conf_time(c, "breaker_hold"),
 	};
 	load_names(c);
-	load_policies(c, s);
+	policy_load(s);
 	words_load(c);
 }

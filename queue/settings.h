@@ -24,9 +24,6 @@ extern struct settings settings;
 /* Reads the configuration in force and tells the scheduler. */
 void settings_load(struct sched *s);
 
-/* Policies of the scheduler. */
-enum { POLICY_REMOTE, POLICY_LOCAL, POLICIES };
-
 /* What a peer can push against, and what we allow ourselves. */
 enum {
 	ACTIVE_MAX = 4000, /* messages in memory: a descriptor and some kilobytes each */
@@ -37,6 +34,7 @@ enum {
 	ROUTE_CLIENT_MS = 1000, /* the same while a client waits for its 250 */
 	ROUTE_ASKS = 16, /* questions of one message at once */
 	BULK_RCPTS = 10, /* more recipients than that make a message bulk */
+	LANE_WEIGHT_MAX = 1000,
 	SOON_MS = 3000, /* next try after a fault of ours */
 	PARKED_MS = 4 * 3600 * 1000, /* who waits for a turn is looked at, however long it takes */
 	JOB_LOCAL_MS = 3600 * 1000,

@@ -49,8 +49,8 @@ static void expire(struct message *m)
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		struct target *t = &m->targets[i];
 
-		/* nothing expires without one real try */
-		if (target_final(t) || (!forced && t->attempts == 0))
+		/* nothing expires without one real try, of it or of what its destination is */
+		if (target_final(t) || (!forced && t->attempts == 0 && t->status == NULL))
 			continue;
 		give_up(m, t,
 		    forced ? "Given up by the administrator" : "Could not be delivered in time");

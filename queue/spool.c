@@ -15,7 +15,6 @@
 #define MARKER  "thurn-spool"
 #define CORRUPT "corrupt"
 #define PROBE   "probe"
-#define LOGINS  "logins"
 
 static int root = -1, marker = -1, corrupt = -1, dirs[SPOOL_DIRS];
 
@@ -304,9 +303,18 @@ static int read_all(int fd, struct buf *b)
 	return -1;
 }
 
-int spool_read_logins(struct buf *b)
+static const struct {
+	const char *name, *fresh;
+} state_files[STATES] = {
+	[STATE_LOGINS] = { "logins", "logins.new" },
+	[STATE_SUSPENDED] = { "suspended", "suspended.new" },
+};
+
+int spool_read_state(enum spool_file file, struct buf *b)
 {
-	int fd = openat(root, LOGINS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), r, saved;
+	int fd = openat(
+		root, state_files[file].name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK),
+	    r, saved;
 
 	if (fd == -1)
 		return -1;
@@ -317,9 +325,9 @@ int spool_read_logins(struct buf *b)
 	return r;
 }
 
-int spool_write_logins(struct str s)
+int spool_write_state(enum spool_file file, struct str s)
 {
-	const char *fresh = LOGINS ".new";
+	const char *fresh = state_files[file].fresh;
 	int fd, r;
 
 	if (unlinkat(root, fresh, 0) == -1 && errno != ENOENT)
@@ -339,5 +347,5 @@ int spool_write_logins(struct str s)
 		r = fsync(fd);
 	if (close(fd) == -1)
 		r = -1;
-	return r == 0 ? renameat(root, fresh, root, LOGINS) : -1;
+	return r == 0 ? renameat(root, fresh, root, state_files[file].name) : -1;
 }

@@ -74,11 +74,12 @@ int spool_stat(unsigned dir, const char *name, struct spool_times *out);
 int spool_probe(void);
 
 /*
- * The counters of the logins, as one small file beside the hash directories: -1 with errno. It is
+ * What else is kept over a restart, as small files beside the hash directories: -1 with errno. One is
  * replaced whole, and synced.
  */
-int spool_read_logins(struct buf *b);
-int spool_write_logins(struct str s);
+enum spool_file { STATE_LOGINS, STATE_SUSPENDED, STATES };
+int spool_read_state(enum spool_file file, struct buf *b);
+int spool_write_state(enum spool_file file, struct str s);
 
 /* Bytes and inodes that are free for us; -1 with errno. */
 int spool_space(uint64_t *bytes, uint64_t *inodes);

@@ -24,6 +24,11 @@
  *	where: a queue id, a query, or "ALL". A record {"count": messages that it was done to}; dry: nothing
  *	is done, and the records of those messages come before. For a single id that is not there, the end
  *	has status EX_DATAERR and a text
+ * QUEUE_CTL_WHY {str next hop, or name of a destination}: what keeps mail for it from going now: a record per
+ *	transport {destination, transport, group, policy, limiter, wait_ms, rate, deliveries, window, cap,
+ *	transport_jobs, transport_cap, slowed, slowed_ms, in_memory {users, bulk, reports, bounces}, on_disk, suspension}
+ * QUEUE_CTL_SUSPEND {str name, i64 seconds (0 = until resumed), str reason}, QUEUE_CTL_RESUME {str name}
+ * QUEUE_CTL_SUSPENDED {}             a record {name, since, until, reason} for each
  * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
  * AUTH_CTL_...                       changes and listings of auth.h; AUTH_CTL_TEST {struct auth_check}

@@ -18,6 +18,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_listener,
 	settings_certificate,
 	settings_report,
+	settings_destination,
 };
 
 enum { TOPICS = sizeof topics / sizeof topics[0] };

@@ -40,5 +40,6 @@ struct setting_rows settings_users(void);
 struct setting_rows settings_listener(void);
 struct setting_rows settings_certificate(void);
 struct setting_rows settings_report(void);
+struct setting_rows settings_destination(void);
 
 #endif

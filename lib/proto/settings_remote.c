@@ -6,7 +6,7 @@ static const struct setting rows[] = {
 	    .name = "static_hosts",
 	    .type = SET_LIST,
 	    .def = "",
-	    .roles = R(REMOTE),
+	    .roles = R(REMOTE) | R(QUEUE),
 	    .help = "Addresses of next hops that are named in routes, as `name=address` or "
 		    "`name=address,address`: tried in that order." },
 	{ .name = "remote_port",

@@ -6,6 +6,7 @@
 
 #include "proto/keys.h"
 #include "proto/plan.h"
+#include "proto/rate.h"
 #include "proto/sasl.h"
 #include "proto/service.h"
 
@@ -330,6 +331,53 @@ static void check_names(const struct conf *c, struct faults *f)
 		    "reject_unknown_clients needs smtp_client_names, or nobody is unknown");
 }
 
+/* --- destinations ----------------------------------------------------------------------------- */
+
+static void check_rate(struct str item, struct str where, const char *name, struct faults *f)
+{
+	struct rates r;
+
+	if (rates_parse(item, &r) == -1)
+		faults_at(f, where, "%s: \"%.*s\" is no rate such as \"100 messages/1m\"", name,
+		    STR_ARG(item));
+}
+
+static void check_weight(struct str item, struct str where, struct faults *f)
+{
+	static const struct str lanes[] = { STR("users"), STR("bulk"), STR("reports"),
+		STR("bounces") };
+	struct str rest = item, name;
+	uint64_t n;
+	bool good = str_cut(&rest, '=', &name) && str_u64(rest, 1000, &n) == 0 && n > 0;
+	bool known = false;
+
+	for (size_t i = 0; good && i < sizeof lanes / sizeof lanes[0]; i++)
+		known |= str_eq(name, lanes[i]);
+	if (!known)
+		faults_at(f, where, "lane_weights: \"%.*s\" is no weight such as \"users=8\"",
+		    STR_ARG(item));
+}
+
+static void check_destinations(const struct conf *c, struct faults *f)
+{
+	static const char *const lists[] = { "destination_rate", "remote_rate" };
+	const struct conf_section *s;
+
+	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++)
+		for (size_t i = 0; i < conf_count(c, lists[l]); i++)
+			check_rate(conf_item(c, lists[l], i), conf_where(c, lists[l]), lists[l], f);
+	for (size_t i = 0; i < conf_count(c, "lane_weights"); i++)
+		check_weight(conf_item(c, "lane_weights", i), conf_where(c, "lane_weights"), f);
+	for (size_t k = 0; (s = conf_section(c, "destination", k)) != NULL; k++) {
+		if (section_count(s, "domains") + section_count(s, "hosts") == 0)
+			faults_at(f, section_place(s),
+			    "destination %.*s has neither domains nor hosts",
+			    STR_ARG(section_title(s)));
+		for (size_t i = 0; i < section_count(s, "rate"); i++)
+			check_rate(section_item(s, "rate", i), section_where(s, "rate"), "rate", f);
+	}
+}
+
 /* --- languages of reports --------------------------------------------------------------------- */
 
 static bool language_tag(struct str s)
@@ -387,6 +435,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_tokens,
 		check_ports,
 		check_names,
+		check_destinations,
 		check_reports,
 	};
 

@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "queue_ask.h"
+#include "queue_dest.h"
 
 static struct str where_login(struct arena *a, const char *login)
 {
@@ -133,6 +134,10 @@ static const struct {
 	{ "requeue", do_act, "ID ... | ALL | -    route it anew" },
 	{ "delete", do_act, "ID ... | ALL | -    without a notice to anybody" },
 	{ "flush", do_act, "[ID ... | ALL | -]  try it now, without more: all" },
+	{ "why", queue_do_why, "[--json] DESTINATION  what keeps mail for it from going now" },
+	{ "suspend", queue_do_suspend, "[--for TIME] [--reason TEXT] DESTINATION" },
+	{ "resume", queue_do_resume, "DESTINATION" },
+	{ "suspended", queue_do_suspended, "[--json]   destinations that are" },
 	{ "expire", do_act, "ID ... | ALL | -    return it to its sender" },
 };
 

@@ -1,0 +1,79 @@
+/* Settings of sections "destination", and those that hold for all destinations. */
+#include "proto/settings.h"
+
+static const struct setting rows[] = {
+	{ .topic = "Destinations",
+	    .name = "destination_rate",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help =
+		"What one destination gets at most, as {\"600 messages/1m\", \"2000 "
+		"recipients/1h\", \"5 connections/1s\"}: any of the three, and a time in `ms`, "
+		"`s`, `m`, `h` or `d`. Spread evenly: what one second brings may go at once, at "
+		"least one. A rate holds beside `destination_concurrency`." },
+	{ .name = "remote_rate",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help = "The same for all mail to other hosts together, by SMTP and by LMTP each." },
+	{ .name = "lane_weights",
+	    .type = SET_LIST,
+	    .def = "users=8 bulk=2 reports=2 bounces=2",
+	    .roles = R(QUEUE),
+	    .help = "Turns of each kind of mail while there is some of all: mail of people, bulk, "
+		    "reports, bounces. One that is not named has 1." },
+	{ .section = "destination",
+	    .name = "domains",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help = "Next hops of this section: domains, \".example.org\" for all below one, hosts "
+		    "in brackets as in routes, or \"*\". The first section that fits counts." },
+	{ .section = "destination",
+	    .name = "hosts",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help = "The same by one of the hosts that the MX records of a domain name, so that "
+		    "all customers of a provider are found: \".provider.example\"." },
+	{ .section = "destination",
+	    .name = "together",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = R(QUEUE),
+	    .help = "Whether all of them are one destination and share its limits, as those of one "
+		    "provider do; otherwise each has them for itself." },
+	{ .section = "destination",
+	    .name = "concurrency",
+	    .type = SET_INT,
+	    .def = "0",
+	    .max = 10000,
+	    .roles = R(QUEUE),
+	    .help = "Instead of `destination_concurrency`; 0 = that." },
+	{ .section = "destination",
+	    .name = "concurrency_start",
+	    .type = SET_INT,
+	    .def = "0",
+	    .max = 10000,
+	    .roles = R(QUEUE),
+	    .help = "Instead of `destination_concurrency_start`; 0 = that." },
+	{ .section = "destination",
+	    .name = "recipients",
+	    .type = SET_INT,
+	    .def = "0",
+	    .max = 100,
+	    .roles = R(QUEUE),
+	    .help = "Instead of `destination_recipients`; 0 = that." },
+	{ .section = "destination",
+	    .name = "rate",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help = "Instead of `destination_rate`; empty = that." },
+};
+
+struct setting_rows settings_destination(void)
+{
+	return SETTING_ROWS(rows);
+}

@@ -1,0 +1,189 @@
+/* The policies of destinations. See policy.h. */
+#include "policy.h"
+
+#include <stdlib.h>
+
+#include "proto/lookup.h"
+#include "proto/proc.h"
+#include "settings.h"
+
+static const struct str lane_names[LANES] = { [LANE_USER] = STR("users"),
+	[LANE_BULK] = STR("bulk"),
+	[LANE_REPORT] = STR("reports"),
+	[LANE_BOUNCE] = STR("bounces") };
+
+/* --- what fits -------------------------------------------------------------------------------- */
+
+/* "example.org", ".example.org" for what is below it, or "*". */
+static bool fits(struct str pattern, struct str name)
+{
+	if (str_eq(pattern, STR("*")))
+		return true;
+	if (pattern.n == 0 || pattern.p[0] != '.')
+		return str_caseeq(pattern, name);
+	return name.n > pattern.n && str_caseeq(str_skip(name, name.n - pattern.n), pattern);
+}
+
+static bool list_fits(const struct conf_section *s, const char *list, struct str name)
+{
+	for (size_t i = 0; i < section_count(s, list); i++) {
+		if (fits(section_item(s, list, i), name))
+			return true;
+	}
+	return false;
+}
+
+static bool section_fits(
+    const struct conf_section *s, struct str nexthop, const struct mail_reply *hosts)
+{
+	if (list_fits(s, "domains", nexthop))
+		return true;
+	for (uint32_t i = 0; hosts != NULL && i < hosts->nhosts; i++) {
+		if (list_fits(s, "hosts", hosts->hosts[i].name))
+			return true;
+	}
+	return false;
+}
+
+static const struct conf_section *section_of(uint16_t policy)
+{
+	return policy < POLICY_SECTIONS
+		   ? NULL
+		   : conf_section(proc_conf(), "destination", (size_t)(policy - POLICY_SECTIONS));
+}
+
+uint16_t policy_match(struct str nexthop, const struct mail_reply *hosts)
+{
+	const struct conf_section *s;
+
+	for (uint16_t p = POLICY_SECTIONS; p < SCHED_POLICIES_MAX && (s = section_of(p)) != NULL;
+	     p++) {
+		if (section_fits(s, nexthop, hosts))
+			return p;
+	}
+	return POLICY_REMOTE;
+}
+
+bool policy_together(uint16_t policy)
+{
+	const struct conf_section *s = section_of(policy);
+
+	return s != NULL && section_bool(s, "together");
+}
+
+struct str policy_name(uint16_t policy)
+{
+	const struct conf_section *s = section_of(policy);
+
+	return s != NULL ? section_title(s) : policy == POLICY_LOCAL ? STR("local") : STR("remote");
+}
+
+bool policy_static_host(struct str name)
+{
+	const struct conf *c = proc_conf();
+
+	for (size_t i = 0; i < conf_count(c, "static_hosts"); i++) {
+		struct str rest = conf_item(c, "static_hosts", i), host;
+
+		if (str_cut(&rest, '=', &host) && str_caseeq(host, name))
+			return true;
+	}
+	return str_eq(name, STR("localhost"));
+}
+
+/* --- the settings ----------------------------------------------------------------------------- */
+
+/* They have been checked by master/config. */
+static struct rates list_rates(const struct conf *c, const char *list)
+{
+	struct rates r = { 0 };
+
+	for (size_t i = 0; i < conf_count(c, list); i++)
+		(void)rates_parse(conf_item(c, list, i), &r);
+	return r;
+}
+
+static void load_weights(const struct conf *c, struct sched *s)
+{
+	unsigned weights[LANES] = { 0 };
+
+	for (size_t i = 0; i < conf_count(c, "lane_weights"); i++) {
+		struct str rest = conf_item(c, "lane_weights", i), name;
+		uint64_t n;
+
+		if (!str_cut(&rest, '=', &name) || str_u64(rest, LANE_WEIGHT_MAX, &n) == -1)
+			continue;
+		for (unsigned l = 0; l < LANES; l++) {
+			if (str_eq(name, lane_names[l]))
+				weights[l] = (unsigned)n;
+		}
+	}
+	sched_set_weights(s, weights);
+}
+
+static struct sched_policy finish(struct sched_policy p)
+{
+	p.min_backoff = settings.minimal_backoff;
+	p.max_backoff = settings.maximal_backoff;
+	if (p.start > p.concurrency)
+		p.start = p.concurrency;
+	return p;
+}
+
+static uint32_t or_else(int64_t n, uint32_t otherwise)
+{
+	return n != 0 ? (uint32_t)n : otherwise;
+}
+
+static struct sched_policy of_section(
+    const struct conf_section *sec, const struct sched_policy *all)
+{
+	struct sched_policy p = *all;
+
+	p.concurrency = or_else(section_int(sec, "concurrency"), all->concurrency);
+	p.start = or_else(section_int(sec, "concurrency_start"), all->start);
+	p.batch = or_else(section_int(sec, "recipients"), all->batch);
+	if (section_count(sec, "rate") > 0)
+		p.rates = (struct rates){ 0 };
+	for (size_t i = 0; i < section_count(sec, "rate"); i++)
+		(void)rates_parse(section_item(sec, "rate", i), &p.rates);
+	return finish(p);
+}
+
+static void load_transports(const struct conf *c, struct sched *s, uint32_t local_jobs)
+{
+	struct sched_limits remote = { .jobs = (uint32_t)conf_int(c, "remote_connections"),
+		.rates = list_rates(c, "remote_rate") };
+
+	sched_set_limits(s, TRANSPORT_MAILDIR, &(struct sched_limits){ .jobs = local_jobs });
+	sched_set_limits(s, TRANSPORT_SMTP, &remote);
+	sched_set_limits(s, TRANSPORT_LMTP, &remote);
+}
+
+void policy_load(struct sched *s)
+{
+	static struct sched_policy p[SCHED_POLICIES_MAX];
+	static struct str names[SCHED_POLICIES_MAX];
+	const struct conf *c = proc_conf();
+	/* enough that no worker ever waits for the next job */
+	uint32_t local_jobs = (uint32_t)conf_int(c, "maildir_threads") * 3;
+	const struct conf_section *sec;
+	uint16_t n;
+
+	p[POLICY_REMOTE] = finish(
+	    (struct sched_policy){ .concurrency = (uint32_t)conf_int(c, "destination_concurrency"),
+		.start = (uint32_t)conf_int(c, "destination_concurrency_start"),
+		.batch = (uint32_t)conf_int(c, "destination_recipients"),
+		.rates = list_rates(c, "destination_rate") });
+	p[POLICY_LOCAL] = finish(
+	    (struct sched_policy){ .concurrency = local_jobs, .start = local_jobs, .batch = 20 });
+	for (n = POLICY_SECTIONS; n < SCHED_POLICIES_MAX && (sec = section_of(n)) != NULL; n++)
+		p[n] = of_section(sec, &p[POLICY_REMOTE]);
+	/* a title that is like one of ours must not be taken for it in a reload */
+	for (uint16_t i = 0; i < n; i++)
+		names[i] = i < POLICY_SECTIONS ? STR_NONE : policy_name(i);
+	names[POLICY_LOCAL] = STR("\n");
+	sched_set_policies(s, p, names, n);
+	load_transports(c, s, local_jobs);
+	load_weights(c, s);
+}

@@ -1,0 +1,49 @@
+/*
+ * What an administrator has suspended: destinations, by the name of a next hop, of an MX host, or of a
+ * section "destination". Kept in a file of the spool, so that a restart does not end it.
+ *
+ * Messages for one wait on disk, parked at a destination of its own that the scheduler never sends to;
+ * when it ends they are called from there, some at a time, and go where they belong.
+ */
+#ifndef QUEUE_SUSPEND_H
+#define QUEUE_SUSPEND_H
+
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "sched.h"
+
+enum {
+	SUSPEND_NAME_MAX = 255,
+	SUSPEND_REASON_MAX = 256,
+	SUSPENSIONS_MAX = 1000,
+	SUSPEND_TRANSPORT = SCHED_TRANSPORTS - 1, /* of those destinations; no real one has it */
+};
+
+struct suspension {
+	TAILQ_ENTRY(suspension) next;
+	int64_t since, until; /* seconds since 1970; until 0 = until it is resumed */
+	char name[SUSPEND_NAME_MAX + 1]; /* in lower case */
+	char reason[SUSPEND_REASON_MAX + 1];
+};
+
+/* Reads the file; before confinement or after it. */
+void suspend_open(void);
+/* 0, or -1 when there are too many, or the name is none. One with that name is replaced. */
+int suspend_add(struct str name, int64_t seconds, struct str reason);
+/* Ends it; false when there is none. */
+bool suspend_end(struct str name);
+/* The one that holds for that next hop, which belongs to that destination; or NULL. */
+const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site);
+/* Where its messages are parked: suspended there for as long as it lasts. */
+struct sched_site suspend_site(const struct suspension *s);
+/* The longest ago first, NULL at the end. */
+const struct suspension *suspend_next(const struct suspension *s);
+/* Every second: ends those whose time has come. */
+void suspend_tick(void);
+
+/* For tests: the file's text and back. -1 when it is damaged (nothing is taken). */
+int suspend_encode(struct buf *b);
+int suspend_decode(struct str text, int64_t now);
+
+#endif

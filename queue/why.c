@@ -1,0 +1,234 @@
+/* What keeps mail for a destination from going now. See why.h. */
+#include "why.h"
+
+#include <sysexits.h>
+
+#include "base/loop.h"
+#include "policy.h"
+#include "proto/control.h"
+#include "record.h"
+#include "run.h"
+#include "site.h"
+#include "space.h"
+#include "suspend.h"
+
+static const char *const lane_names[LANES] = { "users", "bulk", "reports", "bounces" };
+
+static const char *const limiter_names[LIMITERS] = { [LIMIT_NONE] = "none",
+	[LIMIT_WORKER] = "worker",
+	[LIMIT_SUSPENSION] = "dead",
+	[LIMIT_PAUSE] = "busy",
+	[LIMIT_WINDOW] = "window",
+	[LIMIT_CAP] = "cap",
+	[LIMIT_RATE] = "rate",
+	[LIMIT_JOBS] = "jobs",
+	[LIMIT_TRANSPORT_RATE] = "transport-rate",
+	[LIMIT_LANE] = "lane" };
+
+/* --- one destination -------------------------------------------------------------------------- */
+
+static void put_lanes(struct buf *b, const char *name, const uint32_t n[LANES])
+{
+	buf_printf(b, ", \"%s\": {", name);
+	for (int l = 0; l < LANES; l++)
+		buf_printf(b, "%s\"%s\": %u", l == 0 ? "" : ", ", lane_names[l], n[l]);
+	buf_z(b, "}");
+}
+
+static void put_suspension(struct buf *b, const struct suspension *s)
+{
+	buf_z(b, "{\"name\": ");
+	record_string(b, str_of(s->name));
+	buf_printf(b, ", \"since\": %lld, \"until\": %lld, \"reason\": ", (long long)s->since,
+	    (long long)s->until);
+	record_string(b, str_of(s->reason));
+	buf_z(b, "}");
+}
+
+/* The limiter, and how long it lasts. What is above the scheduler comes first. */
+static void put_limiter(
+    struct buf *b, const struct suspension *s, const struct sched_view *v, bool known_site)
+{
+	const char *limiter = limiter_names[v->limiter];
+	uint64_t wait = v->wait;
+
+	if (space_has_failed()) {
+		limiter = "volume";
+		wait = 0;
+	} else if (s != NULL) {
+		int64_t left = s->until == 0 ? 0 : s->until - wall_seconds();
+
+		limiter = "suspended";
+		wait = left > 0 ? (uint64_t)left * 1000 : 0;
+	} else if (!known_site && v->limiter == LIMIT_NONE) {
+		limiter = "dns";
+		wait = 0;
+	}
+	buf_printf(b, ", \"limiter\": \"%s\"", limiter);
+	if (wait > 0)
+		buf_printf(b, ", \"wait_ms\": %llu", (unsigned long long)wait);
+	if (v->limiter == LIMIT_RATE || v->limiter == LIMIT_TRANSPORT_RATE)
+		buf_printf(b, ", \"rate\": \"%s\"", rate_name(v->rate));
+}
+
+static void put_destination(struct buf *b, struct str name, const struct sched_site *site,
+    const struct sched_view *v, const struct suspension *s, bool known_site)
+{
+	struct sched_site aside = { .transport = SUSPEND_TRANSPORT };
+	struct sched_view parked = { 0 };
+
+	buf_z(b, "{\"destination\": ");
+	record_string(b, name);
+	buf_printf(b, ", \"transport\": \"%s\", \"group\": ",
+	    site->transport == TRANSPORT_LMTP ? "lmtp" : "smtp");
+	record_string(b, site->key);
+	buf_z(b, ", \"policy\": ");
+	record_string(b, policy_name(v->policy));
+	put_limiter(b, s, v, known_site);
+	buf_printf(
+	    b, ", \"deliveries\": %u, \"window\": %u, \"cap\": %u", v->flying, v->window, v->cap);
+	buf_printf(b, ", \"transport_jobs\": %u, \"transport_cap\": %u", v->jobs, v->jobs_max);
+	if (v->slow > 1)
+		buf_printf(b, ", \"slowed\": %.1f, \"slowed_ms\": %llu", v->slow,
+		    (unsigned long long)v->slow_ms);
+	put_lanes(b, "in_memory", v->queued);
+	if (s != NULL) {
+		aside.key = str_of(s->name);
+		(void)sched_look(run_sched(), &aside, loop_now(), &parked);
+		for (int l = 0; l < LANES; l++)
+			parked.parked[l] += v->parked[l];
+		buf_z(b, ", \"suspension\": ");
+		put_suspension(b, s);
+	}
+	put_lanes(b, "on_disk", s != NULL ? parked.parked : v->parked);
+	buf_z(b, "}");
+}
+
+/* The name is that of a next hop, or of a destination itself. */
+static bool look(struct str name, uint8_t transport, struct sched_site *site, bool *known_site,
+    struct sched_view *v)
+{
+	const struct route r = { .transport = transport, .nexthop = name };
+	struct sched_site itself = { .transport = transport, .key = name };
+
+	*known_site = site_known(&r, site);
+	if (sched_look(run_sched(), site, loop_now(), v))
+		return true;
+	if (!sched_look(run_sched(), &itself, loop_now(), v))
+		return false;
+	*site = itself;
+	*known_site = true;
+	return true;
+}
+
+static void answer_for(
+    struct connection *c, struct chan_ref ref, struct str name, uint8_t transport, bool always)
+{
+	struct sched_site site;
+	struct sched_view v;
+	bool known_site, found = look(name, transport, &site, &known_site, &v);
+	struct buf b;
+
+	if (!found) {
+		/* it may have been the other one that was looked at last */
+		const struct route r = { .transport = transport, .nexthop = name };
+
+		(void)site_known(&r, &site);
+		known_site = true;
+		(void)sched_look(run_sched(), &site, loop_now(), &v);
+	}
+	if (!found && !always)
+		return;
+	buf_init(&b, IPC_BODY_MAX);
+	put_destination(&b, name, &site, &v, suspend_find(name, &site), known_site);
+	control_record(c, ref, buf_view(&b), -1);
+	buf_clear(&b);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+/* Only the owner of the suite may. */
+static bool refused(struct connection *c, struct chan_ref ref)
+{
+	if (!c->owner)
+		control_end(c, ref, EX_NOPERM, "Only the owner of the mail system may do this");
+	return !c->owner;
+}
+
+int why_on_why(struct chan *chan, struct ipc_msg *m)
+{
+	struct connection *c = (struct connection *)chan;
+	struct chan_ref ref = { m->id, m->gen };
+	struct get g = get_start(m->body);
+	struct str name = get_line(&g, NEXTHOP_MAX);
+
+	if (get_end(&g) == -1)
+		return -1;
+	if (refused(c, ref))
+		return 0;
+	answer_for(c, ref, name, TRANSPORT_SMTP, true);
+	answer_for(c, ref, name, TRANSPORT_LMTP, false);
+	control_end(c, ref, EX_OK, "");
+	return 0;
+}
+
+int why_on_suspend(struct chan *chan, struct ipc_msg *m)
+{
+	struct connection *c = (struct connection *)chan;
+	struct chan_ref ref = { m->id, m->gen };
+	struct get g = get_start(m->body);
+	struct str name = get_line(&g, CONTROL_TEXT_MAX), reason;
+	int64_t seconds = get_i64(&g);
+
+	reason = get_line(&g, CONTROL_TEXT_MAX);
+	if (get_end(&g) == -1)
+		return -1;
+	if (refused(c, ref))
+		return 0;
+	if (suspend_add(name, seconds, reason) == -1)
+		control_end(
+		    c, ref, EX_DATAERR, "That is no name of a destination, or there are too many");
+	else
+		control_end(c, ref, EX_OK, "");
+	return 0;
+}
+
+int why_on_resume(struct chan *chan, struct ipc_msg *m)
+{
+	struct connection *c = (struct connection *)chan;
+	struct chan_ref ref = { m->id, m->gen };
+	struct get g = get_start(m->body);
+	struct str name = get_line(&g, CONTROL_TEXT_MAX);
+
+	if (get_end(&g) == -1)
+		return -1;
+	if (refused(c, ref))
+		return 0;
+	if (suspend_end(name))
+		control_end(c, ref, EX_OK, "");
+	else
+		control_end(c, ref, EX_DATAERR, "Nothing of that name is suspended");
+	return 0;
+}
+
+int why_on_suspended(struct chan *chan, struct ipc_msg *m)
+{
+	struct connection *c = (struct connection *)chan;
+	struct chan_ref ref = { m->id, m->gen };
+	const struct suspension *s = NULL;
+
+	if (m->body.n != 0)
+		return -1;
+	if (refused(c, ref))
+		return 0;
+	while ((s = suspend_next(s)) != NULL) {
+		struct buf b;
+
+		buf_init(&b, IPC_BODY_MAX);
+		put_suspension(&b, s);
+		control_record(c, ref, buf_view(&b), -1);
+		buf_clear(&b);
+	}
+	control_end(c, ref, EX_OK, "");
+	return 0;
+}

@@ -1,0 +1,157 @@
+"""Destinations: domains with the same hosts are one, sections limit them, administrators suspend them, and `why` says what holds."""
+import json, smtplib, time
+import pytest
+import conftest
+from dns_server import Zones
+from smtp_fault_server import HANG, FaultServer, Hosts
+
+UP = ['127.0.0.2', '127.0.0.3']
+ZONE = {
+    'up2': f'A {UP[0]}', 'up3': f'A {UP[1]}',
+    'one': ['MX 10 up2', 'MX 20 up3'], 'two': ['MX 5 up3', 'MX 5 up2'], 'other': 'MX 10 up2',
+    'customer': 'MX 10 up3',
+    'paced': 'MX 10 up2', 'stopped': 'MX 10 up3',
+}
+SENDER = 'user1@example.test'
+
+
+@pytest.fixture(scope='module')
+def hosts():
+    h = Hosts({a: {} for a in UP})
+    yield h
+    assert h.faults() == []
+    h.close()
+
+
+@pytest.fixture(scope='module')
+def suite(hosts):
+    with Zones({'.': {}, 'zone.test': ZONE}, signed=['.', 'zone.test']) as z:
+        conf = z.settings() + f'''
+dns_timeout = 2s
+minimal_backoff = 1s
+maximal_backoff = 2s
+remote_port = {hosts.port}
+remote_ports = {{{hosts.port}}}
+destination paced {{
+  domains = {{"paced.zone.test"}}
+  rate = {{"2 messages/1s"}}
+}}
+destination provider {{
+  hosts = {{"up3.zone.test"}}
+  domains = {{".nowhere.test"}}
+  concurrency = 3
+}}
+destination some {{
+  domains = {{"[127.0.0.2]"}}
+  together = no
+  concurrency = 2
+}}
+'''
+        s = conftest.Suite(conf=conf)
+        try:
+            s.start()
+            yield s
+        finally:
+            s.close()
+
+
+def send(suite, subject, *to):
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.sendmail(SENDER, list(to), f'Subject: {subject}\r\n\r\nbody\r\n')
+
+
+def arrives(suite, hosts, subject, n=1):
+    return suite.wait_for(lambda: len(hosts.taken(subject)) >= n and hosts.taken(subject))
+
+
+def why(suite, name):
+    return json.loads(suite.tool('queue', 'why', '--json', name).stdout.splitlines()[0])
+
+
+def test_groups(suite, hosts):
+    """By the set of hosts, whatever their order; a section by one of the hosts; without DNS, the next hop itself."""
+    for d in ('one', 'two', 'other', 'customer'):
+        send(suite, f'group {d}', f'a@{d}.zone.test')
+        arrives(suite, hosts, f'group {d}')
+    # up3 is a host of the provider
+    assert why(suite, 'one.zone.test')['group'] == why(suite, 'TWO.zone.test')['group'] == 'provider'
+    assert why(suite, 'one.zone.test')['cap'] == 3
+    assert why(suite, 'customer.zone.test')['policy'] == 'provider'
+    w = why(suite, 'other.zone.test')
+    assert (w['group'], w['policy'], w['cap'], w['limiter']) == ('up2.zone.test', 'remote', 20, 'none')
+    assert why(suite, 'a.nowhere.test')['group'] == 'provider'
+    w = why(suite, '[127.0.0.2]')
+    assert (w['group'], w['policy'], w['cap']) == ('[127.0.0.2]', 'some', 2)
+    assert 'limited by: none' in suite.tool('queue', 'why', 'other.zone.test').stdout
+
+
+def test_rate(suite, hosts):
+    """Two a second, of which two at once; what waits says so, and costs no turns of the loop."""
+    began = time.monotonic()
+    for i in range(6):
+        send(suite, 'paced', f'a{i}@paced.zone.test')
+    # the others are in the queue, and say what they wait for
+    held = suite.wait_for(lambda: (lambda w: w['limiter'] == 'rate' and w)(why(suite, 'paced.zone.test')))
+    assert held['rate'] == 'messages' and 0 < held['wait_ms'] <= 500
+    arrives(suite, hosts, 'paced', 6)
+    assert time.monotonic() - began >= 1.9
+
+
+def test_suspend(suite, hosts):
+    suite.tool('queue', 'suspend', '--for', '1h', '--reason', 'they asked us to', 'Stopped.zone.test')
+    send(suite, 'stopped', 'a@stopped.zone.test')
+    e = suite.wait_for(lambda: [e for e in suite.events('deferred') if e['fields']['to'] == 'a@stopped.zone.test'])[0]
+    assert 'suspended by the administrator' in e['fields']['status']
+    w = suite.wait_for(lambda: (lambda w: w['on_disk']['users'] == 1 and w)(why(suite, 'stopped.zone.test')))
+    assert w['limiter'] == 'suspended' and 3500 * 1000 < w['wait_ms'] <= 3600 * 1000
+    assert w['suspension']['reason'] == 'they asked us to'
+    assert 'they asked us to' in suite.tool('queue', 'why', 'stopped.zone.test').stdout
+    # it outlives the process
+    suite.stop()
+    suite.users = 0  # they are there already
+    suite.start()
+    (s,) = map(json.loads, suite.tool('queue', 'suspended', '--json').stdout.splitlines())
+    assert s['name'] == 'stopped.zone.test' and s['reason'] == 'they asked us to'
+    assert 'they asked us to' in suite.tool('queue', 'suspended').stdout
+    assert hosts.taken('stopped') == []
+    suite.tool('queue', 'resume', 'stopped.zone.test')
+    arrives(suite, hosts, 'stopped')
+    assert suite.tool('queue', 'suspended').stdout == ''
+    assert suite.tool('queue', 'resume', 'stopped.zone.test', check=False).returncode == 65
+    assert suite.tool('queue', 'suspend', '--for', 'soon', 'x.test', check=False).returncode == 64
+
+
+def test_suspension_ends_by_itself(suite, hosts):
+    """A whole provider, by the name of its section; what is queued already is put off as well."""
+    suite.tool('queue', 'suspend', '--for', '2s', 'provider')
+    began = time.monotonic()
+    send(suite, 'for a while', 'a@one.zone.test', 'b@customer.zone.test')
+    arrives(suite, hosts, 'for a while', 2)
+    assert time.monotonic() - began > 1
+    assert [e['fields']['name'] for e in suite.events('destination-resumed')][-1] == 'provider'
+
+
+def test_busy_site_is_not_dead(suite):
+    """It says 421 to half of them for a while: nothing is suspended, all arrive."""
+    with FaultServer() as server:
+        conf = f'minimal_backoff = 1s\nmaximal_backoff = 2s\nrelayhost = "{server.hop}"\nremote_ports = {{{server.port}}}\n'
+        server.plan('connect', '421 4.7.0 too many connections', times=8)
+        with conftest.running(conf=conf) as s:
+            for i in range(10):
+                send(s, f'busy {i}', f'a{i}@remote.test')
+            s.wait_for(lambda: len(server.messages) == 10)
+            assert why(s, server.hop)['limiter'] == 'none'
+            assert not [e for e in s.events('deferred') if 'suspended' in e['fields']['status']]
+
+
+@pytest.mark.parametrize('line,complaint', [
+    ('destination_rate = {"5 mails/1m"}', 'is no rate'),
+    ('lane_weights = {"users"}', 'is no weight'),
+    ('destination d { concurrency = 3 }', 'neither domains nor hosts'),
+    ('destination d {\n domains = {"*"}\n rate = {"0 messages/1m"}\n}', 'is no rate'),
+])
+def test_bad_settings(suite, line, complaint, tmp_path):
+    conf = tmp_path / 'thurn.conf'
+    conf.write_text(open(suite.conf).read() + line + '\n')
+    r = suite.tool('-c', str(conf), 'config', 'check', check=False)
+    assert r.returncode != 0 and complaint in r.stdout + r.stderr

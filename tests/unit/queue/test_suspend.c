@@ -1,0 +1,59 @@
+/* The file of suspensions, and which one holds for whom. */
+#include "../../../queue/suspend.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/lookup.h"
+
+static const struct suspension *found(const char *nexthop, const char *key, uint8_t transport)
+{
+	struct sched_site site = { .transport = transport, .key = str_of(key) };
+
+	return suspend_find(str_of(nexthop), &site);
+}
+
+static void test_file(void **state)
+{
+	static const char text[] = "100 0 example.org they asked: us\n100 2000 .example.net \n"
+				   "100 900 over.test long ago\n100 0 mx.provider.test x\n";
+	static const char *const bad[] = { "x 0 a b\n", "1 0\n", "1 0 a\n", "1 -1 a b\n", "1\n",
+		"1 0  b\n" };
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_int_equal(suspend_decode(STR("100 0 good.test reason\n"), 1000), 0);
+		assert_int_equal(suspend_decode(str_of(bad[i]), 1000), -1);
+		assert_null(suspend_next(NULL));
+	}
+	assert_int_equal(suspend_decode(str_of(text), 1000), 0);
+	buf_init(&b, 10000);
+	assert_int_equal(suspend_encode(&b), 0);
+	assert_true(
+	    str_eq(buf_view(&b), STR("100 0 example.org they asked: us\n100 2000 .example.net \n"
+				     "100 0 mx.provider.test x\n")));
+	buf_clear(&b);
+
+	assert_string_equal(found("Example.ORG", "k", TRANSPORT_SMTP)->reason, "they asked: us");
+	assert_non_null(found("example.org", "k", TRANSPORT_LMTP));
+	assert_null(found("example.org", "k", TRANSPORT_MAILDIR));
+	assert_null(found("sub.example.org", "k", TRANSPORT_SMTP));
+	assert_non_null(found("sub.example.net", "k", TRANSPORT_SMTP));
+	assert_null(found("example.net", "k", TRANSPORT_SMTP));
+	/* one of the hosts of a destination */
+	assert_non_null(found("a.test", "mx1.provider.test,mx.provider.test", TRANSPORT_SMTP));
+	assert_null(found("a.test", "mx1.provider.test", TRANSPORT_SMTP));
+	assert_null(found("over.test", "over.test", TRANSPORT_SMTP));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_file) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

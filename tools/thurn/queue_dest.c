@@ -1,0 +1,270 @@
+/* thurn queue why, suspend, resume, suspended: destinations, and what keeps mail from them. */
+#include "queue_dest.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "proto/types.h"
+#include "queue_ask.h"
+
+static long long number_of(json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static const char *text_of(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+static void print_time(long long seconds)
+{
+	time_t t = (time_t)seconds;
+	char text[64];
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) != NULL && strftime(text, sizeof text, "%F %T", &tm) > 0)
+		fputs(text, stdout);
+}
+
+/* --- why ------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *text;
+} limiters[] = {
+	{ "none", "nothing holds it up" },
+	{ "volume", "the file system of the spool has failed: nothing is delivered" },
+	{ "suspended", "suspended by the administrator" },
+	{ "worker", "there is no process for this transport now" },
+	{ "dns", "where it is is being asked of the resolver" },
+	{ "dead", "suspended after repeated failures of the site" },
+	{ "busy", "paused, because the site said that it is busy" },
+	{ "window", "as many deliveries as have turned out well so far are under way" },
+	{ "cap", "as many deliveries as are allowed at once are under way" },
+	{ "rate", "as much has gone there as its rate allows" },
+	{ "jobs", "as many deliveries as all destinations may have together are under way" },
+	{ "transport-rate", "as much has gone to all as their rate allows" },
+	{ "lane", "others have their turn" },
+	{ "retry", "what has failed waits for its next try" },
+};
+
+/* Messages for it that wait for their own time. */
+struct waiting {
+	long long messages, next;
+};
+
+static void on_waiting(void *arg, struct str json, struct ipc_msg *m)
+{
+	struct waiting *w = arg;
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	long long next = number_of(o, "next_try");
+
+	(void)m;
+	w->messages++;
+	if (next != 0 && (w->next == 0 || next < w->next))
+		w->next = next;
+	json_decref(o);
+}
+
+static void add_waiting(json_t *o)
+{
+	struct waiting waiting = { 0 };
+	struct put w = put_start();
+	struct arena a;
+	struct control_answer answer;
+
+	arena_init(&a);
+	put_str(&w, arena_printf(&a, "rcpt-domain=%.*s and state=deferred",
+			STR_ARG(queue_value(&a, text_of(o, "destination")))));
+	if (tool_request("queue", QUEUE_CTL_LIST, &w, on_waiting, &waiting, &answer) == 0 &&
+	    answer.status == EX_OK) {
+		json_object_set_new(o, "deferred", json_integer(waiting.messages));
+		if (waiting.next != 0)
+			json_object_set_new(o, "next_try", json_integer(waiting.next));
+		if (waiting.messages > 0 && strcmp(text_of(o, "limiter"), "none") == 0) {
+			long long wait = waiting.next - (long long)time(NULL);
+
+			json_object_set_new(o, "limiter", json_string("retry"));
+			json_object_set_new(o, "wait_ms", json_integer(wait > 0 ? wait * 1000 : 0));
+		}
+	}
+	arena_clear(&a);
+}
+
+static void print_lanes(const char *what, json_t *o)
+{
+	const char *name;
+	json_t *n;
+
+	printf("  %s:", what);
+	json_object_foreach(o, name, n) printf(" %s %lld", name, (long long)json_integer_value(n));
+	putchar('\n');
+}
+
+static void print_limiter(json_t *o)
+{
+	const char *limiter = text_of(o, "limiter");
+	json_t *s = json_object_get(o, "suspension");
+	long long wait = number_of(o, "wait_ms");
+
+	for (size_t i = 0; i < sizeof limiters / sizeof limiters[0]; i++) {
+		if (strcmp(limiters[i].name, limiter) == 0)
+			printf("  limited by: %s (%s)", limiter, limiters[i].text);
+	}
+	if (text_of(o, "rate")[0] != '\0')
+		printf(", %s", text_of(o, "rate"));
+	if (wait > 0)
+		printf(", for %lld.%03lld s", wait / 1000, wait % 1000);
+	else if (s != NULL)
+		printf(", until it is resumed");
+	putchar('\n');
+	if (s != NULL && text_of(s, "reason")[0] != '\0')
+		printf("  reason: %s\n", text_of(s, "reason"));
+}
+
+static void print_why(json_t *o)
+{
+	json_t *slowed = json_object_get(o, "slowed");
+
+	printf("%s by %s\n", text_of(o, "destination"), text_of(o, "transport"));
+	print_limiter(o);
+	printf("  group: %s, policy: %s\n", text_of(o, "group"), text_of(o, "policy"));
+	printf("  deliveries: %lld, window %lld, cap %lld; of the transport: %lld, cap %lld\n",
+	    number_of(o, "deliveries"), number_of(o, "window"), number_of(o, "cap"),
+	    number_of(o, "transport_jobs"), number_of(o, "transport_cap"));
+	if (slowed != NULL)
+		printf("  slowed down %.1f times for %lld s\n", json_real_value(slowed),
+		    number_of(o, "slowed_ms") / 1000);
+	print_lanes("in memory", json_object_get(o, "in_memory"));
+	print_lanes("on disk, in turn", json_object_get(o, "on_disk"));
+	if (number_of(o, "deferred") > 0) {
+		printf("  deferred: %lld, the next is due ", number_of(o, "deferred"));
+		print_time(number_of(o, "next_try"));
+		putchar('\n');
+	}
+}
+
+static void on_why(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t **all = arg;
+
+	(void)m;
+	json_array_append_new(*all, json_loadb(json.p, json.n, 0, NULL));
+}
+
+static int why(const char *name, bool json)
+{
+	json_t *all = json_array(), *o;
+	struct put w = put_start();
+	size_t i;
+	int r;
+
+	put_z(&w, name);
+	r = tool_ask("queue", QUEUE_CTL_WHY, &w, on_why, &all);
+	json_array_foreach(all, i, o)
+	{
+		add_waiting(o);
+		if (json) {
+			json_dumpf(o, stdout, JSON_COMPACT);
+			putchar('\n');
+		} else {
+			print_why(o);
+		}
+	}
+	json_decref(all);
+	return r;
+}
+
+/* --- suspensions ----------------------------------------------------------------------------- */
+
+static int suspend(const char *name, const char *how_long, const char *reason)
+{
+	struct put w = put_start();
+	int64_t ms = 0;
+
+	if (how_long != NULL &&
+	    (setting_number(SET_TIME, str_of(how_long), &ms) == -1 || ms < 1000))
+		return tool_fail(EX_USAGE, "%s: no time such as 90s, 30m, 2h or 1d", how_long);
+	put_z(&w, name);
+	put_i64(&w, ms / 1000);
+	put_z(&w, reason != NULL ? reason : "");
+	return tool_ask("queue", QUEUE_CTL_SUSPEND, &w, tool_print_record, NULL);
+}
+
+static int resume(const char *name)
+{
+	struct put w = put_start();
+
+	put_z(&w, name);
+	return tool_ask("queue", QUEUE_CTL_RESUME, &w, tool_print_record, NULL);
+}
+
+static void on_suspended(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	(void)arg;
+	(void)m;
+	printf("%s since ", text_of(o, "name"));
+	print_time(number_of(o, "since"));
+	if (number_of(o, "until") != 0) {
+		printf(" until ");
+		print_time(number_of(o, "until"));
+	}
+	if (text_of(o, "reason")[0] != '\0')
+		printf(": %s", text_of(o, "reason"));
+	putchar('\n');
+	json_decref(o);
+}
+
+static int suspended(bool json)
+{
+	struct put w = put_start();
+
+	return tool_ask(
+	    "queue", QUEUE_CTL_SUSPENDED, &w, json ? tool_print_record : on_suspended, NULL);
+}
+
+/* --- commands -------------------------------------------------------------------------------- */
+
+int queue_do_why(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	if (argc != 2 || argv[1][0] == '-')
+		return tool_fail(EX_USAGE, "usage: thurn queue why [--json] DESTINATION");
+	return why(argv[1], json);
+}
+
+int queue_do_suspend(int argc, char **argv)
+{
+	const char *how_long = tool_value(&argc, argv, "for");
+	const char *reason = tool_value(&argc, argv, "reason");
+
+	if (argc != 2 || argv[1][0] == '-')
+		return tool_fail(EX_USAGE,
+		    "usage: thurn queue suspend [--for TIME] [--reason TEXT] DESTINATION");
+	return suspend(argv[1], how_long, reason);
+}
+
+int queue_do_resume(int argc, char **argv)
+{
+	if (argc != 2 || argv[1][0] == '-')
+		return tool_fail(EX_USAGE, "usage: thurn queue resume DESTINATION");
+	return resume(argv[1]);
+}
+
+int queue_do_suspended(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	(void)argv;
+	if (argc != 1)
+		return tool_fail(EX_USAGE, "usage: thurn queue suspended [--json]");
+	return suspended(json);
+}
