@@ -37,13 +37,13 @@ static void act_release(struct entry *e)
 	if (e->scheduled)
 		wish(e, WISH_RELEASE);
 	else
-		load_now(e);
+		load_all(e);
 }
 
 static void act_requeue(struct entry *e)
 {
 	if (e->state == ENTRY_HELD || e->state == ENTRY_DEFERRED)
-		load_now(e);
+		load_all(e);
 	else if (e->m != NULL)
 		wish(e, WISH_REQUEUE);
 }
@@ -65,7 +65,7 @@ static bool may_flush(const struct entry *e)
 
 static void act_flush(struct entry *e)
 {
-	load_now(e);
+	load_all(e);
 }
 
 static const struct queue_action actions[] = {

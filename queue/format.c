@@ -61,7 +61,7 @@ void slot_encode(
 	put_u32(&w, 0);
 	put_u32(&w, s->generation);
 	put_u8(&w, s->state);
-	put_u8(&w, s->flags);
+	put_u8(&w, (uint8_t)(s->flags | s->fault << SLOT_FAULT_SHIFT));
 	put_u16(&w, s->attempts);
 	put_i64(&w, s->changed);
 	put_u16(&w, (uint16_t)s->status.code);
@@ -101,6 +101,8 @@ int slot_decode(
 	s->generation = get_u32(&g);
 	s->state = get_u8(&g);
 	s->flags = get_u8(&g);
+	s->fault = s->flags >> SLOT_FAULT_SHIFT;
+	s->flags &= (1 << SLOT_FAULT_SHIFT) - 1;
 	s->attempts = get_u16(&g);
 	s->changed = get_i64(&g);
 	s->status.code = get_u16(&g);
@@ -108,6 +110,7 @@ int slot_decode(
 	text = get_u16(&g);
 	s->early = get_u16(&g);
 	if (s->state < SLOT_PENDING || s->state > SLOT_BOUNCED || (s->flags & ~SLOT_FLAGS) != 0 ||
+	    s->fault >= FAULTS ||
 	    (s->status.code != 0 && (s->status.code < 200 || s->status.code > 599)) ||
 	    relay + text > size - SLOT_FIXED || text >= STATUS_TEXT_MAX ||
 	    !printable(p, relay + text))

@@ -20,6 +20,7 @@
 #include "mail/edit.h"
 #include "mail/envelope.h"
 #include "mail/status.h"
+#include "proto/deliver.h"
 #include "proto/lookup.h"
 
 enum {
@@ -66,6 +67,7 @@ enum {
 	SLOT_WARNED = 1, /* a delay warning was sent */
 	SLOT_REPORTED = 2, /* a success report was sent */
 	SLOT_FLAGS = 3,
+	SLOT_FAULT_SHIFT = 4, /* above the flags, in the same byte */
 };
 
 /* The mutable state of one recipient, written in place. */
@@ -73,6 +75,7 @@ struct slot {
 	uint32_t generation;
 	uint8_t state; /* enum slot_state */
 	uint8_t flags;
+	uint8_t fault; /* of the last attempt: enum deliver_fault */
 	uint16_t attempts;
 	uint16_t
 	    early; /* minutes from arrival to its first attempt when that came before its sender

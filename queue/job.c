@@ -151,6 +151,7 @@ static void apply_result(struct message *m, struct target *t, const struct deliv
 	/* what failed may have failed before there was a look for an earlier delivery */
 	t->maybe = t->maybe && status_temporary(&r->status);
 	t->passed_on = r->dsn;
+	t->fault = status_temporary(&r->status) ? r->fault : (uint8_t)FAULT_NONE;
 	outcome(m, t, &r->status);
 }
 

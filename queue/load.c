@@ -53,6 +53,12 @@ void load_now(struct entry *e)
 	TAILQ_INSERT_TAIL(&ready, &e->node, next);
 }
 
+void load_all(struct entry *e)
+{
+	e->eager = true;
+	load_now(e);
+}
+
 void load_later(struct entry *e, uint64_t ms)
 {
 	load_forget(e);
@@ -204,6 +210,8 @@ static void load(struct entry *e, unsigned wishes)
 	e->m = m;
 	m->found = e->found;
 	m->called = e->park.called;
+	m->all = e->eager || e->found;
+	e->eager = false;
 	e->found = false;
 	m->wishes = (uint8_t)wishes;
 	/* the first state of a message is COLLECTING */

@@ -18,6 +18,8 @@ void load_later(struct entry *e, uint64_t ms);
 void load_scheduled(struct entry *e, int64_t at);
 /* The same, at once. */
 void load_now(struct entry *e);
+/* The same for every recipient, whenever its next try is due. */
+void load_all(struct entry *e);
 /* Takes it out of whatever it waits in. */
 void load_forget(struct entry *e);
 /* Loads what is due, as far as there is room in memory. */

@@ -31,6 +31,7 @@ struct entry {
 	struct brief *brief; /* from when it was in memory last; NULL = not known */
 	struct sched_parked park; /* deferred: waits for its destination as well */
 	uint8_t state;
+	bool eager; /* an administrator wants all of it tried */
 	bool found; /* was there at the start, or a worker ended without an answer: what was
 		       under way then is unknown */
 	bool scheduled; /* deferred because its sender wants it to wait (FUTURERELEASE) */
@@ -56,11 +57,13 @@ struct target {
 	uint8_t part; /* 0 = the message itself, n = its n-th expansion */
 	uint8_t state; /* enum slot_state */
 	uint8_t flags; /* SLOT_WARNED, SLOT_REPORTED */
+	uint8_t fault; /* of the last attempt */
 	bool expanded; /* others stand for it */
 	bool maybe; /* an earlier attempt may have delivered it */
 	bool passed_on; /* the next hop reports success */
 	bool dirty; /* differs from its slot on disk */
 	bool hard; /* and that must be synced before anything follows from it */
+	bool skipped; /* the same, because its time has not come */
 	bool parked; /* it has not been tried now, because there was no room for it */
 	bool untold; /* its outcome is logged when the message is accepted */
 	uint16_t attempts;
@@ -93,6 +96,7 @@ struct message {
 	bool soon; /* what failed was ours: try again in seconds */
 	bool again; /* try again at once: it was interrupted by a report that was due */
 	bool checking; /* in the list of those whose works were dropped */
+	bool all; /* every recipient is tried, whenever its next try is due */
 	bool called; /* it has waited for its destination, and is awaited there */
 	bool routed; /* lookup has been asked */
 	bool hold; /* sealed as held: a rule wants it */

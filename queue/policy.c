@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "proto/lookup.h"
 #include "proto/proc.h"
 #include "settings.h"
@@ -91,6 +92,14 @@ bool policy_static_host(struct str name)
 	return str_eq(name, STR("localhost"));
 }
 
+static struct retry_times *retries; /* by policy */
+static uint16_t nretries;
+
+const struct retry_times *policy_retry(uint16_t policy)
+{
+	return &retries[policy < nretries ? policy : POLICY_REMOTE];
+}
+
 /* --- the settings ----------------------------------------------------------------------------- */
 
 /* They have been checked by master/config. */
@@ -160,6 +169,24 @@ static void load_transports(const struct conf *c, struct sched *s, uint32_t loca
 	sched_set_limits(s, TRANSPORT_LMTP, &remote);
 }
 
+static void load_retries(const struct conf *c, uint16_t n)
+{
+	struct retry_times *all;
+
+	free(retries);
+	all = retries = xcalloc(n, sizeof *retries);
+	nretries = n;
+	for (size_t i = 0; i < conf_count(c, "retry_times"); i++)
+		(void)retry_parse(conf_item(c, "retry_times", i), &all[POLICY_REMOTE]);
+	for (uint16_t p = POLICY_SECTIONS; p < n; p++) {
+		const struct conf_section *s = section_of(p);
+
+		all[p] = all[POLICY_REMOTE];
+		for (size_t i = 0; i < section_count(s, "retry_times"); i++)
+			(void)retry_parse(section_item(s, "retry_times", i), &all[p]);
+	}
+}
+
 void policy_load(struct sched *s)
 {
 	static struct sched_policy p[SCHED_POLICIES_MAX];
@@ -184,6 +211,7 @@ void policy_load(struct sched *s)
 		names[i] = i < POLICY_SECTIONS ? STR_NONE : policy_name(i);
 	names[POLICY_LOCAL] = STR("\n");
 	sched_set_policies(s, p, names, n);
+	load_retries(c, n);
 	load_transports(c, s, local_jobs);
 	load_weights(c, s);
 }

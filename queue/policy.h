@@ -6,6 +6,7 @@
 #define QUEUE_POLICY_H
 
 #include "proto/resolve.h"
+#include "proto/retry.h"
 #include "sched.h"
 
 enum { POLICY_REMOTE, POLICY_LOCAL, POLICY_SECTIONS };
@@ -21,6 +22,8 @@ uint16_t policy_match(struct str nexthop, const struct mail_reply *hosts);
 bool policy_together(uint16_t policy);
 /* Its name: the title of its section. Borrowed until the next load. */
 struct str policy_name(uint16_t policy);
+/* When what has failed there is tried again. */
+const struct retry_times *policy_retry(uint16_t policy);
 /* Whether the addresses of that name are in the configuration. */
 bool policy_static_host(struct str name);
 

@@ -11,6 +11,7 @@
 #include "load.h"
 #include "outcome.h"
 #include "proto/proc.h"
+#include "retry.h"
 #include "settings.h"
 #include "settle.h"
 #include "site.h"
@@ -258,15 +259,18 @@ static bool deliverable(struct message *m, struct target *t)
 		m->wishes |= WISH_HOLD;
 		return false;
 	}
+	if (r->transport < TRANSPORT_DISCARD) {
+		t->skipped = !retry_due(m, t);
+		return !t->skipped;
+	}
 	if (r->transport == TRANSPORT_DISCARD)
 		status_set(&st, 250, "2.0.0", "discarded");
 	else if (r->transport == TRANSPORT_ERROR && r->status.code >= 400)
 		st = r->status;
-	else if (r->transport == TRANSPORT_ERROR)
+	else
 		status_set(
 		    &st, 451, "4.3.5", "The route of this recipient has an error without a reason");
-	else
-		return true;
+	t->fault = FAULT_NONE;
 	outcome(m, t, &st);
 	/* what a table could not say has nothing to do with the destination */
 	m->soon |= status_temporary(&st);

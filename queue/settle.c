@@ -9,6 +9,7 @@
 #include "file.h"
 #include "load.h"
 #include "report.h"
+#include "retry.h"
 #include "run.h"
 #include "settings.h"
 #include "space.h"
@@ -132,6 +133,7 @@ static void deferred(struct message *m, int error)
 	if (m->next_try == m->content.envelope.release && m->next_try != 0) {
 		load_scheduled(e, m->next_try);
 	} else {
+		e->eager = (m->wishes & WISH_REQUEUE) != 0;
 		load_later(e, ms);
 		if (ms > 0 && m->park.key.n > 0)
 			sched_park(run_sched(), &e->park, &m->park, m->lane, loop_now());
@@ -159,8 +161,7 @@ static uint64_t retry_ms(const struct message *m)
 	if (m->soon)
 		return sched_backoff(run_sched(), age_of(m) / 2, SOON_MS,
 		    settings.minimal_backoff > SOON_MS ? settings.minimal_backoff : SOON_MS);
-	return sched_backoff(
-	    run_sched(), age_of(m), settings.minimal_backoff, settings.maximal_backoff);
+	return retry_next(m);
 }
 
 void settle_until(struct message *m, int64_t seconds)

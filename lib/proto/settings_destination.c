@@ -17,6 +17,18 @@ static const struct setting rows[] = {
 	    .def = "",
 	    .roles = R(QUEUE),
 	    .help = "The same for all mail to other hosts together, by SMTP and by LMTP each." },
+	{ .name = "retry_times",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help =
+		"When what could not be delivered is tried again, by what was wrong, as "
+		"{\"greylisting 5m 10m 30m\", \"connect 15m 1h\"}: the wait after the first try, "
+		"after the second, and so on; the last one repeats. What was wrong is "
+		"`greylisting`, another `reply` with 4xx, `busy` (a 421), `lost` (the connection "
+		"broke), `dns`, `connect` or `tls`. Each wait varies by an eighth. What is not "
+		"named "
+		"waits as `minimal_backoff` and `maximal_backoff` say." },
 	{ .name = "lane_weights",
 	    .type = SET_LIST,
 	    .def = "users=8 bulk=2 reports=2 bounces=2",
@@ -71,6 +83,12 @@ static const struct setting rows[] = {
 	    .def = "",
 	    .roles = R(QUEUE),
 	    .help = "Instead of `destination_rate`; empty = that." },
+	{ .section = "destination",
+	    .name = "retry_times",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help = "As the setting of that name; what is not named here is as there." },
 };
 
 struct setting_rows settings_destination(void)

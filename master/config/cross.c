@@ -7,6 +7,7 @@
 #include "proto/keys.h"
 #include "proto/plan.h"
 #include "proto/rate.h"
+#include "proto/retry.h"
 #include "proto/sasl.h"
 #include "proto/service.h"
 
@@ -342,6 +343,16 @@ static void check_rate(struct str item, struct str where, const char *name, stru
 		    STR_ARG(item));
 }
 
+static void check_retry(struct str item, struct str where, struct faults *f)
+{
+	struct retry_times r;
+
+	if (retry_parse(item, &r) == -1)
+		faults_at(f, where,
+		    "retry_times: \"%.*s\" is no fault with times such as \"dns 5m 1h\"",
+		    STR_ARG(item));
+}
+
 static void check_weight(struct str item, struct str where, struct faults *f)
 {
 	static const struct str lanes[] = { STR("users"), STR("bulk"), STR("reports"),
@@ -366,6 +377,8 @@ static void check_destinations(const struct conf *c, struct faults *f)
 	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++)
 		for (size_t i = 0; i < conf_count(c, lists[l]); i++)
 			check_rate(conf_item(c, lists[l], i), conf_where(c, lists[l]), lists[l], f);
+	for (size_t i = 0; i < conf_count(c, "retry_times"); i++)
+		check_retry(conf_item(c, "retry_times", i), conf_where(c, "retry_times"), f);
 	for (size_t i = 0; i < conf_count(c, "lane_weights"); i++)
 		check_weight(conf_item(c, "lane_weights", i), conf_where(c, "lane_weights"), f);
 	for (size_t k = 0; (s = conf_section(c, "destination", k)) != NULL; k++) {
@@ -373,6 +386,9 @@ static void check_destinations(const struct conf *c, struct faults *f)
 			faults_at(f, section_place(s),
 			    "destination %.*s has neither domains nor hosts",
 			    STR_ARG(section_title(s)));
+		for (size_t i = 0; i < section_count(s, "retry_times"); i++)
+			check_retry(
+			    section_item(s, "retry_times", i), section_where(s, "retry_times"), f);
 		for (size_t i = 0; i < section_count(s, "rate"); i++)
 			check_rate(section_item(s, "rate", i), section_where(s, "rate"), "rate", f);
 	}

@@ -155,3 +155,22 @@ def test_bad_settings(suite, line, complaint, tmp_path):
     conf.write_text(open(suite.conf).read() + line + '\n')
     r = suite.tool('-c', str(conf), 'config', 'check', check=False)
     assert r.returncode != 0 and complaint in r.stdout + r.stderr
+
+
+def test_retry_by_fault():
+    """Two recipients of one message, each with a time of its own; a flush does not wait for either."""
+    grey, busy = 'grey@remote.test', 'full@remote.test'
+    with FaultServer() as server:
+        conf = f'relayhost = "{server.hop}"\nremote_ports = {{{server.port}}}\n' + \
+               'retry_times = {"greylisting 2s 60s", "reply 1h"}\n'
+        server.refused = {grey: '450 4.2.0 Greylisted, come back soon', busy: '450 4.2.1 not now'}
+        with conftest.running(conf=conf) as s:
+            send(s, 'by fault', grey, busy)
+            s.wait_for(lambda: len(s.events('deferred')) == 2)
+            server.refused = {}
+            s.wait_for(lambda: [m.rcpts for m in server.messages] == [[grey]])
+            tries = lambda: sum(busy.encode() in l and l.upper().startswith(b'RCPT') for l in server.transcript)
+            assert tries() == 1
+            s.tool('queue', 'flush')
+            s.wait_for(lambda: [m.rcpts for m in server.messages] == [[grey], [busy]])
+            assert tries() == 2
