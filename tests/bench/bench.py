@@ -12,7 +12,7 @@ Needs root, overlayfs and loop devices for all of it; without them it says what 
 """
 import argparse, collections, concurrent.futures, os, pathlib, re, resource, shutil, signal, socket, ssl, statistics, subprocess, sys, threading, time
 
-import imap, scram, servers
+import imap, outbound, scram, servers
 from servers import Dovecot, Load, Postfix, Thurn, Unfit, wait_for
 
 # test: (peer, rounds, what it is, [(metric, what the table calls it, unit, goal as a ratio, goal as a value)]);
@@ -38,10 +38,14 @@ TESTS = {
     'login': (None, 3, 'logins by SCRAM-SHA-256 (submission) while mail comes in, 20 sessions', [
         ('alone', 'logins alone', '/s', None, None), ('logins', f'logins beside mail, of {PACE} tried', '/s', None, 200),
         ('mail', 'mail beside logins, of what it is alone', '', None, .9)]),
+    'drain': (Postfix, 3, f'10,000 deferred messages for a host that came back, at most {servers.CAP} at once', [
+        ('rate', 'messages', '/s', 3, None), ('peak', 'connections at once', '', None, servers.CAP + 1)]),
+    'sessions': (None, 1, 'sessions with a host that is slow, one process', [
+        ('sessions', 'at once', '', None, 5000), ('kb', 'memory per session', 'kB', None, 40)]),
     'start': (None, 2, '100,000 deferred messages', [
         ('start', 'start until all are known', 's', None, 5), ('summary', 'queue list --summary', 's', None, .5)]),
 }
-LOWER = {'kb', 'select', 'start', 'summary'}
+LOWER = {'kb', 'select', 'start', 'summary', 'peak'}
 DISTURBED = .25  # of a CPU: when others use more than that, a flow is measured again
 
 
@@ -271,6 +275,16 @@ class Bench:
         end = time.monotonic()
         self.add(test, server, start=end - began, summary=end - asked[-1])
 
+    # --- other hosts -----------------------------------------------------------------------------
+
+    def drain(self, test, server):
+        rate, peak = outbound.drain(self, server, 2000 if self.o.quick else 10000)
+        self.add(test, server, rate=rate, peak=peak)
+
+    def sessions(self, test, server):
+        most, kb = outbound.sessions(self, server, 5000)
+        self.add(test, server, sessions=most, kb=kb)
+
     # --- all of it -------------------------------------------------------------------------------
 
     def rounds(self, test):
@@ -279,7 +293,7 @@ class Bench:
     def measure(self, test, server):
         act = {'inbound': self.flow, 'kept': self.flow, 'relay': self.flow, 'smtp-idle': self.idle, 'imap-idle': self.idle,
                'tls': self.handshakes, 'tls-idle': self.idle, 'append': self.append, 'mailbox': self.mailbox, 'login': self.login,
-               'start': self.start}
+               'drain': self.drain, 'sessions': self.sessions, 'start': self.start}
         try:
             act[test](test, server)
             return True

@@ -14,6 +14,7 @@ from certificates import Authority
 from volume import Volume
 
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TOP / 'build')).resolve()
+CAP = 20  # deliveries at once to one destination that came back, for all servers
 HOME = TOP / 'build/bench'
 MAIL_UID = 5000  # of the mailboxes of all servers, when root runs this
 ROOT = os.geteuid() == 0
@@ -174,6 +175,14 @@ class Server:
                               preexec_fn=self.group.enter, **kw)
 
 
+# what Thurn is told besides, by mode
+MODES = {
+    'drain': f'destination_concurrency = {CAP}\n',
+    'sessions': 'remote_connections = 5000\ndestination_concurrency = 5000\ndestination_concurrency_start = 5000\n'
+                'destination_recipients = 1\n',
+}
+
+
 class Thurn(Server):
     account = ('user1@example.test', 'secret-1')
     rcpt = 'user1@example.test'
@@ -185,11 +194,12 @@ class Thurn(Server):
         self.maildir = self.at / 'mail/example.test/user1/Maildir'
         self.settings = scratch / 'thurn.settings'
         own = f'mailbox_uid = {MAIL_UID}\nmailbox_uid_min = {MAIL_UID}\nmailbox_uid_max = {MAIL_UID}\n' if ROOT else ''
-        self.settings.write_text('log_format = text\nsmtp_client_connections = 0\n' + own +
+        self.common = ('log_format = text\nsmtp_client_connections = 0\n' + own +
                                  'submission_plaintext_auth = yes\nsasl_mechanisms = {"SCRAM-SHA-256", "PLAIN"}\n' +
                                  f'relayhost = "[127.0.0.1]:{sink}"\nremote_ports = {{"{sink}"}}\n')
 
     def start(self, mode):
+        self.settings.write_text(self.common + MODES.get(mode, ''))
         known = (self.at / 'thurn.conf').exists()
         r = self.run(sys.executable, TOP / 'tests/instance', 'start', self.at, '--users', 0 if known else 1, '--conf',
                      self.settings, '--build', self.build, check=False, capture_output=True, text=True)
@@ -203,6 +213,13 @@ class Thurn(Server):
         env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
         return subprocess.run([self.build / 'bin/thurn', '-c', self.at / 'thurn.conf', *args], env=env, timeout=60,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+    def deferred(self):
+        m = re.search(r'deferred +(\d+)', self.command('queue', 'list', '--summary').stdout)
+        return int(m[1]) if m else 0
+
+    def flush(self):
+        self.command('queue', 'flush')
 
     def finish(self):
         r = self.run(sys.executable, TOP / 'tests/instance', 'stop', self.at, '--build', self.build, check=False,
@@ -263,6 +280,12 @@ class Postfix(Peer):
     name = 'postfix'
     packages, binary = ['postfix'], '/usr/sbin/postfix'
 
+    def deferred(self):
+        return sum(len(files) for _, _, files in os.walk(self.volume.at / 'queue/deferred'))
+
+    def flush(self):
+        self.inside('postqueue', '-f')
+
     def start(self, mode):
         self.smtp, self.smtps = free_port(), free_port()
         # processes, when many connections are to be held; destination concurrency and flow: tuned for throughput
@@ -301,6 +324,9 @@ maillog_file_prefixes = /disk
         table = (self.root / 'usr/share/postfix/master.cf.dist').read_text()
         table = re.sub(r'(?m)^smtp +inet.*', f'127.0.0.1:{self.smtp} inet n - n - {processes} smtpd', table)
         table = re.sub(r'(?m)^(\w+ +\w+ +\S +\S +)y ', r'\1n ', table)
+        if mode == 'drain':
+            with open(self.root / 'etc/postfix/main.cf', 'a') as f:
+                f.write(f'default_destination_concurrency_limit = {CAP}\n')
         if mode == 'tls':
             self.offer_tls()
             table += f'127.0.0.1:{self.smtps} inet n - n - {processes} smtpd -o smtpd_tls_wrappermode=yes\n'
@@ -399,18 +425,18 @@ class Load:
         self.env = peers.run_env(self.where)
         self.port, self.sink, self.counters = free_port(), None, scratch / 'sink'
 
-    def source(self, port, rcpt, n, kept, seconds=120):
+    def source(self, port, rcpt, n, kept, seconds=120, rcpts=1):
         """n messages of 4 KB over 20 sessions, a connection for each message unless kept"""
-        r = subprocess.run([self.where / 'usr/sbin/smtp-source', '-4', '-s', '20', '-m', str(n), '-l', '4096', '-f',
+        r = subprocess.run([self.where / 'usr/sbin/smtp-source', '-4', '-s', '20', '-m', str(n), '-l', '4096', '-r', str(rcpts), '-f',
                             'load@client.test', '-t', rcpt, *(['-d'] if kept else []), f'127.0.0.1:{port}'],
                            env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
         if r.returncode:
             raise RuntimeError('smtp-source: ' + r.stderr[-200:])
 
-    def sink_start(self):
+    def sink_start(self, *options):
         if not self.sink:
             self.sink = subprocess.Popen([self.where / 'usr/sbin/smtp-sink', '-4', '-c', *(['-u', 'nobody'] if ROOT else []),
-                                          f'127.0.0.1:{self.port}', '1024'], env=self.env, stdin=subprocess.DEVNULL,
+                                          *options, f'127.0.0.1:{self.port}', '1024'], env=self.env, stdin=subprocess.DEVNULL,
                                          stdout=open(self.counters, 'wb'), stderr=subprocess.DEVNULL)
             wait_for('smtp-sink', 5, lambda: answers(self.port))
 
