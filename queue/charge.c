@@ -145,6 +145,12 @@ static void send_notice(struct str to, int period, uint32_t most)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
+/* Whose limits count. */
+static struct str charged(const struct message *m)
+{
+	return m->commit.charged.n > 0 ? m->commit.charged : m->content.envelope.login;
+}
+
 /* Root's programs, and what came without a login, are not limited. */
 static bool limited(const struct envelope *e)
 {
@@ -168,17 +174,17 @@ int charge_message(struct message *m, struct status *st)
 
 	if (!limited(e) || m->commit.outgoing == 0)
 		return 0;
-	if (logins_charge(e->login, m->commit.outgoing, &l, wall_seconds(), &notice, st) == -1) {
-		log_notice(&m->tag, EV("login-limit-reached"), KS("login", e->login),
+	if (logins_charge(charged(m), m->commit.outgoing, &l, wall_seconds(), &notice, st) == -1) {
+		log_notice(&m->tag, EV("login-limit-reached"), KS("login", charged(m)),
 		    KS("client", e->client), KI("nrcpt", m->commit.outgoing), KZ("text", st->text));
 		return -1;
 	}
 	if (notice == -1)
 		return 0;
-	log_notice(&m->tag, EV("login-limit-near"), KS("login", e->login),
+	log_notice(&m->tag, EV("login-limit-near"), KS("login", charged(m)),
 	    KZ("period", period_names[notice]), KI("limit", l.most[notice]));
-	if (str_find(e->login, '@') > 0)
-		send_notice(e->login, notice, l.most[notice]);
+	if (str_find(charged(m), '@') > 0)
+		send_notice(charged(m), notice, l.most[notice]);
 	return 0;
 }
 
@@ -187,5 +193,5 @@ void charge_refund(const struct message *m)
 	const struct envelope *e = &m->content.envelope;
 
 	if (limited(e))
-		logins_refund(e->login, m->commit.outgoing, wall_seconds());
+		logins_refund(charged(m), m->commit.outgoing, wall_seconds());
 }

@@ -270,6 +270,8 @@ static void rcpt_answered(struct session *s, const struct access_answer *a)
 		if (a->outgoing) {
 			t->per_hour = a->per_hour;
 			t->per_day = a->per_day;
+			if (t->charged.n == 0)
+				t->charged = arena_str(&t->arena, a->charged);
 		}
 		session_to(s, S_RCPT);
 		session_say(s, STR("250 2.1.5 Ok\r\n"));

@@ -91,6 +91,7 @@ void commit(struct session *s)
 		.outgoing = t->outgoing,
 		.per_hour = t->per_hour,
 		.per_day = t->per_day,
+		.charged = t->charged,
 	};
 	struct chan *c = t->body->lost ? NULL : peer(ROLE_QUEUE);
 	struct put w = put_start();

@@ -55,6 +55,7 @@ struct transaction {
 	uint32_t nedits;
 	uint32_t outgoing; /* recipients at other hosts */
 	uint32_t per_hour, per_day; /* of those the login may have so many; 0 = as others */
+	struct str charged; /* who has these limits, if it is not the login itself */
 	size_t edit_bytes;
 	uint32_t rcpt_room; /* size of envelope.rcpts */
 	uint64_t *rcpt_hashes; /* of each recipient, to find a repeated one */

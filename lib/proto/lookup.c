@@ -54,6 +54,7 @@ void put_access_answer(struct put *w, const struct access_answer *a)
 	put_u8(w, a->outgoing);
 	put_u32(w, a->per_hour);
 	put_u32(w, a->per_day);
+	put_str(w, a->charged);
 	put_actions(w, a->actions, a->nactions);
 }
 
@@ -65,6 +66,7 @@ int get_access_answer(struct get *g, struct access_answer *a)
 	a->outgoing = get_bool(g);
 	a->per_hour = get_u32(g);
 	a->per_day = get_u32(g);
+	a->charged = get_line(g, ACCESS_LOGIN_MAX);
 	a->nactions = get_u32(g);
 	if (a->nactions > ACCESS_ACTIONS) {
 		a->nactions = 0;

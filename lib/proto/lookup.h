@@ -65,6 +65,7 @@ struct access_answer {
 	uint32_t nactions;
 	bool outgoing; /* LOOKUP_RCPT: it is at another host */
 	uint32_t per_hour, per_day; /* so many of those the login may send to; 0 = not its own */
+	struct str charged; /* whose limits these are, if it is not the login itself */
 };
 void put_access_question(struct put *w, const struct access_question *q);
 int get_access_question(struct get *g, struct access_question *q); /* borrows from the packet */

@@ -1,6 +1,8 @@
 /* How a message gets into the queue: the packets. See queue.h. */
 #include "proto/queue.h"
 
+#include "proto/grant.h"
+
 enum {
 	PART_FIRST = 1, /* holds the envelope and the edits */
 	PART_MORE = 2, /* another part follows */
@@ -136,6 +138,7 @@ void put_commit(struct put *w, const struct queue_commit *c, uint32_t *from)
 		put_u32(w, c->outgoing);
 		put_u32(w, c->per_hour);
 		put_u32(w, c->per_day);
+		put_str(w, c->charged);
 		put_edits(w, c->edits, c->nedits);
 		put_envelope(w, &head);
 	}
@@ -176,6 +179,7 @@ static int get_commit_head(struct get *g, struct arena *a, struct queue_commit *
 	c->outgoing = get_u32(g);
 	c->per_hour = get_u32(g);
 	c->per_day = get_u32(g);
+	c->charged = arena_str(a, get_line(g, LOGIN_MAX));
 	if (c->outgoing > total || get_edits(g, a, &c->edits, &c->nedits) == -1 ||
 	    get_envelope(g, a, &c->envelope) == -1 || c->envelope.nrcpts != 0)
 		return -1;

@@ -68,6 +68,7 @@ struct queue_commit {
 	uint32_t nedits;
 	uint32_t outgoing; /* recipients at other hosts: they count against the login's limits */
 	uint32_t per_hour, per_day; /* its own limits; 0 = those of the settings */
+	struct str charged; /* whose limits these are; empty = the login's */
 };
 /*
  * A commit that does not fit a packet (1,000 long recipients) goes out in several parts: put_commit()

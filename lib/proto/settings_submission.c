@@ -93,6 +93,13 @@ static const struct setting rows[] = {
 	    .help = "Tables that say which logins may send as an address, as "
 		    "`smtpd_sender_login_maps` of Postfix: keys are user@domain or @domain, values "
 		    "are logins separated by commas or blanks." },
+	{ .name = "local_login_maps",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Tables that say whose account a user of this host has: keys are `uid:1000`, "
+		    "values an account. What goes to other hosts by sendmail(8) then counts "
+		    "against the limits of that account." },
 	{ .name = "submission_hide_client",
 	    .type = SET_BOOL,
 	    .def = "yes",

@@ -47,7 +47,7 @@ struct policy {
 	struct strmap no_rules; /* titles of listeners without access rules */
 	struct maps client_access, submission_client_access, helo_access, sender_access,
 	    recipient_access;
-	struct maps relay_clientcerts;
+	struct maps relay_clientcerts, local_login;
 	struct maps canonical, sender_canonical, recipient_canonical;
 	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
 	struct maps remote_tls_policy;

@@ -288,16 +288,36 @@ static enum found by_dns(struct run *r, const struct access_question *q,
 	return FOUND;
 }
 
+/* Somebody at the local socket is "uid:1000", and may have an account all the same. */
+static enum found own_account(struct run *r, struct str login, struct str *account)
+{
+	struct table_answer out;
+	enum found f = FOUND_NONE;
+
+	*account = run_lower(r, login);
+	if (str_starts(login, STR("uid:")))
+		f = run_find(r, &r->policy->local_login, login, false, &out);
+	if (f == FOUND)
+		*account = run_lower(r, str_take(str_trim(out.value), ACCESS_LOGIN_MAX));
+	return f;
+}
+
 /* What its account says of how much a login may send. */
 static enum found own_limits(
     struct run *r, const struct access_question *q, struct access_answer *a)
 {
 	struct account account;
+	struct str name;
 	enum found f;
 
-	if (!a->outgoing || str_find(q->login, '@') == -1)
+	if (!a->outgoing)
 		return FOUND_NONE;
-	f = run_account(r, run_lower(r, q->login), &account);
+	f = own_account(r, q->login, &name);
+	if (f == FOUND)
+		a->charged = name;
+	if (f == FOUND_FAILED || str_find(name, '@') == -1)
+		return f;
+	f = run_account(r, name, &account);
 	if (f == FOUND) {
 		a->per_hour = account.per_hour;
 		a->per_day = account.per_day;

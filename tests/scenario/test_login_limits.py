@@ -128,6 +128,34 @@ def test_local_users_are_limited(suite):
     assert counts(suite)['uid:65533']['hour'] == 6
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs users')
+def test_one_person_has_one_limit(new_suite):
+    """Whoever has an account and a shell: what sendmail sends counts as what comes by submission."""
+    s = new_suite(users=2, conf=CONF + 'local_login_maps = {"inline:{uid:65533=user1@example.test}"}\n')
+    me = s.accounts[0]['address']
+    sendmail = ['setpriv', '--reuid=65533', '--regid=65533', '--clear-groups', s.build / 'bin/sendmail', '-C', s.conf, '-f', me, '-i', '--']
+
+    def local(n):
+        return subprocess.run([*map(str, sendmail), *(f'them{i}@nowhere.test' for i in range(n))], input='Subject: x\n\nbody\n', capture_output=True,
+                              text=True, env=dict(os.environ, THURN_CONF=s.conf)).returncode
+
+    assert submit(s, me, 4)[0] == 250 and local(4) == 0
+    assert 'to 8 recipients' in s.wait_for(lambda: notices(s, 0))[0]
+    assert submit(s, me, 3)[0] == 450 and local(3) != 0
+    assert local(2) == 0 and submit(s, me, 1)[0] == 450
+    c = counts(s)
+    assert c[me]['hour'] == 10 and list(c) == [me]
+    # the account's own limits are those of both
+    s.tool('user', 'set', '--recipients-per-hour', '20', '--recipients-per-day', '20', me)
+    assert local(2) == 0 and counts(s)[me]['hour'] == 12
+    assert record_of_sender(s) == {me, 'uid:65533'}
+
+
+def record_of_sender(s):
+    """Messages still say who brought them."""
+    return {r['login'] for r in map(json.loads, s.tool('queue', 'list', '--json').stdout.splitlines()) if r.get('login')}
+
+
 def test_the_queue_of_a_login_can_be_held(suite):
     """One command when a password has been stolen, wherever the messages are."""
     me, other = suite.accounts[0]['address'], suite.accounts[1]['address']
