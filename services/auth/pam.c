@@ -8,16 +8,16 @@
 #include "proto/types.h"
 
 enum {
-	WORKERS_MAX = 32,
-	EACH_MAX = 8 /* questions at one worker: the one under way, and others */
+	SLOTS = 64, /* more than there can be workers; one that is replaced has another number */
+	EACH_MAX = 8, /* questions at one worker: the one under way, and others */
 };
 
-static unsigned nworkers, busy[WORKERS_MAX];
-static bool by_address;
+static bool used, by_address;
+static unsigned busy[SLOTS];
 
 void pam_load(const struct conf *c)
 {
-	nworkers = (unsigned)conf_int(c, "pam_workers");
+	used = conf_int(c, "pam_workers") > 0;
 	by_address = str_eq(conf_str(c, "pam_user"), STR("address"));
 }
 
@@ -27,7 +27,7 @@ bool pam_has(const struct account_record *r)
 	const struct conf *c = proc_conf();
 	ssize_t at = str_rfind(address, '@');
 
-	for (size_t i = 0; nworkers > 0 && at != -1 && i < conf_count(c, "pam_domains"); i++)
+	for (size_t i = 0; used && at != -1 && i < conf_count(c, "pam_domains"); i++)
 		if (str_caseeq(str_skip(address, (size_t)at + 1), conf_item(c, "pam_domains", i)))
 			return true;
 	return false;
@@ -39,7 +39,7 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 	enum auth_verdict v = AUTH_LATER;
 	struct get g;
 
-	busy[p->worker]--;
+	busy[p->slot]--;
 	if (m != NULL) {
 		g = get_start(m->body);
 		v = get_u8(&g);
@@ -49,20 +49,27 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 	p->answered(p, v);
 }
 
-/* The one with the least to do, or NULL. */
-static struct chan *worker(unsigned *which)
+static struct chan *least; /* of those looked at */
+
+static unsigned slot_of(const struct chan *c)
 {
-	struct chan *found = NULL;
+	return c->instance % SLOTS;
+}
 
-	for (unsigned i = 0; i < nworkers && i < WORKERS_MAX; i++) {
-		struct chan *c = proc_peer_nth(ROLE_PAM, i);
+static void look_at(struct chan *c)
+{
+	unsigned n = busy[slot_of(c)];
 
-		if (c != NULL && busy[i] < EACH_MAX && (found == NULL || busy[i] < busy[*which])) {
-			found = c;
-			*which = i;
-		}
-	}
-	return found;
+	if (n < EACH_MAX && (least == NULL || n < busy[slot_of(least)]))
+		least = c;
+}
+
+/* The one with the least to do, of those the newest; or NULL. */
+static struct chan *worker(void)
+{
+	least = NULL;
+	proc_each_peer(ROLE_PAM, look_at);
+	return least;
 }
 
 int pam_check(struct pam_ask *p, const struct account_record *r, struct str client,
@@ -71,7 +78,7 @@ int pam_check(struct pam_ask *p, const struct account_record *r, struct str clie
 	struct str user = str_of(r->address);
 	ssize_t at = str_rfind(user, '@');
 	struct put w = put_start();
-	struct chan *c = worker(&p->worker);
+	struct chan *c = worker();
 
 	if (c == NULL)
 		return -1;
@@ -81,7 +88,8 @@ int pam_check(struct pam_ask *p, const struct account_record *r, struct str clie
 				 .user = str_take(user, PAM_USER_MAX),
 				 .client = client,
 				 .password = password });
-	busy[p->worker]++;
+	p->slot = slot_of(c);
+	busy[p->slot]++;
 	chan_ask(c, &p->ask, PAM_CHECK, &w, NULL, 0, PAM_DEADLINE, on_answer, p);
 	explicit_bzero(w.p, w.n);
 	return 0;

@@ -21,7 +21,7 @@ bool pam_has(const struct account_record *r);
  */
 struct pam_ask {
 	struct ask ask;
-	unsigned worker;
+	unsigned slot; /* of the process that is asked */
 	void (*answered)(struct pam_ask *p, enum auth_verdict v);
 };
 int pam_check(struct pam_ask *p, const struct account_record *r, struct str client,

@@ -1,5 +1,5 @@
 """services/pam: real logins against real PAM modules: files of passwords, shadow(5), and what a module may not do."""
-import imaplib, json, os, pathlib, smtplib, ssl, subprocess
+import imaplib, json, os, pathlib, signal, smtplib, ssl, subprocess
 import pytest
 import conftest
 from conftest import TESTS, Suite
@@ -109,6 +109,25 @@ def test_several_at_once(suite):
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         results = list(pool.map(lambda i: answer(suite, 'of pam' if i % 2 else 'wrong'), range(24)))
     assert all(('OK' if i % 2 else 'AUTHENTICATIONFAILED') in r for i, r in enumerate(results)), results
+
+
+def test_a_reload_replaces_them():
+    """Others take over, also for good: those before may be gone."""
+    s = prepared(FILE)
+    pids = lambda: {r['pid'] for r in map(json.loads, s.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'pam'}
+    try:
+        s.start()
+        first = pids()
+        conf = pathlib.Path(s.conf)
+        conf.write_text(conf.read_text().replace('pam_workers = 2', 'pam_workers = 1') + 'pam_timeout = 10s\n')
+        s.tool('reload')
+        fresh = s.wait_for(lambda: len(pids() - first) == 1 and pids() - first)
+        for pid in first & pids():
+            os.kill(pid, signal.SIGKILL)
+        s.wait_for(lambda: pids() == fresh)
+        assert answer(s, 'of pam') == 'OK' and 'AUTHENTICATIONFAILED' in answer(s, 'wrong')
+    finally:
+        s.close()
 
 
 def test_the_account_phase_counts():
