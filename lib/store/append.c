@@ -1,8 +1,14 @@
 /*
- * APPEND. Each message is written to tmp/ and synced as it comes. The commit names them all, moves
- * them to cur/, and syncs cur/ while the index commits. So a message that was promised is on disk
- * under a name that says UID and flags, whatever happens to the index; and if a power cut leaves
- * only the record, nothing was promised, and the scan after the reboot drops it.
+ * APPEND. Messages are written to tmp/ as they come. The commit names them all, moves them to cur/,
+ * and syncs while the index commits: all that was done is in one commit of the file system's journal.
+ * So a message that was promised is on disk under a name that says UID and flags, whatever happens
+ * to the index.
+ *
+ * Until then others may see it, and a power cut may leave any part of it. Its content is on the disk
+ * before it gets its name (written back, not synced: metadata of it may be missing). On ext4 and XFS
+ * the journal keeps the order, so whoever syncs its name (a copy of it, say) has all of it. Where
+ * that is not so a name may come back with less than its ",S=" says, or a record without a file:
+ * nothing was promised, and the scan after the reboot lets nobody see it.
  */
 #include "store/internal.h"
 #include "store/sync.h"
@@ -16,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 
 enum { BLOCK = 64 * 1024, BATCH_MAX = 10000 };
 
@@ -234,7 +241,7 @@ enum store_error store_append_write(struct store_batch *b, const void *p, size_t
 
 /* --- one message ----------------------------------------------------------------------------- */
 
-/* The message is complete: on disk, with its date, synced. */
+/* The message is complete: written, with its date. */
 static enum store_error finish(struct store_batch *b)
 {
 	struct store_msg *m;
@@ -251,13 +258,8 @@ static enum store_error finish(struct store_batch *b)
 	if (flush(b) != STORE_OK)
 		return b->error;
 	times[0] = times[1] = (struct timespec){ .tv_sec = m->date };
-	if (futimens(b->fd, times) == -1 || fsync(b->fd) == -1)
+	if (futimens(b->fd, times) == -1)
 		return fail_errno(b);
-	if (close(b->fd) == -1) {
-		b->fd = -1;
-		return fail_errno(b);
-	}
-	b->fd = -1;
 	m->size = (uint32_t)b->wire;
 	m->disk = (uint32_t)b->disk;
 	if (b->raw)
@@ -265,12 +267,34 @@ static enum store_error finish(struct store_batch *b)
 	return STORE_OK;
 }
 
+/* Another one follows. It is synced here; the last one is when the commit does. */
+static enum store_error finish_one(struct store_batch *b)
+{
+	int fd = b->fd;
+
+	if (finish(b) != STORE_OK || fd == -1)
+		return b->error;
+	if (fsync(fd) == -1)
+		return fail_errno(b);
+	b->fd = -1;
+	return close(fd) == -1 ? fail_errno(b) : STORE_OK;
+}
+
+/* Waits until what was written is on the disk. */
+static enum store_error write_back(struct store_batch *b)
+{
+	const unsigned all =
+	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	return sync_file_range(b->fd, 0, 0, all) == -1 ? fail_errno(b) : STORE_OK;
+}
+
 enum store_error store_append_message(struct store_batch *b, uint32_t flags,
     const struct str *keywords, size_t nkeywords, int64_t date)
 {
 	struct adding *a;
 
-	if (finish(b) != STORE_OK)
+	if (finish_one(b) != STORE_OK)
 		return b->error;
 	if (b->n == BATCH_MAX)
 		return fail(b, STORE_LIMIT);
@@ -381,7 +405,7 @@ static void remove_files(struct store_batch *b)
 	}
 }
 
-/* cur/ could not be synced after all: others may have seen the messages, so they are expunged. */
+/* It could not be synced after all: others may have seen the messages, so they are expunged. */
 static void take_back(struct store_batch *b)
 {
 	struct box *box = &b->box;
@@ -429,8 +453,10 @@ static enum store_error commit(struct store_batch *b, struct store_added *out)
 		e = place_all(b);
 	if (e != STORE_OK)
 		return e;
-	sync_begin(&sync, b->box.cur);
+	crash_point("append.after_rename");
+	sync_begin(&sync, b->fd, b->box.cur);
 	e = index_commit(s, false);
+	crash_point("append.after_commit");
 	if (sync_end(&sync) == 0 || e != STORE_OK)
 		return e;
 	e = index_error(s, errno);
@@ -443,7 +469,10 @@ enum store_error store_append_commit(struct store_batch *b, struct store_added *
 	enum store_error e = finish(b);
 
 	memset(out, 0, sizeof *out);
+	if (e == STORE_OK && b->n > 0)
+		e = write_back(b);
 	if (e == STORE_OK && b->n > 0) {
+		crash_point("append.after_write");
 		index_rest(b->s);
 		e = commit(b, out);
 	}

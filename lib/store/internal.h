@@ -146,6 +146,7 @@ struct file_head {
 	int64_t saved; /* when it came into this mailbox, seconds since 1970 */
 };
 int file_get(struct store *s, uint32_t box, uint32_t uid, struct str *name);
+int64_t file_saved(struct str name); /* of a name as file_get() gave it */
 int file_rename(struct store *s, uint32_t box, uint32_t uid, const char *name);
 int file_put(struct store *s, uint32_t box, uint32_t uid, const char *name, int64_t saved);
 

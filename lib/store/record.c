@@ -295,14 +295,18 @@ int file_put(struct store *s, uint32_t box, uint32_t uid, const char *name, int6
 	return index_put(s, DBI_FILES, &key, sizeof key, space, sizeof h + n);
 }
 
-int file_rename(struct store *s, uint32_t box, uint32_t uid, const char *name)
+int64_t file_saved(struct str name)
 {
 	struct file_head h;
+
+	memcpy(&h, name.p - sizeof h, sizeof h);
+	return h.saved;
+}
+
+int file_rename(struct store *s, uint32_t box, uint32_t uid, const char *name)
+{
 	struct str was;
 	int rc = file_get(s, box, uid, &was);
 
-	if (rc != 0)
-		return rc;
-	memcpy(&h, was.p - sizeof h, sizeof h);
-	return file_put(s, box, uid, name, h.saved);
+	return rc != 0 ? rc : file_put(s, box, uid, name, file_saved(was));
 }

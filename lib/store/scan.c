@@ -8,6 +8,9 @@
  *    it, so the message keeps it;
  *  - anything else is a copy from elsewhere and gets a new UID.
  * So a message is never lost, at worst it appears twice.
+ *
+ * A file that a power cut has left with less than its name says is of an APPEND that was never
+ * answered (append.c). It goes to gone/ as well: nobody is shown a part of a message.
  */
 #include "store/scan.h"
 
@@ -26,6 +29,7 @@ struct known {
 	struct str base;
 	uint32_t next; /* in the hash chain, + 1 */
 	bool present;
+	bool late; /* came shortly before the last change that the index knows of */
 };
 
 struct scan {
@@ -42,6 +46,8 @@ struct scan {
 	int dir;
 };
 
+enum { LATE = 3600 }; /* seconds in which all that was written has come to the disk by itself */
+
 static size_t base_hash(struct str s)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -53,6 +59,7 @@ static size_t base_hash(struct str s)
 
 static int load_names(struct scan *sc)
 {
+	const int64_t last = (int64_t)(sc->b->head.cur_time / 1000000000);
 	struct msgname m;
 	size_t at;
 	int rc;
@@ -67,6 +74,7 @@ static int load_names(struct scan *sc)
 		rc = file_get(sc->s, sc->b->head.id, sc->recs.m[i].uid, &k->name);
 		if (rc != 0)
 			return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+		k->late = file_saved(k->name) > last - LATE;
 		k->name = arena_str(&sc->s->scratch, k->name);
 		if (msgname_parse(k->name, &m) == -1)
 			return MDB_CORRUPTED;
@@ -214,6 +222,22 @@ static bool finish_expunge(struct scan *sc, const struct found *f, int *rc)
 	return true;
 }
 
+/* 0, or errno. */
+static int set_aside(struct scan *sc, int dir, struct str name)
+{
+	if (box_open_gone(sc->b) != STORE_OK || renameat(dir, name.p, sc->b->gone, name.p) == -1)
+		return errno;
+	sc->b->touched = true;
+	store_report(sc->s, "message-short", name, 0);
+	return 0;
+}
+
+/* Only names of our own are taken at their word: others may count bytes differently. */
+static bool cut_short(const struct scan *sc, const struct found *f)
+{
+	return sc->recover && f->parsed.has_uid && f->parsed.has_size && f->size < f->parsed.size;
+}
+
 /* Sorts the loose files: taken back, finished, or left in the list to be adopted. */
 static int settle_loose(struct scan *sc, struct record_walk *w)
 {
@@ -239,11 +263,34 @@ static int settle_loose(struct scan *sc, struct record_walk *w)
 			rc = found_skippable(rc) ? 0 : rc;
 			continue;
 		}
+		if (cut_short(sc, f)) {
+			rc = set_aside(sc, f->dir, f->name);
+			continue;
+		}
 		if (f->parsed.has_uid && f->parsed.uid >= h->uidnext && f->parsed.uid < h->uidfloor)
 			f->uid = f->parsed.uid;
 		sc->loose.f[keep++] = *f;
 	}
 	sc->loose.n = keep;
+	return rc;
+}
+
+/* Of those that the index knows, only the last ones can be short: the others need not be looked at. */
+static int miss_short(struct scan *sc)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sc->recs.n && rc == 0 && sc->recover; i++) {
+		struct known *k = &sc->known[i];
+		struct stat st;
+
+		if (!k->present || !k->late ||
+		    fstatat(sc->b->cur, k->name.p, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+		    (uint64_t)st.st_size >= sc->recs.m[i].disk)
+			continue;
+		rc = set_aside(sc, sc->b->cur, k->name);
+		k->present = rc != 0;
+	}
 	return rc;
 }
 
@@ -286,6 +333,8 @@ static int settle(struct scan *sc)
 	}
 	if (rc == 0)
 		rc = settle_loose(sc, &w);
+	if (rc == 0)
+		rc = miss_short(sc);
 	if (rc == 0)
 		rc = drop_missing(sc, &w);
 	rc2 = record_end(&w);

@@ -68,6 +68,7 @@ struct store_options {
 	/*
 	 * Something was skipped or repaired: "message-skipped" (FIFO, directory, mode 0 ... in cur/
 	 * or new/; name = file), "mailbox-skipped", "message-lost" (an indexed file has vanished),
+	 * "message-short" (left so by a power cut, never acknowledged: it is in gone/ now),
 	 * "index-rebuilt" (was damaged and set aside), "index-recovered" (after a reboot). errno
 	 * value in error, or 0. May be NULL. Must not call the store.
 	 */

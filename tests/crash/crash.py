@@ -8,7 +8,7 @@ named point of the code, or one process of it while the rest goes on), the suite
 drains. Then every message that got a 250 must be in the mailbox of each recipient, or at the other host where it
 goes on to, whole, once; a second copy is counted and allowed only where a kill fell into its delivery. Messages
 that got no 250 may be there or not, but never in part. The other host refuses for now, hangs up and is back again.
-Meanwhile an IMAP client sets flags and expunges; what it was told OK must still be so.
+Meanwhile an IMAP client sets flags and appends; what it was told OK must still be so.
 
 A state file keeps seed and totals over runs, so that long runs add up. Needs a build with -DTHURN_TEST_CRASH.
 """
@@ -28,7 +28,9 @@ POINTS = ['large.after_create', 'accept.after_create', 'accept.after_write', 'ac
           'accept.after_dir_sync', 'accept.before_answer', 'accept.after_answer', 'job.before_send', 'job.after_send',
           'shortcut.after_dispatch', 'shortcut.after_result', 'shortcut.before_answer', 'shortcut.after_answer', 'result.received',
           'result.before_slot', 'result.after_slot', 'result.after_sync', 'remove.before_unlink', 'remove.after_unlink',
-          'expand.after_write', 'expand.after_file_sync', 'remote.before_answer', 'maildir.after_sync_file', 'maildir.after_link', 'maildir.after_sync_new', 'maildir.after_answer']
+          'expand.after_write', 'expand.after_file_sync', 'remote.before_answer', 'maildir.after_sync_file',
+          'maildir.after_link', 'maildir.after_sync_new', 'maildir.after_answer', 'append.after_write', 'append.after_rename',
+          'append.after_commit']
 ROLES = ['queue', 'deliver-maildir', 'deliver-remote', 'smtpd', 'lookup', 'auth', 'notify', 'spawn', 'log', 'imapd-login']
 
 
@@ -53,6 +55,7 @@ class Run:
         self.lock = threading.Lock()
         self.acked = {}                 # token -> recipients
         self.sent = 0
+        self.kept = set()               # tokens that were appended
         self.seen = {}                  # file name -> token
         self.totals = collections.Counter()
         self.tampered = {}              # message file prefix -> what an IMAP client was promised about it
@@ -145,7 +148,7 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             s.close()
 
     def reader(self, stop):
-        """Flags and expunges as IMAP clients do: an OK is a promise too."""
+        """Flags and appends as IMAP clients do: an OK is a promise too."""
         a = self.info['accounts'][0]
         rnd = random.Random(self.random.random())
         m = None
@@ -154,13 +157,18 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
                 if m is None:
                     m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=10)
                     m.login(a['address'], a['password'])
+                    m.create('Kept')  # refused when it is there
                 m.select()
                 uids = m.uid('SEARCH', 'ALL')[1][0].split()
                 if uids:
                     uid = rnd.choice(uids)
                     m.uid('STORE', uid, '+FLAGS.SILENT', rnd.choice(['\\Seen', '\\Flagged', '\\Answered']))
-                    if rnd.random() < 0.2:
-                        m.append('Kept', None, None, b'Subject: kept\r\n\r\n' + b'kept\r\n')
+                for _ in range(rnd.randint(0, 3)):
+                    token = f'token-{os.getpid()}-{rnd.getrandbits(60)}-end'
+                    text = f'Subject: {token}\r\n\r\n' + body(token, rnd.choice([200, 4000, 400000]))
+                    if m.append('Kept', None, None, text.encode())[0] == 'OK':
+                        with self.lock:
+                            self.kept.add(token)
                 time.sleep(0.02)
             except (imaplib.IMAP4.error, OSError, EOFError):
                 m = None
@@ -215,12 +223,12 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
         r = self.thurn('queue', 'list', '--json')
         raise RuntimeError('the queue does not drain: ' + r.stdout[:2000] + r.stderr)
 
-    def mailbox(self, address):
+    def mailbox(self, address, folder='.'):
         i = next(k for k, a in enumerate(self.info['accounts']) if a['address'] == address)
-        base = pathlib.Path(self.info['accounts'][i]['maildir'])
+        base = pathlib.Path(self.info['accounts'][i]['maildir']) / folder
         found = collections.Counter()
         for d in ('new', 'cur'):
-            for p in os.scandir(base / d):
+            for p in os.scandir(base / d) if (base / d).exists() else ():
                 key = (address, p.name.split(',')[0].split(':')[0])
                 if key not in self.seen:
                     raw = open(p.path, 'rb').read()
@@ -253,6 +261,9 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
                     problems.append(f'LOST {token} for {t} after {kind} {env}')
                 elif n > 2:
                     problems.append(f'{n} copies of {token} for {t}')
+        appended = self.mailbox(self.info['accounts'][0]['address'], '.Kept')
+        problems += [f'LOST {token}, which was appended, after {kind} {env}' for token in self.kept if not appended[token]]
+        self.totals['appended'] = len(self.kept)
         self.totals['duplicates'] = sum(n - 1 for b in boxes.values() for n in b.values() if n > 1)
         self.totals['relayed'] = sum(self.relayed.values())
         self.totals['relayed twice'] = sum(n - 1 for n in self.relayed.values() if n > 1)

@@ -11,17 +11,22 @@ failure. These promises are tested, N cuts each per file system:
     deliver   the mail directory is on the image; a message is delivered; cut when the 250 (which means delivered
               and synced, or spooled) has come; after the restart it must be in new/ or cur/, or still in the queue
     append    an IMAP APPEND is answered OK; cut; after the restart the mailbox must have it
+    appending several connections append, some of them large messages; cut at a random moment; after the restart the
+              mailbox must have all that were answered, and nothing that is not whole; N / 2 cuts
     account   the accounts are on the image; "thurn user" adds one, changes its password, deletes it; cut after each has
               said so; after the restart it must be so, for a login and in the change log; N / 3 cuts, as it is slow
 
+After a cut the suite starts in a time namespace where the machine was started anew, as far as one can tell.
+
 Needs root, loop devices and mkfs; without them it says so and counts as skipped.
 """
-import argparse, ctypes, fcntl, imaplib, json, os, pathlib, shutil, signal, smtplib, struct, subprocess, sys, tempfile, time
+import argparse, ctypes, fcntl, hashlib, imaplib, json, os, pathlib, random, shutil, signal, smtplib, struct, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSTANCE = HERE.parent / 'instance'
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
+SLOW = {'appending': 2, 'account': 3}  # fewer cuts of these
 SIZE = {'ext4': '320M', 'xfs': '320M'}
 
 
@@ -76,12 +81,12 @@ class Rig:
         out = sh(INSTANCE, 'start', self.top / 'i', '--users', '1', '--conf', self.top / 'extra.conf', '--build', build)
         if out.returncode:
             raise RuntimeError(out.stdout + out.stderr)
-        self.info = json.loads(out.stdout)
+        self.info, self.boots = json.loads(out.stdout), 0
         self.maildir = self.image.at / 'mail/example.test/user1/Maildir'
         os.sync()
 
-    def thurn(self, *args, **kw):
-        return subprocess.run([self.build / 'bin/thurn', '-c', self.info['conf'], *args], env=self.env, capture_output=True, text=True, **kw)
+    def thurn(self, *args, within=(), **kw):
+        return subprocess.run([*within, self.build / 'bin/thurn', '-c', self.info['conf'], *args], env=self.env, capture_output=True, text=True, **kw)
 
     def kill(self):
         pids, todo = [], [self.info['pid']]
@@ -106,7 +111,8 @@ class Rig:
         self.kill()
         self.image.umount()
         self.image.mount()
-        r = self.thurn('start')
+        self.boots += 1
+        r = self.thurn('start', within=('unshare', '--time', '--boottime', str(3600 * self.boots), '--fork'))
         if r.returncode:
             raise RuntimeError('does not start after the cut: ' + r.stdout + r.stderr)
         self.info['pid'] = next(p['pid'] for p in map(json.loads, self.thurn('status', '--json').stdout.splitlines())
@@ -146,9 +152,7 @@ class Rig:
         return None if found[0].read_bytes().count(b'line of text') == 200 else f'{token} is not whole'
 
     def append(self, token):
-        a = self.info['accounts'][0]
-        m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
-        m.login(a['address'], a['password'])
+        m = self.imap()
         r = m.append('INBOX', '(\\Flagged)', None, f'Subject: {token}\r\n\r\n'.encode() + b'line of text\r\n' * 200)
         self.image.cut()
         if r[0] != 'OK':
@@ -158,8 +162,7 @@ class Rig:
         except OSError:
             pass
         self.again()
-        m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
-        m.login(a['address'], a['password'])
+        m = self.imap()
         m.select()
         found = m.search(None, 'SUBJECT', token, 'FLAGGED')[1][0].split()
         if len(found) != 1:
@@ -167,6 +170,54 @@ class Rig:
         text = m.fetch(found[0], '(BODY[TEXT])')[1][0][1]
         m.logout()
         return None if text.count(b'line of text') == 200 else f'{token} is not whole'
+
+    def imap(self):
+        a = self.info['accounts'][0]
+        m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
+        m.login(a['address'], a['password'])
+        return m
+
+    def appending(self, token):
+        answered, cut, lock = set(), threading.Event(), threading.Lock()
+        connections = [self.imap() for _ in range(3)]
+
+        def client(m, k):
+            n = 0
+            try:
+                while not cut.is_set():
+                    n += 1
+                    name = f'{token}-{k}-{n}-x'
+                    text = 'line of text\r\n' * random.choice([1, 200, 200, 20000])
+                    mark = hashlib.sha256((name + text).encode()).hexdigest()
+                    r = m.append('INBOX', None, None, f'Subject: {name}\r\n\r\n{text}{mark}\r\n'.encode())
+                    if r[0] == 'OK' and not cut.is_set():  # an answer after the cut is of a kernel that has lost its disk
+                        with lock:
+                            answered.add(name)
+            except (OSError, imaplib.IMAP4.error):
+                pass
+
+        threads = [threading.Thread(target=client, args=(m, k)) for k, m in enumerate(connections)]
+        for t in threads:
+            t.start()
+        time.sleep(random.uniform(.02, .3))
+        cut.set()
+        self.image.cut()
+        self.kill()
+        for t in threads:
+            t.join()
+        self.again()
+        m, found = self.imap(), set()
+        m.select()
+        for _, raw in (p for p in m.fetch('1:*', '(BODY[])')[1] if isinstance(p, tuple)):
+            head, _, text = raw.partition(b'\r\n\r\n')
+            name, text, mark = head.removeprefix(b'Subject: '), text[:-66], text[-66:-2]
+            if hashlib.sha256(name + text).hexdigest().encode() != mark:
+                return f'{head!r} is shown and not whole: {len(raw)} bytes'
+            found.add(name.decode())
+        m.store('1:*', '+FLAGS', '\\Deleted')
+        m.expunge()
+        m.logout()
+        return f'lost: {answered - found}' if answered - found else None
 
     def may_login(self, address, password):
         m = imaplib.IMAP4('127.0.0.1', self.info['imap'], timeout=20)
@@ -230,7 +281,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--cycles', type=int, default=20)
     p.add_argument('--fs', default='ext4,xfs')
-    p.add_argument('--promises', default='accept,deliver,append,account')
+    p.add_argument('--promises', default='accept,deliver,append,appending,account')
     p.add_argument('--build', type=pathlib.Path, default=HERE.parent.parent / 'build')
     a = p.parse_args()
     os.environ['PATH'] += ':/sbin:/usr/sbin'
@@ -244,7 +295,7 @@ def main():
                 print(f'{fs} {what}: skipped: {why}')
                 skipped += 1
                 continue
-            bad, cycles = 0, a.cycles if what != 'account' else max(3, a.cycles // 3)
+            bad, cycles = 0, max(3, a.cycles // SLOW.get(what, 1))
             rig = Rig(fs, what, a.build.resolve())
             try:
                 for n in range(cycles):
