@@ -76,24 +76,32 @@ static void fill_rcpt(const struct message *m, const struct target *t, struct de
  * RFC 8689: a sender can demand more than the route, and less than the destination has published. A
  * report must not get lost because nobody offers REQUIRETLS (section 5).
  */
-static struct str tls_of(const struct message *m, const struct target *t)
+static struct str demanded(struct message *m, struct str tls)
 {
-	static char text[TLS_WISH_MAX + 32];
-	const struct route *r = t->route;
 	const struct envelope *e = &m->content.envelope;
 	struct tls_wish w;
 
-	if (e->tls == TLS_BY_POLICY || r->transport != TRANSPORT_SMTP ||
-	    tls_wish_parse(r->tls, &w) == -1)
-		return r->tls;
+	if (tls_wish_parse(tls, &w) == -1)
+		return tls;
 	if (e->tls == TLS_REQUIRED)
-		snprintf(text, sizeof text, "%.*s requiretls%s", STR_ARG(r->tls),
+		return arena_printf(&m->arena, "%.*s requiretls%s", STR_ARG(tls),
 		    e->sender.n == 0 ? "=offered" : "");
-	else if (w.level == TLS_LEVEL_DANE)
-		snprintf(text, sizeof text, w.implicit ? "encrypt implicit" : "may");
-	else
-		return r->tls;
-	return str_of(text);
+	if (w.level == TLS_LEVEL_DANE)
+		return w.implicit ? STR("encrypt implicit") : STR("may");
+	return tls;
+}
+
+static struct str way_of(struct message *m, const struct target *t)
+{
+	const struct route *r = t->route;
+	struct way y;
+
+	if (m->content.envelope.tls == TLS_BY_POLICY || r->transport != TRANSPORT_SMTP ||
+	    way_decode(r->way, &y) == -1)
+		return r->way;
+	for (unsigned i = 0; i < y.n; i++)
+		y.hop[i].tls = demanded(m, y.hop[i].tls);
+	return way_encode(&y, &m->arena);
 }
 
 static struct put encode_job(const struct job *j)
@@ -108,8 +116,7 @@ static struct put encode_job(const struct job *j)
 		.id = m->tag.queue,
 		.arrival = e->arrival,
 		.transport = route->transport,
-		.nexthop = route->nexthop,
-		.tls = tls_of(m, job_target(j, 0)),
+		.way = way_of(j->m, job_target(j, 0)),
 		.sender = route->owner.n > 0 ? route->owner : e->sender,
 		.envid = e->envid,
 		.ret = e->ret,
@@ -147,6 +154,7 @@ static void job_failed(struct job *j, uint32_t from, const char *why)
 static void apply_result(struct message *m, struct target *t, const struct deliver_result *r)
 {
 	t->relay = arena_str(&m->arena, r->relay);
+	t->hop = r->hop;
 	t->tls = arena_str(&m->arena, r->tls);
 	/* what failed may have failed before there was a look for an earlier delivery */
 	t->maybe = t->maybe && status_temporary(&r->status);

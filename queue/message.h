@@ -71,6 +71,7 @@ struct target {
 	uint32_t generation;
 	int64_t changed;
 	struct str relay;
+	uint8_t hop; /* of the way, at the last attempt */
 	struct str tls; /* of the last attempt, as in deliver_result; not kept on disk */
 	const struct status *status; /* of the last attempt; NULL = none yet */
 	const struct route *route; /* NULL = to be asked */

@@ -122,7 +122,7 @@ static void encode_action(struct buf *b, const struct action *a)
 
 static void encode_target(struct buf *b, const struct spool_target *t)
 {
-	uint8_t space[8192];
+	uint8_t space[WAY_MAX + 8192];
 	struct put w = put_into(space, sizeof space);
 	const struct route *r = &t->route;
 
@@ -136,7 +136,7 @@ static void encode_target(struct buf *b, const struct spool_target *t)
 	put_u32(&w, r->uid);
 	put_u32(&w, r->gid);
 	put_status(&w, &r->status);
-	put_str(&w, r->tls);
+	put_str(&w, r->way);
 	if (w.bad)
 		b->full = true;
 	record_put(b, REC_TARGET, put_view(&w));
@@ -306,8 +306,7 @@ static void read_target(struct get *g, struct reader *r)
 	t->route.uid = get_u32(g);
 	t->route.gid = get_u32(g);
 	get_status(g, &t->route.status);
-	if (g->p < g->end) /* spools from before it was written have none */
-		t->route.tls = arena_str(r->a, get_line(g, TLS_WISH_MAX));
+	t->route.way = arena_str(r->a, get_str(g, WAY_MAX));
 	if (t->route.transport >= TRANSPORT_MAX || t->route.addr.n == 0)
 		g->bad = true;
 }

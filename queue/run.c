@@ -235,7 +235,7 @@ static int compare(const void *a, const void *b, void *arg)
 	if (r == 0)
 		r = str_cmp(x->nexthop, y->nexthop);
 	if (r == 0)
-		r = str_cmp(x->tls, y->tls);
+		r = str_cmp(x->way, y->way);
 	if (r == 0)
 		r = str_cmp(x->owner, y->owner);
 	if (r == 0)
@@ -300,7 +300,7 @@ static bool same_work(const struct message *m, uint32_t a, uint32_t b)
 	const struct route *x = m->targets[m->order[a]].route, *y = m->targets[m->order[b]].route;
 
 	return x->transport == y->transport && str_eq(x->nexthop, y->nexthop) &&
-	       str_eq(x->tls, y->tls) && str_eq(x->owner, y->owner);
+	       str_eq(x->way, y->way) && str_eq(x->owner, y->owner);
 }
 
 static uint8_t lane_of(const struct message *m)

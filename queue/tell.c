@@ -13,6 +13,17 @@ void tell_accepted(const struct message *m, const char *how)
 	    KZ("how", how));
 }
 
+/* The next hop that was used last; without any, empty. */
+static struct way_hop hop_of(const struct target *t)
+{
+	struct way y;
+
+	if (t->route == NULL || t->route->way.n == 0 || way_decode(t->route->way, &y) == -1 ||
+	    t->hop >= y.n)
+		return (struct way_hop){ .nexthop = STR_NONE };
+	return y.hop[t->hop];
+}
+
 static void tell_target(const struct message *m, const struct target *t, const char *event)
 {
 	static const struct status none;
@@ -20,6 +31,7 @@ static void tell_target(const struct message *m, const struct target *t, const c
 	const struct status *st = t->status != NULL ? t->status : &none;
 	struct str to = t->route != NULL ? t->route->addr : r->addr;
 	struct str relay = t->relay;
+	struct way_hop hop = hop_of(t);
 	char text[STATUS_TEXT_MAX + 8];
 
 	if (relay.n == 0 && t->route != NULL && t->route->transport == TRANSPORT_MAILDIR)
@@ -28,8 +40,7 @@ static void tell_target(const struct message *m, const struct target *t, const c
 	log_notice(&m->tag, event, KS("to", to),
 	    KS("orig_to", str_eq(to, r->addr) ? STR_NONE : r->addr),
 	    KS("relay", relay.n > 0 ? relay : STR("none")), KS("tls", t->tls),
-	    KS("tls_policy", t->route != NULL ? t->route->tls : STR_NONE),
-	    KS("tls_rule", t->route != NULL ? t->route->tls_rule : STR_NONE),
+	    KS("tls_policy", hop.tls), KS("tls_rule", hop.tls_rule),
 	    KI("delay", wall_millis() - m->content.envelope.arrival / 1000),
 	    KZ("dsn", st->enhanced), KZ("status", text),
 	    KS("rule", t->route != NULL ? t->route->rule : STR_NONE));

@@ -170,7 +170,7 @@ int explain_hop(struct chan *c, struct ipc_msg *m)
 	if (q->hop == NULL) {
 		free(q);
 		status_set(&bad.status, 451, "4.3.5", "next hop \"%.*s\" is not valid",
-		    STR_ARG(ask.nexthop));
+		    STR_ARG(ask.hop.nexthop));
 		w = put_start();
 		put_hop_reply(&w, &bad);
 		chan_reply(c, m, DELIVER_HOP, &w, NULL, 0);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/id.h"
+#include "choice.h"
 #include "session.h"
 #include "settings.h"
 
@@ -36,9 +38,8 @@ static struct hop *find(const struct hop_question *q)
 {
 	struct hop *h;
 
-	LIST_FOREACH (h, &table[bucket(q->nexthop)], chain)
-		if (h->transport == q->transport && str_eq(str_of(h->key), q->nexthop) &&
-		    str_eq(str_of(h->tls), q->tls))
+	LIST_FOREACH (h, &table[bucket(q->hop.nexthop)], chain)
+		if (h->transport == q->transport && way_same_hop(&h->way, &q->hop))
 			return h;
 	return NULL;
 }
@@ -57,19 +58,20 @@ static struct hop *make(const struct hop_question *q)
 	struct tls_wish w;
 	struct hop *h;
 
-	if (tls_wish_parse(q->tls, &w) == -1 ||
-	    nexthop_parse(q->nexthop, default_port(q->transport, &w), &target) == -1)
+	if (tls_wish_parse(q->hop.tls, &w) == -1 ||
+	    nexthop_parse(q->hop.nexthop, default_port(q->transport, &w), &target) == -1)
 		return NULL;
 	h = xcalloc(1, sizeof *h);
 	h->transport = q->transport;
 	h->target = target;
-	h->key = str_dup(q->nexthop);
-	h->tls = str_dup(q->tls);
-	tls_wish_parse(str_of(h->tls), &h->wish); /* borrows from there */
+	arena_init(&h->arena);
+	h->way.nexthop = arena_str(&h->arena, q->hop.nexthop);
+	h->way.tls = arena_str(&h->arena, q->hop.tls);
+	tls_wish_parse(h->way.tls, &h->wish); /* borrows from there */
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INIT(&h->idle);
 	site_finder_init(&h->finder, &h->target, q->transport);
-	LIST_INSERT_HEAD(&table[bucket(q->nexthop)], h, chain);
+	LIST_INSERT_HEAD(&table[bucket(q->hop.nexthop)], h, chain);
 	return h;
 }
 
@@ -86,8 +88,7 @@ static void drop_if_unused(struct hop *h)
 		return;
 	LIST_REMOVE(h, chain);
 	site_finder_clear(&h->finder);
-	free(h->key);
-	free(h->tls);
+	arena_clear(&h->arena);
 	free(h);
 }
 
@@ -143,20 +144,63 @@ static struct session *take_idle(struct hop *h)
 	return s;
 }
 
+static const struct way_hop *turn_of(const struct job *j)
+{
+	return &j->way.hop[j->order[j->at]];
+}
+
 static void refuse(struct job *j)
 {
+	const struct way_hop *h = turn_of(j);
+	struct outcome o;
 	struct status st;
 
 	status_set(&st, 451, "4.3.5", "next hop \"%.*s\" with TLS policy \"%.*s\" is not valid",
-	    STR_ARG(j->d.nexthop), STR_ARG(j->d.tls));
-	job_settle_rest(j, &(struct outcome){ .status = &st });
+	    STR_ARG(h->nexthop), STR_ARG(h->tls));
+	o = (struct outcome){ .status = &st };
+	if (hop_submit_elsewhere(j, &o))
+		return;
+	job_settle_rest(j, &o);
 	job_finish(j);
+}
+
+/* What is true of the mail and not of the way there is true everywhere: no such thing (RFC 7505), a loop.
+ */
+static bool elsewhere_too(const struct status *st)
+{
+	return strcmp(st->enhanced, "5.1.10") == 0 || strcmp(st->enhanced, "5.4.6") == 0;
+}
+
+bool hop_submit_elsewhere(struct job *j, const struct outcome *o)
+{
+	struct tag tag = job_tag(j);
+
+	if (j->way.n > 1)
+		choice_note_down(turn_of(j), loop_now());
+	if (j->at + 1 >= j->way.n || elsewhere_too(o->status))
+		return false;
+	log_info(&tag, EV("remote-next-hop"), KS("nexthop", turn_of(j)->nexthop),
+	    KS("relay", o->relay), KZ("reason", o->status->text));
+	j->at++;
+	j->fresh = false;
+	hop_submit(j);
+	return true;
+}
+
+void hop_choose(struct job *j)
+{
+	static uint64_t seed;
+
+	if (seed == 0)
+		seed = id_random();
+	j->at = 0;
+	choice_order(&j->way, &seed, loop_now(), j->order);
 }
 
 void hop_submit(struct job *j)
 {
-	struct hop *h = get(&(struct hop_question){
-	    .transport = j->d.transport, .nexthop = j->d.nexthop, .tls = j->d.tls });
+	struct hop *h =
+	    get(&(struct hop_question){ .transport = j->d.transport, .hop = *turn_of(j) });
 	struct session *s;
 
 	if (h == NULL) {

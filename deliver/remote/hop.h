@@ -9,6 +9,7 @@
 
 #include "job.h"
 #include "nexthop.h"
+#include "proto/way.h"
 #include "site.h"
 
 struct hop {
@@ -23,11 +24,19 @@ struct hop {
 	unsigned sessions; /* idle and busy */
 	unsigned pins; /* those who want it explained */
 	struct site_finder finder;
-	char *key, *tls; /* next hop and TLS policy as in the job */
+	struct way_hop way; /* what jobs say of it; its strings are ours */
+	struct arena arena;
 };
 
-/* Starts the job, or lets it wait for a connection. */
+/* Decides in which order its next hops are tried. */
+void hop_choose(struct job *j);
+/* Starts the job at the next hop that is its turn, or lets it wait for a connection there. */
 void hop_submit(struct job *j);
+/*
+ * That next hop could not be reached: starts the job at the one behind it. False when there is none, or
+ * it would be no use; o has to be the job's outcome then.
+ */
+bool hop_submit_elsewhere(struct job *j, const struct outcome *o);
 /* Takes a waiting job back. */
 void hop_withdraw(struct job *j);
 

@@ -47,6 +47,7 @@ int job_receive(struct chan *c, struct ipc_msg *m)
 	LIST_INSERT_HEAD(&jobs, j, all);
 	njobs++;
 	if (j->fd == -1 || get_job(&g, &j->arena, &j->d) == -1 ||
+	    way_decode(j->d.way, &j->way) == -1 ||
 	    (j->d.transport != TRANSPORT_SMTP && j->d.transport != TRANSPORT_LMTP)) {
 		log_error(NULL, EV("remote-bad-job"));
 		job_free(j);
@@ -58,6 +59,7 @@ int job_receive(struct chan *c, struct ipc_msg *m)
 	j->results = xcalloc(j->d.nrcpts, sizeof *j->results);
 	j->state = xcalloc(j->d.nrcpts, sizeof *j->state);
 	counts.jobs++;
+	hop_choose(j);
 	hop_submit(j);
 	return 0;
 }
@@ -107,6 +109,7 @@ void job_settle(struct job *j, uint32_t i, const struct outcome *o)
 	j->left--;
 	r->slot = j->d.rcpts[i].slot;
 	r->status = *o->status;
+	r->hop = j->order[j->at];
 	r->relay = arena_str(&j->arena, str_take(o->relay, RELAY_MAX));
 	r->tls = arena_str(&j->arena, str_take(o->tls, RESULT_TLS_MAX));
 	r->fault = fault_of(o);

@@ -31,6 +31,9 @@ struct job {
 	struct chan_ref ref;
 	struct arena arena;
 	struct deliver_job d;
+	struct way way;
+	uint8_t order[WAY_HOPS]; /* in which its next hops are tried */
+	unsigned at; /* in order: the one that it is at */
 	int fd;
 	struct deliver_result *results;
 	enum rcpt_state *state;

@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "base/loop.h"
+#include "choice.h"
 #include "lately.h"
 #include "explain.h"
 #include "hop.h"
@@ -25,6 +26,7 @@ static int configure(void)
 {
 	settings_read(proc_conf());
 	lately_start(LATELY_DEAD, settings()->dead);
+	choice_start(settings()->dead);
 	lately_start(LATELY_NO_TLS, settings()->plain);
 	if (own_configure(proc_conf()) == -1) {
 		log_error(NULL, EV("remote-bad-own-address"));

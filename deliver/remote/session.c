@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/id.h"
+#include "choice.h"
 #include "greeting.h"
 #include "lately.h"
 #include "settings.h"
@@ -37,6 +38,8 @@ static const unsigned edges[S_STATES] = {
 void session_state(struct session *s, enum session_state to)
 {
 	assert((edges[s->state] & TO(to)) != 0);
+	if (to == S_READY && s->state < S_READY)
+		choice_note_up(&s->hop->way);
 	s->state = to;
 }
 
@@ -108,6 +111,7 @@ void session_fail(struct session *s, const struct status *st)
 	/* nor is that a host cannot give what a message demands of it */
 	bool demanding =
 	    early && !status_temporary(st) && s->hop->wish.require == TLS_REQUIRE_ALWAYS;
+	struct outcome o;
 
 	s->later = s->later || (early && status_temporary(st));
 	if (early && s->next < s->order.n) {
@@ -130,10 +134,13 @@ void session_fail(struct session *s, const struct status *st)
 	}
 	if (demanding && s->later)
 		st = soften(st, &softer);
-	job_settle_rest(j, &(struct outcome){ .status = st,
-			       .relay = str_of(s->relay),
-			       .tls = str_of(s->tls_text),
-			       .fault = fault });
+	o = (struct outcome){ .status = st,
+		.relay = str_of(s->relay),
+		.tls = str_of(s->tls_text),
+		.fault = fault };
+	if ((early || nowhere) && hop_submit_elsewhere(j, &o))
+		return;
+	job_settle_rest(j, &o);
 	job_finish(j);
 }
 

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 
 /* splitmix64 */
-static uint64_t next_random(uint64_t *seed)
+uint64_t mx_random(uint64_t *seed)
 {
 	uint64_t z = *seed += 0x9e3779b97f4a7c15;
 
@@ -30,7 +30,7 @@ void mx_order(const uint16_t *preferences, size_t n, uint64_t *seed, uint16_t *o
 
 	/* preference, then chance, then which one it is */
 	for (size_t i = 0; i < n; i++)
-		keys[i] = (uint64_t)preferences[i] << 48 | next_random(seed) >> 32 << 16 | i;
+		keys[i] = (uint64_t)preferences[i] << 48 | mx_random(seed) >> 32 << 16 | i;
 	qsort(keys, n, sizeof *keys, compare);
 	for (size_t i = 0; i < n; i++)
 		order[i] = (uint16_t)keys[i];

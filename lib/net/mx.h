@@ -11,4 +11,7 @@
  */
 void mx_order(const uint16_t *preferences, size_t n, uint64_t *seed, uint16_t *order);
 
+/* The next of the numbers that a seed leads to: for choices that a test can repeat. */
+uint64_t mx_random(uint64_t *seed);
+
 #endif

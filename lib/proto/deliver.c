@@ -41,8 +41,7 @@ void put_job(struct put *w, const struct deliver_job *j)
 	put_u64(w, j->id);
 	put_i64(w, j->arrival);
 	put_u8(w, j->transport);
-	put_str(w, j->nexthop);
-	put_str(w, j->tls);
+	put_str(w, j->way);
 	put_str(w, j->sender);
 	put_str(w, j->envid);
 	put_u8(w, j->ret);
@@ -63,8 +62,7 @@ static int get_job_head(struct get *g, struct arena *a, struct deliver_job *j)
 	j->id = get_u64(g);
 	j->arrival = get_i64(g);
 	j->transport = get_u8(g);
-	j->nexthop = arena_str(a, get_line(g, NEXTHOP_MAX));
-	j->tls = arena_str(a, get_line(g, TLS_WISH_MAX));
+	j->way = arena_str(a, get_str(g, WAY_MAX));
 	j->sender = arena_str(a, get_line(g, ADDRESS_MAX));
 	j->envid = arena_str(a, get_line(g, ENVID_MAX));
 	j->ret = get_u8(g);
@@ -109,6 +107,7 @@ void put_results(struct put *w, const struct deliver_result *r, uint32_t n)
 		put_u32(w, r[i].slot);
 		put_status(w, &r[i].status);
 		put_str(w, r[i].relay);
+		put_u8(w, r[i].hop);
 		put_str(w, r[i].tls);
 		put_u8(w, r[i].fault);
 		put_u8(w, r[i].reused);
@@ -132,11 +131,12 @@ int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint3
 		x->slot = get_u32(g);
 		get_status(g, &x->status);
 		x->relay = arena_str(a, get_line(g, RELAY_MAX));
+		x->hop = get_u8(g);
 		x->tls = arena_str(a, get_line(g, RESULT_TLS_MAX));
 		x->fault = get_u8(g);
 		x->reused = get_bool(g);
 		x->dsn = get_bool(g);
-		if (x->status.code == 0 || x->fault >= FAULTS)
+		if (x->status.code == 0 || x->fault >= FAULTS || x->hop >= WAY_HOPS)
 			g->bad = true;
 	}
 	if (get_end(g) == -1)
@@ -151,16 +151,14 @@ void put_hop_question(struct put *w, const struct hop_question *q)
 {
 	put_u64(w, q->trace);
 	put_u8(w, q->transport);
-	put_str(w, q->nexthop);
-	put_str(w, q->tls);
+	put_way_hop(w, &q->hop);
 }
 
 int get_hop_question(struct get *g, struct hop_question *q)
 {
 	q->trace = get_u64(g);
 	q->transport = get_u8(g);
-	q->nexthop = get_line(g, NEXTHOP_MAX);
-	q->tls = get_line(g, TLS_WISH_MAX);
+	get_way_hop(g, &q->hop);
 	if (q->transport != TRANSPORT_SMTP && q->transport != TRANSPORT_LMTP)
 		g->bad = true;
 	return get_end(g);

@@ -37,8 +37,7 @@ struct deliver_job {
 	uint64_t trace, id;
 	int64_t arrival;
 	uint8_t transport; /* enum transport */
-	struct str nexthop; /* remote */
-	struct str tls; /* remote: struct tls_wish as text */
+	struct str way; /* remote: struct way, encoded */
 	struct str sender;
 	struct str envid;
 	uint8_t ret;
@@ -76,6 +75,7 @@ struct deliver_result {
 	uint32_t slot;
 	struct status status;
 	struct str relay; /* "mx.example.org[192.0.2.1]:25"; empty for local */
+	uint8_t hop; /* remote: index of the next hop in the way */
 	struct str
 	    tls; /* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 verified"; empty = in plain text */
 	uint8_t fault; /* enum deliver_fault */
@@ -93,8 +93,7 @@ int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint3
 struct hop_question {
 	uint64_t trace;
 	uint8_t transport;
-	struct str nexthop;
-	struct str tls;
+	struct way_hop hop;
 };
 enum hop_source { HOP_LITERAL, HOP_STATIC, HOP_HOST, HOP_MX, HOP_SOURCES };
 struct hop_try {

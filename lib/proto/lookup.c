@@ -124,8 +124,7 @@ void put_route(struct put *w, const struct route *r)
 	put_u8(w, r->transport);
 	put_str(w, r->addr);
 	put_str(w, r->nexthop);
-	put_str(w, r->tls);
-	put_str(w, str_take(r->tls_rule, RULE_MAX));
+	put_str(w, r->way);
 	put_str(w, r->owner);
 	put_str(w, r->home);
 	put_str(w, r->folder);
@@ -154,8 +153,7 @@ int get_route(struct get *g, struct arena *a, struct route *r)
 	r->transport = get_u8(g);
 	r->addr = arena_str(a, get_line(g, ADDRESS_MAX));
 	r->nexthop = arena_str(a, get_line(g, NEXTHOP_MAX));
-	r->tls = arena_str(a, get_line(g, TLS_WISH_MAX));
-	r->tls_rule = arena_str(a, get_line(g, RULE_MAX));
+	r->way = arena_str(a, get_str(g, WAY_MAX));
 	r->owner = arena_str(a, get_line(g, ADDRESS_MAX));
 	r->home = arena_str(a, get_line(g, HOME_MAX));
 	r->folder = arena_str(a, get_line(g, HOME_MAX));

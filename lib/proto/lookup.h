@@ -10,9 +10,9 @@
 #include "mail/status.h"
 #include "proto/grant.h"
 #include "proto/tls_wish.h"
+#include "proto/way.h"
 
 enum {
-	NEXTHOP_MAX = 512,
 	/* fields of a question */
 	ACCESS_LISTENER_MAX = 255,
 	ACCESS_CLIENT_MAX = 64,
@@ -103,7 +103,7 @@ struct route_question {
 
 enum transport {
 	TRANSPORT_MAILDIR, /* home, uid, gid, extension are set */
-	TRANSPORT_SMTP, /* next hop: "[host]:port", "[192.0.2.1]:25", "domain" (by its MX records) */
+	TRANSPORT_SMTP, /* way is set */
 	TRANSPORT_LMTP,
 	TRANSPORT_DISCARD, /* accept and forget */
 	TRANSPORT_ERROR, /* status says why: 5xx bounces, 4xx is tried again */
@@ -114,9 +114,9 @@ enum transport {
 struct route {
 	uint8_t transport;
 	struct str addr; /* the final recipient address */
-	struct str nexthop;
-	struct str tls; /* to another host: struct tls_wish as text */
-	struct str tls_rule; /* which rule wants that */
+	struct str
+	    nexthop; /* what mail to other hosts is queued by: a next hop, or a list of them */
+	struct str way; /* to other hosts: struct way, encoded */
 	struct str
 	    owner; /* envelope sender to use instead (owner-alias); empty = the message's own */
 	struct str home; /* below the mail directory: "example.org/alice" */

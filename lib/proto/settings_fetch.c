@@ -9,7 +9,8 @@ static const struct setting rows[] = {
 	    .min = 100,
 	    .max = 60 * 1000,
 	    .roles = R(FETCH),
-	    .help = "How long one request may take, from the look-up of its host to the last byte." },
+	    .help =
+		"How long one request may take, from the look-up of its host to the last byte." },
 	{ .name = "fetch_port",
 	    .type = SET_INT,
 	    .def = "443",
@@ -27,9 +28,11 @@ static const struct setting rows[] = {
 	    .form = FORM_NETWORK,
 	    .def = "",
 	    .roles = R(FETCH),
-	    .help = "Networks that are private, local or reserved, and may be connected to all the same. "
-		    "Otherwise a domain of somebody else's could send requests of this host into its "
-		    "own network." },
+	    .help =
+		"Networks that are private, local or reserved, and may be connected to all the "
+		"same. "
+		"Otherwise a domain of somebody else's could send requests of this host into its "
+		"own network." },
 	{ .name = "oauth_introspection_url",
 	    .type = SET_STR,
 	    .def = "",

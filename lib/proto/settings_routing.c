@@ -101,12 +101,48 @@ static const struct setting rows[] = {
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Tables of transport(5) rules: how mail for an address or a domain goes on." },
+	    .help =
+		"Tables of transport(5) rules: how mail for an address or a domain goes on. A next "
+		"hop may be a list, as in `smtp:[a]:25 weight=3 | [b]:25, [c]`: what follows a "
+		"comma is tried when what stands before it could not be reached; with a bar "
+		"between them, they share the mail by weight, which is 1 when not given." },
+	{ .name = "default_transport",
+	    .type = SET_STR,
+	    .def = "smtp",
+	    .roles = R(LOOKUP),
+	    .help = "How mail for other domains goes on where `transport_maps` do not say, as "
+		    "`transport` or `transport:nexthop`." },
+	{ .name = "sender_dependent_default_transport_maps",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Tables of the same by sender: `user@domain`, `@domain`, or `<>` for the null "
+		    "sender. They come "
+		    "before `default_transport`; the value `DUNNO` is as no entry." },
 	{ .name = "relayhost",
 	    .type = SET_STR,
 	    .def = "",
 	    .roles = R(LOOKUP),
-	    .help = "Host that gets all mail for other domains, as `[host]:port` or `domain`." },
+	    .help = "Host that gets all mail for other domains, as `[host]:port` or `domain`, or a "
+		    "list of these. The next hop of mail that leaves is what `transport_maps` say "
+		    "for its recipient; else that of `sender_dependent_default_transport_maps`, of "
+		    "`default_transport`, of `sender_dependent_relayhost_maps`, `relayhost`, or "
+		    "the domain "
+		    "of the recipient: whatever of these comes first." },
+	{ .name = "sender_dependent_relayhost_maps",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Tables of such hosts by sender: `user@domain`, `@domain`, or `<>` for the "
+		    "null sender. The value "
+		    "`DUNNO` is as no entry." },
+	{ .name = "fallback_relay",
+	    .type = SET_STR,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help = "Hosts that get mail for a domain that does not exist in DNS, or whose hosts "
+		    "cannot be reached; a list as for `relayhost`. For transport `smtp` and next "
+		    "hops without brackets only." },
 	{ .name = "account_cache",
 	    .type = SET_INT,
 	    .def = "65536",

@@ -47,24 +47,28 @@ static int to_retry(struct str host, struct nexthop *out)
 
 static int to_lmtp(struct str host, struct nexthop *out)
 {
-	if (str_casestarts(host, STR("unix:")))
-		return -1;
 	out->transport = TRANSPORT_LMTP;
 	out->host = str_casestarts(host, STR("inet:")) ? str_skip(host, 5) : host;
 	return 0;
 }
 
-static int to_smtp(struct str host, struct nexthop *out)
+static int to_relay(struct str host, struct nexthop *out)
 {
 	out->transport = TRANSPORT_SMTP;
 	out->host = host;
 	return 0;
 }
 
+static int to_smtp(struct str host, struct nexthop *out)
+{
+	out->fallback = true;
+	return to_relay(host, out);
+}
+
 static int to_smtps(struct str host, struct nexthop *out)
 {
 	out->implicit_tls = true;
-	return to_smtp(host, out);
+	return to_relay(host, out);
 }
 
 static int to_mailbox(struct str host, struct nexthop *out)
@@ -100,7 +104,7 @@ struct transport_name {
 	int (*fn)(struct str host, struct nexthop *out);
 };
 static const struct transport_name names[] = { { "", to_default }, { "smtp", to_smtp },
-	{ "relay", to_smtp }, { "smtps", to_smtps }, { "lmtp", to_lmtp }, { "local", to_mailbox },
+	{ "relay", to_relay }, { "smtps", to_smtps }, { "lmtp", to_lmtp }, { "local", to_mailbox },
 	{ "virtual", to_mailbox }, { "maildir", to_mailbox }, { "discard", to_discard },
 	{ "error", to_error }, { "retry", to_retry }, { "hold", to_hold } };
 

@@ -10,7 +10,8 @@ enum { NEXTHOP_DEFAULT = 0xff /* as if no rule had been there, but perhaps with 
 struct nexthop {
 	uint8_t transport; /* enum transport, or NEXTHOP_DEFAULT */
 	bool implicit_tls; /* TLS from the first byte */
-	struct str host; /* borrowed; empty = the recipient's domain */
+	bool fallback; /* the hosts of fallback_relay may have it, too */
+	struct str host; /* borrowed: see hops.h; empty = the recipient's domain */
 	struct status status; /* of TRANSPORT_ERROR */
 };
 

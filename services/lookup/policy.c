@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "hops.h"
 #include "mail/address.h"
+#include "relay.h"
 
 /* Where each table setting goes. */
 struct maps_row {
@@ -26,7 +28,10 @@ static const struct maps_row maps_rows[] = { MAPS("client_access", client_access
 	MAPS("recipient_canonical_maps", recipient_canonical),
 	MAPS("virtual_alias_maps", virtual_alias), MAPS("alias_maps", alias),
 	MAPS("sender_login_maps", sender_login), MAPS("relay_recipient_maps", relay_recipients),
-	MAPS("transport_maps", transport), MAPS("remote_tls_policy", remote_tls_policy) };
+	MAPS("transport_maps", transport),
+	MAPS("sender_dependent_default_transport_maps", sender_transport),
+	MAPS("sender_dependent_relayhost_maps", sender_relayhost),
+	MAPS("remote_tls_policy", remote_tls_policy) };
 enum { MAPS_ROWS = sizeof maps_rows / sizeof maps_rows[0] };
 
 static const char *const class_settings[CLASSES] = { [CLASS_LOCAL] = "local_domains",
@@ -233,6 +238,36 @@ static struct str lower(struct arena *a, struct str s)
 	return (struct str){ z, s.n };
 }
 
+/* A list of next hops. */
+static int load_hops(
+    struct policy *p, const struct conf *c, const char *setting, struct str *out, char *why)
+{
+	struct way y = { .n = 0 };
+	const char *fault;
+
+	*out = arena_str(&p->arena, conf_str(c, setting));
+	fault = out->n > 0 ? hops_parse(*out, &y) : NULL;
+	return fault == NULL ? 0 : explain(why, c, setting, fault);
+}
+
+static int load_relays(struct policy *p, const struct conf *c, char *why)
+{
+	const char *fault;
+
+	p->relayhost_where = arena_str(&p->arena, conf_where(c, "relayhost"));
+	p->default_transport_where = arena_str(&p->arena, conf_where(c, "default_transport"));
+	p->default_transport = arena_str(&p->arena, conf_str(c, "default_transport"));
+	if (str_find(p->default_transport, ':') == -1)
+		p->default_transport =
+		    arena_printf(&p->arena, "%.*s:", STR_ARG(p->default_transport));
+	fault = relay_check_transport(p->default_transport);
+	if (fault != NULL)
+		return explain(why, c, "default_transport", fault);
+	if (load_hops(p, c, "relayhost", &p->relayhost, why) == -1)
+		return -1;
+	return load_hops(p, c, "fallback_relay", &p->fallback_relay, why);
+}
+
 static int load_names(struct policy *p, const struct conf *c, char *why)
 {
 	struct address a;
@@ -253,8 +288,6 @@ static int load_names(struct policy *p, const struct conf *c, char *why)
 		    p->delimiters.p[i] == '.')
 			return explain(why, c, "recipient_delimiter", "cannot be any of @ \" .");
 	}
-	p->relayhost = arena_str(&p->arena, conf_str(c, "relayhost"));
-	p->relayhost_where = arena_str(&p->arena, conf_where(c, "relayhost"));
 	p->remote_tls = arena_str(&p->arena, conf_str(c, "remote_tls"));
 	p->remote_tls_rule =
 	    arena_printf(&p->arena, "remote_tls (%.*s)", STR_ARG(conf_where(c, "remote_tls")));
@@ -273,6 +306,8 @@ static int load_names(struct policy *p, const struct conf *c, char *why)
 		p->unknown_clients = UNKNOWN_UNCONFIRMED;
 	p->depth_max = (uint32_t)conf_int(c, "alias_depth_limit");
 	p->targets_max = (uint32_t)conf_int(c, "alias_expansion_limit");
+	if (load_relays(p, c, why) == -1)
+		return -1;
 	return load_networks(p, c, why);
 }
 

@@ -36,6 +36,7 @@ struct policy {
 	struct str dir_path; /* what it is called outside */
 	struct str login_domain; /* of logins without one */
 	struct str hostname, origin, delimiters, relayhost, postmaster;
+	struct str default_transport, default_transport_where, fallback_relay;
 	struct str relayhost_where, postmaster_where, trusted_where;
 	uint32_t depth_max, targets_max;
 	enum { UNKNOWN_PASS, UNKNOWN_NO_NAME, UNKNOWN_UNCONFIRMED } unknown_clients; /* refused */
@@ -50,6 +51,7 @@ struct policy {
 	struct maps relay_clientcerts, local_login;
 	struct maps canonical, sender_canonical, recipient_canonical;
 	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
+	struct maps sender_transport, sender_relayhost;
 	struct maps remote_tls_policy;
 	struct str remote_tls, remote_tls_rule; /* where that knows nothing */
 };

@@ -7,9 +7,10 @@
 
 #include "mail/address.h"
 #include "nexthop.h"
+#include "relay.h"
 #include "resolve.h"
 #include "table/file.h"
-#include "tls.h"
+#include "ways.h"
 
 enum { INCLUDE_MAX = 64 * 1024 * 1024 /* bytes of one :include: file */ };
 
@@ -253,17 +254,37 @@ static void to_mailbox(
 		add_error(x, it, rule, 550, "5.1.1", "no such user here");
 }
 
-static void to_host(struct expansion *x, const struct item *it, const struct parts *p,
-    enum transport transport, struct str host, struct str rule)
+/* As a transport wants it. */
+static void to_transport(struct expansion *x, const struct item *it, const struct parts *p,
+    const struct nexthop *hop, struct str rule)
 {
-	struct policy *policy = x->r->policy;
+	struct status *st = NULL;
+	struct result *res;
 
-	if (host.n == 0 && transport == TRANSPORT_SMTP && policy->relayhost.n > 0) {
-		host = policy->relayhost;
-		rule =
-		    arena_printf(x->r->arena, "relayhost (%.*s)", STR_ARG(policy->relayhost_where));
+	if (hop->transport == TRANSPORT_ERROR) {
+		st = arena_alloc(x->r->arena, sizeof *st);
+		*st = hop->status;
 	}
-	add_result(x, it, transport, rule)->nexthop = host.n > 0 ? host : p->domain;
+	res = add_result(x, it, (enum transport)hop->transport, rule);
+	res->status = st;
+	if (hop->transport != TRANSPORT_ERROR)
+		res->nexthop = hop->host.n > 0 ? hop->host : p->domain;
+	res->implicit_tls = hop->implicit_tls;
+	res->fallback = hop->fallback;
+}
+
+/* host: what transport_maps say beforehand, or empty. */
+static void to_host(struct expansion *x, const struct item *it, const struct parts *p, bool ours,
+    struct str host, struct str rule)
+{
+	struct str sender = it->owner.n > 0 ? it->owner : x->sender, other = rule;
+	struct nexthop hop;
+
+	if (relay_find(x->r, sender, ours, &hop, &other) == FOUND_FAILED)
+		return;
+	if (host.n > 0)
+		hop.host = host;
+	to_transport(x, it, p, &hop, host.n > 0 ? rule : other);
 }
 
 /* What a rule of transport_maps wants. FOUND_NONE: what the class wants, perhaps with another host.
@@ -273,8 +294,6 @@ static enum found by_transport(struct expansion *x, const struct item *it, const
 {
 	struct table_answer out;
 	struct nexthop hop;
-	struct result *res;
-	struct status *st;
 	enum found f = resolve_transport(x->r, p, &out);
 
 	if (f != FOUND)
@@ -289,16 +308,9 @@ static enum found by_transport(struct expansion *x, const struct item *it, const
 	case TRANSPORT_MAILDIR:
 		*host = STR_NONE;
 		return FOUND_NONE;
-	case TRANSPORT_ERROR:
-		st = arena_alloc(x->r->arena, sizeof *st);
-		*st = hop.status;
-		add_result(x, it, TRANSPORT_ERROR, out.rule)->status = st;
-		return FOUND;
 	default:
 		/* the rule names the way: relayhost does not count, not even without a next hop */
-		res = add_result(x, it, (enum transport)hop.transport, out.rule);
-		res->nexthop = hop.host.n > 0 ? hop.host : p->domain;
-		res->implicit_tls = hop.implicit_tls;
+		to_transport(x, it, p, &hop, out.rule);
 		return FOUND;
 	}
 }
@@ -340,7 +352,7 @@ static void on_address(struct expansion *x, const struct item *it)
 	else if (class == CLASS_MAILBOX || class == CLASS_ALIAS)
 		to_mailbox(x, it, &p, rule);
 	else
-		to_host(x, it, &p, TRANSPORT_SMTP, host, rule);
+		to_host(x, it, &p, class == CLASS_RELAY, host, rule);
 }
 
 /* owner-NAME in the alias tables: its address becomes the sender of what NAME expands to. */
@@ -408,30 +420,6 @@ static void on_include(struct expansion *x, const struct item *it)
 static void (*const stages[STAGES])(struct expansion *x, const struct item *it) = {
 	[STAGE_ADDRESS] = on_address, [STAGE_ALIAS] = on_alias, [STAGE_INCLUDE] = on_include
 };
-
-/* --- TLS ------------------------------------------------------------------------------------- */
-
-/* How each result that goes to another host is to be spoken to. Neighbours often go the same way.
- */
-static void add_tls(struct run *r, struct routes *out)
-{
-	const struct result *last = NULL;
-
-	for (struct result *res = out->first; res != NULL && !r->failed; res = res->next) {
-		if (res->transport != TRANSPORT_SMTP && res->transport != TRANSPORT_LMTP)
-			continue;
-		if (last == NULL || !str_eq(last->nexthop, res->nexthop) ||
-		    last->implicit_tls != res->implicit_tls) {
-			if (tls_policy_of(r, res->nexthop, res->implicit_tls, &res->tls,
-				&res->tls_rule) == FOUND_FAILED)
-				return;
-		} else {
-			res->tls = last->tls;
-			res->tls_rule = last->tls_rule;
-		}
-		last = res;
-	}
-}
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
@@ -502,7 +490,7 @@ void route_answer(struct run *r, const struct route_question *q, struct routes *
 
 	if (q->filter.n > 0) {
 		to_filter(r, q, out);
-		add_tls(r, out);
+		ways_add(r, out);
 		if (r->failed)
 			give_up(&x, q);
 		strmap_clear(&x.reached);
@@ -524,7 +512,7 @@ void route_answer(struct run *r, const struct route_question *q, struct routes *
 		add_error(&x, &it, STR("no target"), 451, "4.3.5", "its alias names nobody");
 	}
 	if (!x.overflow && !run_waits(r))
-		add_tls(r, out);
+		ways_add(r, out);
 	if (r->failed || x.overflow)
 		give_up(&x, q);
 	out->expanded = out->n != 1 || !str_eq(out->first->addr, q->rcpt);

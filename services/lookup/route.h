@@ -12,10 +12,10 @@
 /* A route, but with its status elsewhere: most have none. */
 struct result {
 	struct result *next;
-	struct str addr, nexthop, tls, tls_rule, owner, home, rule;
+	struct str addr, nexthop, way, owner, home, rule;
 	uint32_t uid, gid;
 	uint8_t transport;
-	bool implicit_tls; /* the transport speaks it from the first byte */
+	bool implicit_tls, fallback; /* as in struct nexthop */
 	const struct status *status; /* NULL = none */
 };
 

@@ -149,8 +149,7 @@ static void fill_route(const struct result *res, struct route *r)
 	*r = (struct route){ .transport = res->transport,
 		.addr = str_take(res->addr, ADDRESS_MAX),
 		.nexthop = res->nexthop,
-		.tls = res->tls,
-		.tls_rule = str_take(res->tls_rule, RULE_MAX),
+		.way = res->way,
 		.owner = str_take(res->owner, ADDRESS_MAX),
 		.home = res->home,
 		.folder = STR_NONE,
@@ -163,8 +162,8 @@ static void fill_route(const struct result *res, struct route *r)
 
 static size_t route_size(const struct result *res)
 {
-	return 64 + res->addr.n + res->nexthop.n + res->tls.n + res->owner.n + res->home.n +
-	       2 * RULE_MAX + (res->status == NULL ? 0 : STATUS_TEXT_MAX + STATUS_ENHANCED_MAX);
+	return 64 + res->addr.n + res->nexthop.n + res->way.n + res->owner.n + res->home.n +
+	       RULE_MAX + (res->status == NULL ? 0 : STATUS_TEXT_MAX + STATUS_ENHANCED_MAX);
 }
 
 /* Sends one packet of the routes and moves on; true when it was the last. */

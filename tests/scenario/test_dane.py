@@ -247,7 +247,7 @@ def test_roll(suite, world, zones):
 
 def policies(suite, to):
     out = suite.tool('explain', 'route', '--json', SENDER, to).stdout
-    return json.loads(out.splitlines()[-1])['hop']['tls']
+    return json.loads(out.splitlines()[-1])['hops'][0]['tls_hosts']
 
 
 def test_explain(suite, world):

@@ -239,12 +239,12 @@ def explain(suite, to):
 
 def test_explain(suite):
     route = explain(suite, 'x@secure.good.test')[-1]
-    assert route['tls']['policy'] == 'secure' and 'texthash:policy' in route['tls']['rule']
+    assert route['hops'][0]['tls']['policy'] == 'secure' and 'texthash:policy' in route['hops'][0]['tls']['rule']
     text = suite.tool('explain', 'route', SENDER, 'x@secure.good.test').stdout
     assert '    TLS: secure (texthash:policy' in text
     for domain, policy, rule in (('a.b.parent.test', 'encrypt', 'texthash:policy'), ('parent.test', 'dane', 'remote_tls'),
                                  ('sub.parent.test', 'verify match=x.test:y.test', 'texthash:policy')):
-        tls = explain(suite, f'x@{domain}')[-1]['tls']
+        tls = explain(suite, f'x@{domain}')[-1]['hops'][0]['tls']
         assert tls['policy'] == policy and tls['rule'].startswith(rule)
 
 

@@ -120,7 +120,7 @@ def test_who_was_down_is_tried_last(suite, hosts):
     send(suite, 'once', 'a@first-down.zone.test')
     arrives(suite, hosts, 'once')
     before = len(suite.events('remote-next-address'))
-    tries = route(suite, 'a@first-down.zone.test')['hop']['tries']
+    tries = route(suite, 'a@first-down.zone.test')['hops'][0]['tries']
     assert [t['address'] for t in tries] == [UP[0], DOWN] and 0 < tries[1]['failed_lately_ms'] <= 300000
     # another domain, so a connection of its own
     send(suite, 'again', 'a@alias.zone.test')
@@ -158,7 +158,7 @@ def test_a_host_that_does_not_greet(suite, hosts):
     hosts.at[UP[0]].plan('connect', CLOSE)
     send(suite, 'no greeting', 'a@quiet.zone.test')
     assert arrives(suite, hosts, 'no greeting')[0] == UP[2]
-    tries = route(suite, 'a@quiet.zone.test')['hop']['tries']
+    tries = route(suite, 'a@quiet.zone.test')['hops'][0]['tries']
     assert [t['address'] for t in tries] == [UP[2], UP[0]] and 'failed_lately_ms' in tries[1]
 
 
@@ -181,7 +181,7 @@ def test_address_literal(suite, hosts):
 
 def test_both_families(suite, hosts):
     """Nobody listens at the IPv6 address, which is tried first."""
-    tries = route(suite, 'a@two-families.zone.test')['hop']['tries']
+    tries = route(suite, 'a@two-families.zone.test')['hops'][0]['tries']
     assert [t['address'] for t in tries] == ['::1', UP[0]]
     send(suite, 'families', 'a@two-families.zone.test')
     assert arrives(suite, hosts, 'families')[0] == UP[0]
@@ -208,14 +208,14 @@ def test_sent_back_at_once(suite, domain, code, text):
     send(suite, f'back {domain}', f'a@{domain}')
     report = bounce(suite, f'back {domain}')
     assert f'Status: {code}' in report and text in report.replace('\n', ' ')
-    failure = route(suite, f'a@{domain}')['hop']['failure']
+    failure = route(suite, f'a@{domain}')['hops'][0]['failure']
     assert failure['enhanced'] == code and text in failure['text']
 
 
 def test_forged_is_not_believed(suite):
     send(suite, 'forged', 'a@forged.zone.test')
     assert 'bogus' in deferred(suite, 'a@forged.zone.test')['status']
-    hop = route(suite, 'a@forged.zone.test')['hop']
+    hop = route(suite, 'a@forged.zone.test')['hops'][0]
     assert hop['failure']['code'] == 451 and hop['hosts'][0]['security'] == 'bogus' and hop['tries'] == []
 
 
@@ -235,7 +235,7 @@ def test_trouble_is_temporary(suite, hosts, liar, trouble):
 def test_explained(suite, hosts):
     r = route(suite, 'a@better.zone.test')
     assert (r['transport'], r['nexthop'], r['rule']) == ('smtp', 'better.zone.test', 'default')
-    hop = r['hop']
+    hop = r['hops'][0]
     assert (hop['source'], hop['security'], hop['implicit']) == ('mx', 'secure', False)
     assert [(h['preference'], h['host'], h['usable']) for h in hop['hosts']] == [
         (5, 'up4.zone.test', True), (10, 'mx.example.test', False), (20, 'up2.zone.test', False)]
@@ -264,14 +264,14 @@ def test_own_addresses_are_known(suite):
 
 
 def test_explained_bounds(suite):
-    hop = route(suite, 'a@large.zone.test')['hop']
+    hop = route(suite, 'a@large.zone.test')['hops'][0]
     assert len(hop['hosts']) == 100 and len(hop['tries']) <= 20
     assert len([h for h in hop['hosts'] if h['status'] != 'not-asked']) == 20
 
 
 def test_explained_without_dns(suite):
     r = route(suite, suite.accounts[0]['address'])
-    assert r['transport'] == 'mailbox' and 'thurn.conf:' in r['rule'] and 'hop' not in r
+    assert r['transport'] == 'mailbox' and 'thurn.conf:' in r['rule'] and 'hops' not in r
     assert route(suite, 'nobody@example.test')['failure']['enhanced'] == '5.1.1'
     out = suite.tool('explain', 'route', SENDER, 'not an address', check=False)
     assert out.returncode == 64 and 'not an address' in out.stderr

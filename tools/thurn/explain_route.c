@@ -18,7 +18,7 @@ struct explained {
 	struct lookup_step *steps;
 	uint32_t nsteps;
 	bool more_steps;
-	json_t *hop; /* of the route that is being looked at */
+	json_t *hop; /* the next hop that is being looked at */
 };
 
 static const char *transport_name(uint8_t t)
@@ -127,11 +127,13 @@ static json_t *policy_json(const struct hop_reply *r, const struct hop_policy *p
 	return o;
 }
 
-static json_t *hop_json(const struct hop_reply *r)
+/* What is found out about a next hop. */
+static void add_reply(json_t *o, const struct hop_reply *r)
 {
 	static const char *const sources[HOP_SOURCES] = { "address", "static_hosts", "host", "mx" };
-	json_t *o = json_pack("{s:s}", "source", sources[r->source]);
 	json_t *hosts = json_array(), *tries = json_array(), *policies = json_array();
+
+	json_object_set_new(o, "source", json_string(sources[r->source]));
 
 	if (r->source == HOP_MX) {
 		json_object_set_new(o, "status", json_string(dns_status_name(r->mail.status)));
@@ -149,10 +151,9 @@ static json_t *hop_json(const struct hop_reply *r)
 	json_object_set_new(o, "tries", tries);
 	for (uint32_t i = 0; i < r->npolicies; i++)
 		json_array_append_new(policies, policy_json(r, &r->policies[i]));
-	json_object_set_new(o, "tls", policies);
+	json_object_set_new(o, "tls_hosts", policies);
 	if (r->status.code != 0)
 		json_object_set_new(o, "failure", status_json(&r->status));
-	return o;
 }
 
 static int on_hop(void *arg, struct get *g)
@@ -162,19 +163,41 @@ static int on_hop(void *arg, struct get *g)
 
 	if (get_hop_reply(g, &e->arena, &r) == -1)
 		return -1;
-	json_decref(e->hop);
-	e->hop = hop_json(&r);
+	add_reply(e->hop, &r);
 	return 0;
 }
 
-static int ask_hop(struct explained *e, const struct route *r)
+static json_t *hop_json(const struct way_hop *h)
+{
+	return json_pack("{s:o, s:i, s:i, s:{s:o, s:o}}", "nexthop", explain_text(h->nexthop),
+	    "group", h->group, "weight", h->weight, "tls", "policy", explain_text(h->tls), "rule",
+	    explain_text(h->tls_rule));
+}
+
+/* Appends the hop with what deliver-remote says of it to the list. */
+static int add_hop(struct explained *e, uint8_t transport, const struct way_hop *h, json_t *list)
 {
 	static uint8_t space[IPC_BODY_MAX];
 	struct put w = put_into(space, sizeof space);
 
-	put_hop_question(&w, &(struct hop_question){
-				 .transport = r->transport, .nexthop = r->nexthop, .tls = r->tls });
+	e->hop = hop_json(h);
+	json_array_append_new(list, e->hop);
+	put_hop_question(&w, &(struct hop_question){ .transport = transport, .hop = *h });
 	return explain_ask(DELIVER_HOP, &w, on_hop, e);
+}
+
+static int add_hops(struct explained *e, const struct route *r, json_t *o)
+{
+	json_t *list = json_array();
+	struct way y;
+	int status = EX_OK;
+
+	json_object_set_new(o, "hops", list);
+	if (way_decode(r->way, &y) == -1)
+		return tool_fail(EX_PROTOCOL, "the answer cannot be read");
+	for (unsigned i = 0; i < y.n && status == EX_OK; i++)
+		status = add_hop(e, r->transport, &y.hop[i], list);
+	return status;
 }
 
 /* --- what is shown --------------------------------------------------------------------------- */
@@ -188,10 +211,6 @@ static json_t *route_json(const struct route *r)
 		json_object_set_new(o, "sender", explain_text(r->owner));
 	if (r->nexthop.n > 0)
 		json_object_set_new(o, "nexthop", explain_text(r->nexthop));
-	if (r->tls.n > 0)
-		json_object_set_new(o, "tls",
-		    json_pack("{s:o, s:o}", "policy", explain_text(r->tls), "rule",
-			explain_text(r->tls_rule)));
 	if (r->transport == TRANSPORT_MAILDIR) {
 		json_object_set_new(o, "home", explain_text(r->home));
 		json_object_set_new(o, "uid", json_integer(r->uid));
@@ -227,7 +246,7 @@ static void print_host(json_t *h, bool mx)
 	json_t *ips = json_object_get(h, "addresses"), *ip;
 	size_t i;
 
-	printf("      ");
+	printf("        ");
 	if (mx)
 		printf("%lld ", number_of(h, "preference"));
 	printf("%s (%s, %s)", text_of(h, "host"), text_of(h, "status"), text_of(h, "security"));
@@ -242,7 +261,7 @@ static void print_host(json_t *h, bool mx)
 /* "3 1 1 0123abcd..." as in a zone. */
 static void print_record(json_t *r)
 {
-	printf("        TLSA %lld %lld %lld %s%s\n", number_of(r, "usage"),
+	printf("          TLSA %lld %lld %lld %s%s\n", number_of(r, "usage"),
 	    number_of(r, "selector"), number_of(r, "matching"), text_of(r, "data"),
 	    json_is_true(json_object_get(r, "usable")) ? "" : " (not usable)");
 }
@@ -252,61 +271,63 @@ static void print_policy(json_t *p)
 	json_t *records = json_object_get(p, "tlsa"), *r;
 	size_t i;
 
-	printf("    TLS with %s: %s, by %s", text_of(p, "host"), text_of(p, "level"),
+	printf("      TLS with %s: %s, by %s", text_of(p, "host"), text_of(p, "level"),
 	    text_of(p, "source"));
 	if (text_of(p, "reason")[0] != '\0')
 		printf(" (%s)", text_of(p, "reason"));
 	printf("\n");
 	if (text_of(p, "tlsa_base")[0] != '\0')
-		printf("      TLSA base domain %s\n", text_of(p, "tlsa_base"));
+		printf("        TLSA base domain %s\n", text_of(p, "tlsa_base"));
 	json_array_foreach(records, i, r) print_record(r);
 	if (json_is_true(json_object_get(p, "more")))
-		printf("        and more\n");
-	print_failure("      ", p);
+		printf("          and more\n");
+	print_failure("        ", p);
 }
 
 static void print_hop(json_t *hop)
 {
-	json_t *policies = json_object_get(hop, "tls");
+	json_t *policies = json_object_get(hop, "tls_hosts");
+	json_t *tls = json_object_get(hop, "tls");
 	json_t *hosts = json_object_get(hop, "hosts"), *tries = json_object_get(hop, "tries"), *x;
 	const char *source = text_of(hop, "source");
 	bool mx = strcmp(source, "mx") == 0;
 	size_t i;
 
+	printf("    next hop %s (group %lld, weight %lld)\n      TLS: %s (%s)\n",
+	    text_of(hop, "nexthop"), number_of(hop, "group"), number_of(hop, "weight"),
+	    text_of(tls, "policy"), text_of(tls, "rule"));
 	if (mx)
-		printf("    MX records: %s, %s%s, for %lld s\n", text_of(hop, "status"),
+		printf("      MX records: %s, %s%s, for %lld s\n", text_of(hop, "status"),
 		    text_of(hop, "security"),
 		    json_is_true(json_object_get(hop, "implicit")) ? ", the domain is its own host"
 								   : "",
 		    number_of(hop, "ttl"));
 	else
-		printf("    addresses by: %s\n", strcmp(source, "host") == 0 ? "DNS" : source);
+		printf("      addresses by: %s\n", strcmp(source, "host") == 0 ? "DNS" : source);
 	json_array_foreach(hosts, i, x) print_host(x, mx);
-	print_failure("    ", hop);
+	print_failure("      ", hop);
 	json_array_foreach(policies, i, x) print_policy(x);
 	if (json_array_size(tries) > 0)
-		printf("    to be tried, in this order:\n");
-	json_array_foreach(tries, i, x) printf("      %s port %lld (%s)%s\n", text_of(x, "address"),
-	    number_of(x, "port"), text_of(x, "host"),
+		printf("      to be tried, in this order:\n");
+	json_array_foreach(tries, i, x) printf("        %s port %lld (%s)%s\n",
+	    text_of(x, "address"), number_of(x, "port"), text_of(x, "host"),
 	    json_object_get(x, "failed_lately_ms") != NULL ? ", failed lately" : "");
 }
 
 static void print_route(json_t *o)
 {
-	json_t *tls = json_object_get(o, "tls");
+	json_t *hop;
+	size_t i;
 
 	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
 	    text_of(o, "rule"), text_of(o, "transport"),
 	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
-	if (tls != NULL)
-		printf("    TLS: %s (%s)\n", text_of(tls, "policy"), text_of(tls, "rule"));
 	if (text_of(o, "sender")[0] != '\0')
 		printf("    sender becomes: %s\n", text_of(o, "sender"));
 	if (text_of(o, "home")[0] != '\0')
 		printf("    mailbox: %s, uid %lld\n", text_of(o, "home"), number_of(o, "uid"));
 	print_failure("    ", o);
-	if (json_object_get(o, "hop") != NULL)
-		print_hop(json_object_get(o, "hop"));
+	json_array_foreach(json_object_get(o, "hops"), i, hop) print_hop(hop);
 }
 
 static json_t *step_json(const struct lookup_step *s)
@@ -370,10 +391,7 @@ static int show(struct explained *e, const struct route *r, bool json)
 	int status = EX_OK;
 
 	if (r->transport == TRANSPORT_SMTP || r->transport == TRANSPORT_LMTP)
-		status = ask_hop(e, r);
-	if (e->hop != NULL)
-		json_object_set_new(o, "hop", e->hop);
-	e->hop = NULL;
+		status = add_hops(e, r, o);
 	if (json) {
 		explain_print(o);
 		return status;

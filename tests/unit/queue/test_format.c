@@ -347,7 +347,7 @@ static void test_expansion(void **state)
 		{ 1, { .transport = TRANSPORT_SMTP,
 			 .addr = STR("y@example.com"),
 			 .nexthop = STR("[h]:25"),
-			 .tls = STR("secure"),
+			 .way = STR("any\0bytes"),
 			 .owner = STR("owner-list@example.org") } },
 	};
 	struct spool_content c = { .targets = t, .ntargets = 2 }, back;
@@ -362,8 +362,8 @@ static void test_expansion(void **state)
 	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), 0);
 	assert_int_equal(back.targets[1].rcpt, 1);
 	assert_true(str_eq(back.targets[1].route.owner, t[1].route.owner));
-	assert_true(str_eq(back.targets[1].route.tls, t[1].route.tls));
-	assert_int_equal(back.targets[0].route.tls.n, 0);
+	assert_true(str_eq(back.targets[1].route.way, t[1].route.way));
+	assert_int_equal(back.targets[0].route.way.n, 0);
 	assert_true(str_eq(back.targets[0].route.home, t[0].route.home));
 	l.slots = 3;
 	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), -1);

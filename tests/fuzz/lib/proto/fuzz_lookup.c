@@ -36,6 +36,14 @@ static int route_answer(struct get *g, struct arena *a)
 	return get_route_answer(g, a, &x);
 }
 
+static int way(struct get *g, struct arena *a)
+{
+	struct way x;
+
+	(void)a;
+	return get_way(g, &x);
+}
+
 static int steps(struct get *g, struct arena *a)
 {
 	struct lookup_step *x;
@@ -48,7 +56,7 @@ static int steps(struct get *g, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(struct get *, struct arena *) = { access_question, access_answer,
-		route_question, route_answer, steps };
+		route_question, route_answer, steps, way };
 	struct arena a;
 	struct get g;
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "../../../../services/lookup/verdict.h"
+#include "../../../../services/lookup/hops.h"
 #include "../../../../services/lookup/nexthop.h"
 #include "../../../../services/lookup/targets.h"
 
@@ -17,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena a;
 	struct policy policy = { .origin = STR("origin.example") };
 	struct run r = { .arena = &a, .policy = &policy };
+	struct way y = { .n = 0 }, again;
 	size_t n = 0;
 
 	arena_init(&a);
@@ -31,6 +33,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size < 2000) {
 		nexthop_parse(text, &hop);
+		if (hops_parse(text, &y) == NULL && str_find(text, '\0') == -1 &&
+		    str_find(text, '\r') == -1 && str_find(text, '\n') == -1) {
+			struct str bytes = way_encode(&y, &a);
+
+			if (bytes.n > 0 && way_decode(bytes, &again) == -1)
+				abort();
+		}
 		log_threshold(LEVEL_ERROR + 1);
 		verdict_read(&r, text, STR("rule"), STR("subject"), &v);
 		if (v.kind == VERDICT_REFUSE && (v.status.code < 400 || v.status.code > 599))

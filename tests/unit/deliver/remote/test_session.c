@@ -9,6 +9,7 @@
  *	X		close the connection
  *	E		the client must have closed the connection
  */
+#include "../../../../deliver/remote/choice.h"
 #include "../../../../deliver/remote/hop.h"
 #include "../../../../deliver/remote/job.h"
 #include "../../../../deliver/remote/lately.h"
@@ -36,6 +37,7 @@ enum { PATIENCE_S = 5, RCPTS_MAX = 4 };
 static int listener;
 static char nexthop[64];
 static const char *tls_policy = "";
+static const char *const *hops; /* NULL: nexthop alone */
 static const char *const *script;
 static char problem[512];
 static char message[1 << 20]; /* what came by D: */
@@ -155,13 +157,24 @@ static struct deliver_result *results;
 
 static const char body[] = "Subject: t\r\n\r\n.x\r\n";
 
+/* Next hops that are tried one after the other. */
+static struct str way_of(const char *const *list)
+{
+	struct way y = { .n = 0 };
+
+	for (; list[y.n] != NULL; y.n++)
+		y.hop[y.n] = (struct way_hop){ .nexthop = str_of(list[y.n]),
+			.tls = str_of(tls_policy),
+			.group = (uint8_t)y.n,
+			.weight = 1 };
+	return way_encode(&y, &results_arena);
+}
+
 static void send_job(uint8_t transport, const char *const *rcpts, const char *text)
 {
 	struct deliver_rcpt r[RCPTS_MAX] = { 0 };
 	struct deliver_job j = { .id = 7,
 		.transport = transport,
-		.nexthop = str_of(nexthop),
-		.tls = str_of(tls_policy),
 		.sender = STR("s@x.test"),
 		.body_size = strlen(text),
 		.rcpts = r };
@@ -171,6 +184,7 @@ static void send_job(uint8_t transport, const char *const *rcpts, const char *te
 	for (; rcpts[j.nrcpts] != NULL; j.nrcpts++)
 		r[j.nrcpts] =
 		    (struct deliver_rcpt){ .slot = j.nrcpts, .addr = str_of(rcpts[j.nrcpts]) };
+	j.way = way_of(hops != NULL ? hops : (const char *const[]){ nexthop, NULL });
 	put_job(&w, &j);
 	m.body = put_view(&w);
 	m.fds[0] = memfd_create("body", MFD_CLOEXEC);
@@ -498,6 +512,38 @@ static void test_unreachable(void **state)
 	expect(TRANSPORT_SMTP, nothing, RCPTS("a@y.test"), "451", "not valid");
 }
 
+#define MAIL                                                                                       \
+	"C: MAIL FROM:<s@x.test>", "S: 250 ok", "C: RCPT TO:<a@y.test>", "S: 250 ok", "C: DATA",   \
+	    "S: 354 go", "D: \n..x\n", "S: 250 ok", "C: QUIT", "E"
+
+/* The next hops of a way one after the other, until one is reached; and what is tried no further. */
+static void test_next_hops(void **state)
+{
+	static const char *const again[] = { "[127.0.0.1]:1", "not a host", nexthop, NULL };
+	static const char *const nowhere[] = { "[127.0.0.3]:1", "[127.0.0.2]:1", NULL };
+	static const char *const refused[] = { nexthop, "[127.0.0.1]:1", NULL };
+
+	(void)state;
+	choice_start(60000);
+	hops = again;
+	expect(TRANSPORT_SMTP, SCRIPT(HELLO, "S: 250 srv", MAIL), RCPTS("a@y.test"), "250", "ok");
+	assert_int_equal(results[0].hop, 2);
+	hops = nowhere;
+	expect(TRANSPORT_SMTP, SCRIPT("-"), RCPTS("a@y.test"), "451", "127.0.0.2[127.0.0.2]:1");
+	assert_true(results[0].hop == 1);
+	/* who is reached decides, even for now */
+	hops = refused;
+	expect(TRANSPORT_SMTP,
+	    SCRIPT(HELLO, "S: 250 srv", "C: MAIL*", "S: 450 later", "C: QUIT", "E"),
+	    RCPTS("a@y.test"), "450", "later");
+	assert_int_equal(results[0].hop, 0);
+	/* who does not greet is not */
+	hops = (const char *const[]){ nexthop, "[127.0.0.2]:1", NULL };
+	expect(TRANSPORT_SMTP, SCRIPT("A", "S: 554 no", "E"), RCPTS("a@y.test"), "451",
+	    "connect to 127.0.0.2");
+	hops = NULL;
+}
+
 static void test_8bit(void **state)
 {
 	static const char high[] = "Subject: t\r\n\r\n\xc3\xb6\r\n";
@@ -570,10 +616,6 @@ static void test_reuse(void **state)
 	pthread_join(t, NULL);
 	assert_string_equal(problem, "");
 }
-
-#define MAIL                                                                                       \
-	"C: MAIL FROM:<s@x.test>", "S: 250 ok", "C: RCPT TO:<a@y.test>", "S: 250 ok", "C: DATA",   \
-	    "S: 354 go", "D: \n..x\n", "S: 250 ok", "C: QUIT", "E"
 
 static void tls_dialogue(
     const char *policy, const char *const *dialogue, const char *code, const char *text)
@@ -715,6 +757,7 @@ int main(void)
 		TEST(test_lies),
 		TEST(test_lost),
 		TEST(test_unreachable),
+		TEST(test_next_hops),
 		TEST(test_8bit),
 		TEST(test_tls_policy),
 		TEST(test_tls_injection),

@@ -57,8 +57,7 @@ static void test_route(void **state)
 				       .rule = STR("account") },
 		{ .transport = TRANSPORT_ERROR,
 		    .addr = STR("b@example.org"),
-		    .tls = STR("may"),
-		    .tls_rule = STR("remote_tls (default)") } };
+		    .way = STR("any\0bytes") } };
 	struct route_answer r = { .more = true, .expanded = true, .routes = routes, .nroutes = 2 },
 			    s;
 	struct route_question q = { 9, STR_NONE, STR("a@example.org") }, p;
@@ -79,8 +78,7 @@ static void test_route(void **state)
 	assert_int_equal(get_route_answer(&g, &arena, &s), 0);
 	assert_true(s.more && s.expanded && s.nroutes == 2);
 	assert_int_equal(s.routes[0].uid, 3000000000);
-	assert_true(str_eq(s.routes[1].tls, routes[1].tls) &&
-		    str_eq(s.routes[1].tls_rule, routes[1].tls_rule));
+	assert_true(str_eq(s.routes[1].way, routes[1].way));
 	assert_true(str_eq(s.routes[0].home, routes[0].home) &&
 		    str_eq(s.routes[0].folder, routes[0].folder));
 	assert_true(str_eq(s.routes[0].owner, routes[0].owner));

@@ -163,13 +163,14 @@ static void test_job(void **state)
 	};
 	struct deliver_job j = { .id = 1,
 		.sender = STR("s@t"),
-		.tls = STR("secure match=a"),
+		.way = STR("any\0bytes"),
 		.body_size = 10,
 		.rcpts = &r,
 		.nrcpts = 1 },
 			   out;
 	struct deliver_result res = { .slot = 4,
 		.relay = STR("mx[::1]:25"),
+		.hop = 3,
 		.tls = STR("TLSv1.3 X verified"),
 		.fault = FAULT_TLS,
 		.reused = true },
@@ -188,14 +189,14 @@ static void test_job(void **state)
 	g = get_start(put_view(&w));
 	assert_int_equal(get_job(&g, &a, &out), 0);
 	assert_true(str_eq(out.rcpts[0].home, r.home) && out.rcpts[0].maybe);
-	assert_true(str_eq(out.tls, j.tls));
+	assert_true(str_eq(out.way, j.way));
 	status_set(&res.status, 250, "2.0.0", "stored");
 	w = put_start();
 	put_results(&w, &res, 1);
 	g = get_start(put_view(&w));
 	assert_int_equal(get_results(&g, &a, &rs, &n), 0);
-	assert_true(
-	    n == 1 && rs[0].fault == FAULT_TLS && rs[0].reused && !rs[0].dsn && rs[0].slot == 4);
+	assert_true(n == 1 && rs[0].fault == FAULT_TLS && rs[0].reused && !rs[0].dsn);
+	assert_true(rs[0].hop == 3 && rs[0].slot == 4);
 	arena_clear(&a);
 }
 

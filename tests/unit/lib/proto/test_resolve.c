@@ -240,7 +240,9 @@ static void test_hop(void **state)
 	};
 	struct ip ip = { .family = 4, .bytes = { 192, 0, 2, 1 } };
 	struct hop_try try = { .ip = ip, .host = 0, .dead_ms = 1234 };
-	struct hop_question q = { 3, TRANSPORT_LMTP, STR("[a.test]:24"), STR("may") }, p;
+	struct hop_question q = { 3, TRANSPORT_LMTP,
+		{ .nexthop = STR("[a.test]:24"), .tls = STR("may"), .weight = 1 } },
+			    p;
 	struct hop_record record = { 3, 1, 1, true, STR("data") };
 	struct hop_policy policy = { .source = TLS_BY_DANE,
 		.level = TLS_LEVEL_DANE,

@@ -88,11 +88,17 @@ static void test_transport(void **state)
 static void tls(const char *rcpt, const char *text, const char *rule)
 {
 	struct routes routes = ask_route("a@b.example", rcpt);
+	struct way y;
 
 	assert_int_equal(routes.n, 1);
-	assert_string_equal(z(routes.first->tls), text);
-	if (!str_starts(routes.first->tls_rule, str_of(rule)))
-		fail_msg("%s: %s", rcpt, z(routes.first->tls_rule));
+	if (text[0] == '\0') {
+		assert_int_equal(routes.first->way.n, 0);
+		return;
+	}
+	assert_int_equal(way_decode(routes.first->way, &y), 0);
+	assert_string_equal(z(y.hop[0].tls), text);
+	if (!str_starts(y.hop[0].tls_rule, str_of(rule)))
+		fail_msg("%s: %s", rcpt, z(y.hop[0].tls_rule));
 }
 
 static void test_tls(void **state)
@@ -131,6 +137,123 @@ static void test_tls(void **state)
 	route("x@bad.example", "x@bad.example error 451 4.3.0");
 	/* what stays here has none */
 	tls("alice@mail.example", "", "");
+}
+
+/* The next hops of a way: "group/weight hop tls", one a line. */
+static void way(const char *sender, const char *rcpt, const char *want, const char *rule)
+{
+	struct routes routes = ask_route(sender, rcpt);
+	char text[1024] = "";
+	struct way y;
+	size_t n = 0;
+
+	assert_int_equal(routes.n, 1);
+	if (strstr(z(routes.first->rule), rule) == NULL)
+		fail_msg("%s: rule %s", rcpt, z(routes.first->rule));
+	if (way_decode(routes.first->way, &y) == -1) {
+		assert_string_equal(want, "");
+		return;
+	}
+	for (unsigned i = 0; i < y.n; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%u/%u %.*s %.*s",
+		    i == 0 ? "" : "\n", y.hop[i].group, y.hop[i].weight, STR_ARG(y.hop[i].nexthop),
+		    STR_ARG(y.hop[i].tls));
+	assert_string_equal(text, want);
+}
+
+static void test_lists(void **state)
+{
+	(void)state;
+	domains();
+	file("t", "list.example   smtp:[a]:25 weight=3 | [b], [c]:26\n"
+		  "blanks.example smtp:[a] [b]\n"
+		  "lmtp.example   lmtp:inet:[a]:24, inet:[b]:24\n"
+		  "relay.example  relay:mx.example\n"
+		  "named.example  smtp:\n"
+		  "bad.example    smtp:[a] weight=0\n"
+		  "worse.example  smtp:| [a]\n"
+		  "twice.example  smtp:[a] | | [b]\n"
+		  "open.example   smtp:[a] |\n"
+		  "heavy.example  smtp:weight=2 [a]\n");
+	file("p", "[b] encrypt\n[c]:26 none\n");
+	set("transport_maps", "texthash:t");
+	set("remote_tls", "may");
+	set("remote_tls_policy", "texthash:p");
+	set("fallback_relay", "[last]:25 | [other]:25 weight=2");
+	load();
+	way("s@x.example", "x@list.example", "0/3 [a]:25 may\n0/1 [b] encrypt\n1/1 [c]:26 none",
+	    "texthash:t:1");
+	way("s@x.example", "x@blanks.example", "0/1 [a] may\n1/1 [b] encrypt", "t:2");
+	way("s@x.example", "x@lmtp.example", "0/1 [a]:24 may\n1/1 [b]:24 may", "t:3");
+	/* the last resort is for hosts that MX records name */
+	way("s@x.example", "x@relay.example", "0/1 mx.example may", "t:4");
+	way("s@x.example", "x@named.example",
+	    "0/1 named.example may\n1/1 [last]:25 may\n1/2 [other]:25 may", "t:5");
+	way("s@x.example", "x@else.example",
+	    "0/1 else.example may\n1/1 [last]:25 may\n1/2 [other]:25 may", "");
+	way("s@x.example", "x@[192.0.2.1]", "0/1 [192.0.2.1] may", "");
+	route("x@bad.example", "x@bad.example error 451 4.3.0");
+	route("x@worse.example", "x@worse.example error 451 4.3.0");
+	route("x@twice.example", "x@twice.example error 451 4.3.0");
+	route("x@open.example", "x@open.example error 451 4.3.0");
+	route("x@heavy.example", "x@heavy.example error 451 4.3.0");
+	set("relayhost", "[a], | [b]");
+	load();
+	set("relayhost", "| [b]");
+	refused("relayhost: a bar has nothing before it");
+	set("relayhost", "");
+	set("fallback_relay", "[a] weight=1001");
+	refused("fallback_relay: a weight is a number");
+	set("fallback_relay", "");
+	set("default_transport", "local");
+	refused("default_transport: mail for other hosts has no mailbox here");
+	set("default_transport", "pigeon:x");
+	refused("default_transport: not transport:nexthop");
+}
+
+/* The next hop: transport_maps, transports by sender, default_transport, relays by sender, relayhost, domain.
+ */
+static void test_relays(void **state)
+{
+	(void)state;
+	domains();
+	file("t", "map.example smtp:[map]\nhost.map.example :[host]\n");
+	file("st", "hop@x.example  lmtp:[sender-hop]:24\n"
+		   "any@x.example  smtps:\n"
+		   "no@x.example   error:5.7.1 you may not\n"
+		   "dunno@x.example DUNNO\n"
+		   "bad@x.example  local:\n"
+		   "@all.example   :[all-hop]\n");
+	file("sr", "any@x.example   [any-relay]\n"
+		   "one@x.example   [one-relay]\n"
+		   "dunno@y.example DUNNO\n"
+		   "@y.example      [y-relay]\n"
+		   "<>              [null-relay]\n");
+	set("transport_maps", "texthash:t");
+	set("remote_tls", "may");
+	set("sender_dependent_default_transport_maps", "texthash:st");
+	set("sender_dependent_relayhost_maps", "texthash:sr");
+	set("relayhost", "[smart]");
+	load();
+	way("hop@x.example", "x@map.example", "0/1 [map] may", "texthash:t:1");
+	way("hop@x.example", "x@host.map.example", "0/1 [host] may", "texthash:t:2");
+	way("hop@x.example", "x@else.example", "0/1 [sender-hop]:24 may", "texthash:st:1");
+	way("any@x.example", "x@else.example", "0/1 [any-relay] encrypt implicit", "texthash:sr:1");
+	way("Any+tag@X.example", "x@else.example", "0/1 [any-relay] encrypt implicit", "sr:1");
+	way("no@x.example", "x@else.example", "", "texthash:st:3");
+	way("no@x.example", "x@relay.example", "0/1 [smart] may", "relayhost (thurn.conf:");
+	way("dunno@x.example", "x@else.example", "0/1 [smart] may", "relayhost (");
+	way("b@all.example", "x@else.example", "0/1 [all-hop] may", "texthash:st:6");
+	way("one@x.example", "x@else.example", "0/1 [one-relay] may", "texthash:sr:2");
+	way("one@x.example", "x@relay.example", "0/1 [one-relay] may", "texthash:sr:2");
+	way("z@y.example", "x@else.example", "0/1 [y-relay] may", "texthash:sr:4");
+	way("dunno@y.example", "x@else.example", "0/1 [smart] may", "relayhost (");
+	way("", "x@else.example", "0/1 [null-relay] may", "texthash:sr:5");
+	way("bad@x.example", "x@else.example", "", "texthash:st:5");
+	set("default_transport", "lmtp:[def]:24");
+	load();
+	way("z@y.example", "x@else.example", "0/1 [def]:24 may", "default_transport (thurn.conf:");
+	way("hop@x.example", "x@else.example", "0/1 [sender-hop]:24 may", "texthash:st:1");
 }
 
 static void test_virtual(void **state)
@@ -355,8 +478,9 @@ int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	static const struct CMUnitTest tests[] = { ROW(test_plain), ROW(test_transport),
-		ROW(test_tls), ROW(test_virtual), ROW(test_aliases), ROW(test_canonical),
-		ROW(test_bounds), ROW(test_waiting), ROW(test_cache) };
+		ROW(test_tls), ROW(test_lists), ROW(test_relays), ROW(test_virtual),
+		ROW(test_aliases), ROW(test_canonical), ROW(test_bounds), ROW(test_waiting),
+		ROW(test_cache) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,68 @@
+/* Ways to other hosts. See way.h. */
+#include "proto/way.h"
+
+#include "mail/envelope.h"
+#include "proto/tls_wish.h"
+
+void put_way_hop(struct put *w, const struct way_hop *h)
+{
+	put_str(w, h->nexthop);
+	put_str(w, h->tls);
+	put_str(w, str_take(h->tls_rule, RULE_MAX));
+	put_u8(w, h->group);
+	put_u16(w, h->weight);
+}
+
+void get_way_hop(struct get *g, struct way_hop *h)
+{
+	h->nexthop = get_line(g, NEXTHOP_MAX);
+	h->tls = get_line(g, TLS_WISH_MAX + WAY_DEMANDS / WAY_HOPS);
+	h->tls_rule = get_line(g, RULE_MAX);
+	h->group = get_u8(g);
+	h->weight = get_u16(g);
+	if (h->nexthop.n == 0 || h->weight == 0 || h->weight > WAY_WEIGHT_MAX)
+		g->bad = true;
+}
+
+void put_way(struct put *w, const struct way *y)
+{
+	put_u8(w, (uint8_t)y->n);
+	for (unsigned i = 0; i < y->n; i++)
+		put_way_hop(w, &y->hop[i]);
+}
+
+int get_way(struct get *g, struct way *y)
+{
+	y->n = get_u8(g);
+	if (y->n == 0 || y->n > WAY_HOPS) {
+		y->n = 0;
+		g->bad = true;
+	}
+	for (unsigned i = 0; i < y->n; i++) {
+		get_way_hop(g, &y->hop[i]);
+		if (i > 0 && y->hop[i].group < y->hop[i - 1].group)
+			g->bad = true;
+	}
+	return get_end(g);
+}
+
+struct str way_encode(const struct way *y, struct arena *a)
+{
+	uint8_t space[WAY_MAX];
+	struct put w = put_into(space, sizeof space);
+
+	put_way(&w, y);
+	return w.bad ? STR_NONE : arena_str(a, put_view(&w));
+}
+
+int way_decode(struct str bytes, struct way *y)
+{
+	struct get g = get_start(bytes);
+
+	return get_way(&g, y);
+}
+
+bool way_same_hop(const struct way_hop *a, const struct way_hop *b)
+{
+	return str_eq(a->nexthop, b->nexthop) && str_eq(a->tls, b->tls);
+}

@@ -1,0 +1,74 @@
+/* Ways to other hosts. See ways.h. */
+#include "ways.h"
+
+#include "hops.h"
+#include "tls.h"
+
+static bool is_remote(const struct result *res)
+{
+	return res->transport == TRANSPORT_SMTP || res->transport == TRANSPORT_LMTP;
+}
+
+/* As the first of a list, each other may begin with "inet:". */
+static void strip_inet(struct way *y)
+{
+	for (unsigned i = 0; i < y->n; i++)
+		if (str_casestarts(y->hop[i].nexthop, STR("inet:")))
+			y->hop[i].nexthop = str_skip(y->hop[i].nexthop, 5);
+}
+
+/* MX records can name hosts that are all down; who is named here by hand has said what else to do. */
+static bool by_mx(const struct way *y)
+{
+	for (unsigned i = 0; i < y->n; i++)
+		if (y->hop[i].nexthop.p[0] == '[')
+			return false;
+	return true;
+}
+
+static enum found make(struct run *r, struct result *res)
+{
+	struct way y = { .n = 0 };
+	const char *why = hops_parse(res->nexthop, &y);
+
+	if (why == NULL && res->fallback && r->policy->fallback_relay.n > 0 && by_mx(&y))
+		why = hops_parse(r->policy->fallback_relay, &y);
+	if (why != NULL)
+		return run_fail(r, res->rule, str_of(why));
+	if (res->transport == TRANSPORT_LMTP)
+		strip_inet(&y);
+	for (unsigned i = 0; i < y.n; i++) {
+		struct way_hop *h = &y.hop[i];
+
+		if (tls_policy_of(r, h->nexthop, res->implicit_tls, &h->tls, &h->tls_rule) ==
+		    FOUND_FAILED)
+			return FOUND_FAILED;
+	}
+	res->way = way_encode(&y, r->arena);
+	if (res->way.n == 0 || res->way.n > WAY_MAX - WAY_DEMANDS)
+		return run_fail(r, res->rule, STR("its next hops have too much to say of them"));
+	return FOUND;
+}
+
+/* What a way depends on; neighbours often go the same. */
+static bool same(const struct result *a, const struct result *b)
+{
+	return a->transport == b->transport && str_eq(a->nexthop, b->nexthop) &&
+	       a->implicit_tls == b->implicit_tls && a->fallback == b->fallback;
+}
+
+enum found ways_add(struct run *r, struct routes *out)
+{
+	const struct result *last = NULL;
+
+	for (struct result *res = out->first; res != NULL && !r->failed; res = res->next) {
+		if (!is_remote(res))
+			continue;
+		if (last != NULL && same(last, res))
+			res->way = last->way;
+		else if (make(r, res) == FOUND_FAILED)
+			return FOUND_FAILED;
+		last = res;
+	}
+	return FOUND;
+}

@@ -1,0 +1,69 @@
+/* Ways on the wire. */
+#include "proto/way.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void test_way(void **state)
+{
+	struct way y = { .hop = { { .nexthop = STR("[a]:25"),
+				      .tls = STR("secure match=a"),
+				      .tls_rule = STR("texthash:p:3"),
+				      .weight = 3 },
+			     { .nexthop = STR("b.example"), .group = 1, .weight = 1 } },
+		.n = 2 },
+		   z;
+	struct arena a;
+	struct str s;
+
+	(void)state;
+	arena_init(&a);
+	s = way_encode(&y, &a);
+	for (size_t n = 0; n < s.n; n++)
+		assert_int_equal(way_decode(str_take(s, n), &z), -1);
+	assert_int_equal(way_decode(s, &z), 0);
+	assert_int_equal(z.n, 2);
+	assert_true(way_same_hop(&z.hop[0], &y.hop[0]) && !way_same_hop(&z.hop[0], &z.hop[1]));
+	assert_true(str_eq(z.hop[0].tls_rule, y.hop[0].tls_rule) && z.hop[0].weight == 3 &&
+		    z.hop[1].group == 1);
+	/* groups out of order, no weight, no host, no hop */
+	y.hop[0].group = 2;
+	assert_int_equal(way_decode(way_encode(&y, &a), &z), -1);
+	y.hop[0].group = 0;
+	y.hop[1].weight = 0;
+	assert_int_equal(way_decode(way_encode(&y, &a), &z), -1);
+	y.hop[1].weight = 1;
+	y.hop[1].nexthop = STR_NONE;
+	assert_int_equal(way_decode(way_encode(&y, &a), &z), -1);
+	y.n = 0;
+	assert_int_equal(way_decode(way_encode(&y, &a), &z), -1);
+	assert_int_equal(way_decode(STR_NONE, &z), -1);
+	arena_clear(&a);
+}
+
+static void test_too_long(void **state)
+{
+	char text[500];
+	struct way y = { .n = WAY_HOPS };
+	struct arena a;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	for (unsigned i = 0; i < y.n; i++)
+		y.hop[i] = (struct way_hop){ .nexthop = { text, sizeof text }, .weight = 1 };
+	arena_init(&a);
+	assert_int_equal(way_encode(&y, &a).n, 0);
+	y.n = 7;
+	assert_int_not_equal(way_encode(&y, &a).n, 0);
+	arena_clear(&a);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_way),
+		cmocka_unit_test(test_too_long) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
