@@ -15,7 +15,8 @@ struct kind {
 	bool authorization; /* may have that field */
 	const char *content_type;
 	size_t answer_max; /* bytes */
-	int (*place)(const struct settings *s, struct str target, struct place *p); /* -1 = nowhere */
+	int (*place)(
+	    const struct settings *s, struct str target, struct place *p); /* -1 = nowhere */
 };
 
 const struct kind *kind_of(uint8_t kind); /* enum fetch_kind */

@@ -46,7 +46,8 @@ static int fetch_open(void)
 		proc_fatal("fetch-unusable", str_of(why)); /* what a reload is refused with */
 	anchors = read_all(settings.anchors);
 	if (anchors.n == 0)
-		log_warning(NULL, EV("fetch-no-trust-anchors"), KZ("file", settings.anchors), KERRNO);
+		log_warning(
+		    NULL, EV("fetch-no-trust-anchors"), KZ("file", settings.anchors), KERRNO);
 	tls_open();
 	serve_settings(&settings);
 	if (library_open(anchors) == -1)

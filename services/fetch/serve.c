@@ -92,12 +92,13 @@ static void job_end(struct job *j, enum fetch_outcome outcome, const char *why)
 
 	counts[outcome]++;
 	if (answered)
-		log_info(&j->tag, EV("fetched"), KZ("kind", j->kind->name), KZ("host", j->place.host),
-		    KI("status", r.status), KI("size", x->bytes), KI("ms", loop_now() - j->began));
-	else
-		log_info(&j->tag, EV("fetch-failed"), KZ("kind", j->kind->name), KZ("host", j->place.host),
-		    KZ("outcome", fetch_outcome_name(r.outcome)), KS("why", r.why),
+		log_info(&j->tag, EV("fetched"), KZ("kind", j->kind->name),
+		    KZ("host", j->place.host), KI("status", r.status), KI("size", x->bytes),
 		    KI("ms", loop_now() - j->began));
+	else
+		log_info(&j->tag, EV("fetch-failed"), KZ("kind", j->kind->name),
+		    KZ("host", j->place.host), KZ("outcome", fetch_outcome_name(r.outcome)),
+		    KS("why", r.why), KI("ms", loop_now() - j->began));
 	put_fetch_reply(&w, &r);
 	chan_answer(j->chan, j->ref, FETCH_ASK, &w, NULL, 0);
 	job_free(j);
@@ -153,7 +154,8 @@ static void take_addresses(struct job *j, const struct resolve_reply *r)
 	for (unsigned i = 0; i < r->n; i++) {
 		any = any || r->answers[i].nrecords > 0;
 		sure = sure && (r->answers[i].status == DNS_OK || dns_empty(r->answers[i].status));
-		n = take_allowed(&r->answers[i], ips, n, i == 0 ? ADDRESSES_MAX / 2 : ADDRESSES_MAX);
+		n = take_allowed(
+		    &r->answers[i], ips, n, i == 0 ? ADDRESSES_MAX / 2 : ADDRESSES_MAX);
 	}
 	if (n > 0)
 		connect_to(j, ips, n);
@@ -208,7 +210,8 @@ static void find_addresses(struct job *j)
 		return;
 	}
 	put_resolve_question(&w, &q);
-	chan_ask(proc_peer(ROLE_RESOLVER), &j->ask, RESOLVE_ASK, &w, NULL, 0, time_left(j), on_addresses, j);
+	chan_ask(proc_peer(ROLE_RESOLVER), &j->ask, RESOLVE_ASK, &w, NULL, 0, time_left(j),
+	    on_addresses, j);
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
@@ -216,14 +219,15 @@ static void find_addresses(struct job *j)
 static void refuse(struct chan *c, const struct ipc_msg *m, const struct fetch_question *q,
     enum fetch_outcome outcome, const char *why)
 {
-	struct fetch_reply r = { .outcome = (uint8_t)outcome, .type = STR_NONE, .body = STR_NONE,
-		.why = str_of(why) };
+	struct fetch_reply r = {
+		.outcome = (uint8_t)outcome, .type = STR_NONE, .body = STR_NONE, .why = str_of(why)
+	};
 	struct tag tag = { .trace = q->trace };
 	struct put w = put_start();
 
 	counts[outcome]++;
-	log_warning(&tag, EV("fetch-refused"), KZ("kind", kind_of(q->kind)->name), KS("target", q->target),
-	    KZ("who", role_name(c->role)), KZ("why", why));
+	log_warning(&tag, EV("fetch-refused"), KZ("kind", kind_of(q->kind)->name),
+	    KS("target", q->target), KZ("who", role_name(c->role)), KZ("why", why));
 	put_fetch_reply(&w, &r);
 	chan_reply(c, m, FETCH_ASK, &w, NULL, 0);
 }
@@ -307,5 +311,6 @@ void serve_status(struct buf *out)
 {
 	buf_printf(out, "running %u\n", njobs);
 	for (unsigned i = 0; i < FETCH_OUTCOMES; i++)
-		buf_printf(out, "%s %llu\n", fetch_outcome_name((uint8_t)i), (unsigned long long)counts[i]);
+		buf_printf(out, "%s %llu\n", fetch_outcome_name((uint8_t)i),
+		    (unsigned long long)counts[i]);
 }

@@ -47,7 +47,8 @@ static int read_introspect(const struct conf *c, struct settings *s, char *why)
 	if (url.n == 0)
 		return 0;
 	if (place_parse(url, s->port, &s->introspect) == -1)
-		return complain(c, "oauth_introspection_url", why, "\"%.*s\" is no https URL", STR_ARG(url));
+		return complain(
+		    c, "oauth_introspection_url", why, "\"%.*s\" is no https URL", STR_ARG(url));
 	if (!may_connect(c, s->introspect.port))
 		return complain(c, "oauth_introspection_url", why, "port %u is not in fetch_ports",
 		    s->introspect.port);

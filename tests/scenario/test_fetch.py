@@ -40,6 +40,7 @@ tls_ca_file = "{self.ca.path}"
 fetch_port = {p}
 fetch_ports = {{{p}}}
 fetch_private_networks = {{"127.0.0.1"}}
+oauth_audience = "mail"
 oauth_introspection_url = "https://sso.test:{p}/introspect"
 '''
         return text + extra

@@ -11,7 +11,9 @@
 
 static void test_question(void **state)
 {
-	struct fetch_question q = { 7, FETCH_REPORT, STR("https://a.test/"), STR("Bearer x"), STR("\0body") }, p;
+	struct fetch_question q = { 7, FETCH_REPORT, STR("https://a.test/"), STR("Bearer x"),
+		STR("\0body") },
+			      p;
 	struct put w = put_start();
 	struct get g;
 
@@ -51,7 +53,9 @@ static void test_bad_questions(void **state)
 static void test_reply(void **state)
 {
 	char *body = calloc(1, FETCH_ANSWER_MAX);
-	struct fetch_reply r = { FETCH_ANSWERED, 200, STR("text/plain"), { body, FETCH_ANSWER_MAX }, STR("") }, p;
+	struct fetch_reply r = { FETCH_ANSWERED, 200, STR("text/plain"), { body, FETCH_ANSWER_MAX },
+		STR("") },
+			   p;
 	struct put w = put_start();
 	struct get g;
 

@@ -72,7 +72,8 @@ static const char *ask(enum fetch_kind kind, enum role role, const char *target,
 
 static void test_kinds(void **state)
 {
-	static const char *const bad[] = { "", ".", "a..b", "a/b", "a/../b", "a@b", "a:1", "a?b", "a#b", "a b" };
+	static const char *const bad[] = { "", ".", "a..b", "a/b", "a/../b", "a@b", "a:1", "a?b",
+		"a#b", "a b" };
 	struct place p;
 
 	(void)state;
@@ -85,7 +86,8 @@ static void test_kinds(void **state)
 		assert_non_null(ask(FETCH_STS, ROLE_POLICY, bad[i], &p));
 	for (enum role r = 0; r < ROLE_MAX; r++) {
 		assert_int_equal(ask(FETCH_STS, r, "example.test", &p) == NULL, r == ROLE_POLICY);
-		assert_int_equal(ask(FETCH_REPORT, r, "https://a.test/", &p) == NULL, r == ROLE_POLICY);
+		assert_int_equal(
+		    ask(FETCH_REPORT, r, "https://a.test/", &p) == NULL, r == ROLE_POLICY);
 		assert_int_equal(ask(FETCH_INTROSPECT, r, "", &p) == NULL, r == ROLE_AUTH);
 	}
 }
