@@ -114,6 +114,16 @@ const struct process processes[] = {
 	    .nofile = 1024,
 	},
 	{
+	    .role = ROLE_POLICY,
+	    .program = "services-policy",
+	    .phase = 1,
+	    .reload = RELOAD_IN_PLACE,
+	    .calls = CALLS_ACCEPT | CALLS_READ | CALLS_WRITE | CALLS_LMDB,
+	    .dirs = { { DIR_POLICIES + 1, DIR_READ | DIR_WRITE } },
+	    .socket = "policy",
+	    .nofile = 1024,
+	},
+	{
 	    .role = ROLE_QUEUE,
 	    .program = "queue",
 	    .phase = 2,
@@ -178,7 +188,8 @@ const struct edge edges[] = {
 	{ ROLE_SUBMIT, TO(LOOKUP) | TO(QUEUE) | TO(KEYS) | TO(RESOLVER) | TO(SASL) },
 	{ ROLE_LOGIN, TO(KEYS) | TO(SASL) | TO(SPAWN) },
 	{ ROLE_QUEUE, TO(LOOKUP) | TO(MAILDIR) | TO(REMOTE) | TO(RESOLVER) },
-	{ ROLE_REMOTE, TO(RESOLVER) },
+	{ ROLE_REMOTE, TO(RESOLVER) | TO(POLICY) },
+	{ ROLE_POLICY, TO(RESOLVER) | TO(FETCH) },
 	{ ROLE_FETCH, TO(RESOLVER) },
 	{ ROLE_MAILDIR, TO(NOTIFY) },
 	{ ROLE_LOOKUP, TO(AUTH) },
@@ -195,4 +206,5 @@ const struct directory directories[DIRS] = {
 	[DIR_ACCOUNTS] = { "accounts", ROLE_AUTH, 0700, NULL },
 	[DIR_LOGS] = { "logs", ROLE_LOG, 0750, NULL },
 	[DIR_PAM] = { "pam", ROLE_NONE, 0, NULL },
+	[DIR_POLICIES] = { "policies", ROLE_POLICY, 0700, NULL },
 };

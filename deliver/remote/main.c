@@ -98,6 +98,7 @@ static const struct chan_row no_rows[] = { { 0 } };
 static const struct peer_spec peers[] = {
 	{ .role = ROLE_QUEUE, .rows = queue_rows, .down = queue_down, .asks = true },
 	{ .role = ROLE_RESOLVER, .rows = no_rows, .one = true },
+	{ .role = ROLE_POLICY, .rows = no_rows, .one = true },
 	{ 0 },
 };
 

@@ -25,6 +25,7 @@ void settings_read(const struct conf *c)
 		str_copy(STR("localhost"), now.hostname, sizeof now.hostname);
 	now.port = (uint16_t)conf_int(c, "remote_port");
 	now.family = read_family(conf_str(c, "remote_address_preference"));
+	now.sts = conf_bool(c, "mta_sts");
 	now.plain = conf_time(c, "remote_tls_plain_time");
 	now.dead = conf_time(c, "remote_dead_time");
 	now.connections = (unsigned)conf_int(c, "remote_connections");

@@ -11,6 +11,7 @@ struct settings {
 	char hostname[256]; /* for EHLO */
 	uint16_t port; /* of hosts without one */
 	enum family family;
+	bool sts; /* MTA-STS policies are asked for */
 	unsigned connections; /* open at the same time */
 	unsigned messages; /* over one connection */
 	uint64_t idle; /* all times in milliseconds */

@@ -22,7 +22,8 @@ static void chance_rung(struct tlspolicy_find *f)
 }
 
 /* The ladder; the last rung decides always. */
-static void (*const rungs[])(struct tlspolicy_find *f) = { table_rung, dane_rung, chance_rung };
+static void (*const rungs[])(
+    struct tlspolicy_find *f) = { table_rung, dane_rung, sts_rung, chance_rung };
 
 static void climb(struct tlspolicy_find *f)
 {

@@ -45,8 +45,8 @@ struct tlspolicy_find {
 	void *arg;
 	struct arena arena;
 	bool known; /* it is done, and nothing was cleared since */
+	struct ask ask; /* of the rung that it is at */
 	/* dane.c */
-	struct ask ask;
 	struct str bases[2];
 	unsigned nbases, base;
 };
@@ -69,6 +69,8 @@ void tlspolicy_refuse(struct tlspolicy_find *f, enum tls_source by, const char *
 /* The next rung. */
 void tlspolicy_pass(struct tlspolicy_find *f, const char *reason);
 
+/* The policy of the domain (sts.c). */
+void sts_rung(struct tlspolicy_find *f);
 /* TLSA records (dane.c). */
 void dane_rung(struct tlspolicy_find *f);
 void dane_open(struct tls_client *c); /* which will be used with them */

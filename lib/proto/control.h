@@ -31,6 +31,8 @@
  * QUEUE_CTL_SUSPENDED {}             a record {name, since, until, reason} for each
  * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
+ * POLICY_CTL_LIST {str domain, "" = all}: what is known of each, as in thurn-tls(1). POLICY_CTL_FLUSH {str domain, "" =
+ *	all}: a record {"count": domains that were forgotten}
  * AUTH_CTL_...                       changes and listings of auth.h; AUTH_CTL_TEST {struct auth_check}
  *
  * The tool's side of it is control.c.

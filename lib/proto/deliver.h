@@ -114,7 +114,7 @@ struct hop_reply {
 	uint32_t npolicies;
 };
 /* Who decided how a host is to be spoken to. */
-enum tls_source { TLS_BY_TABLE, TLS_BY_DANE, TLS_BY_CHANCE, TLS_SOURCES };
+enum tls_source { TLS_BY_TABLE, TLS_BY_DANE, TLS_BY_STS, TLS_BY_CHANCE, TLS_SOURCES };
 struct hop_record { /* TLSA */
 	uint8_t usage, selector, matching;
 	bool usable;

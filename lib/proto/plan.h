@@ -19,7 +19,7 @@
 #include "base/ipc.h"
 #include "proto/role.h"
 
-enum dir { DIR_SPOOL, DIR_MAIL, DIR_TABLES, DIR_ACCOUNTS, DIR_LOGS, DIR_PAM, DIRS };
+enum dir { DIR_SPOOL, DIR_MAIL, DIR_TABLES, DIR_ACCOUNTS, DIR_LOGS, DIR_PAM, DIR_POLICIES, DIRS };
 
 enum {
 	PLAN_PATH_MAX = 1024,

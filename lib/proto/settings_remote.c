@@ -37,8 +37,17 @@ static const struct setting rows[] = {
 		    "certificate must be valid for the name of the host, which may be no better "
 		    "than DNS; `secure`: for "
 		    "the domain that the mail is for; `dane`: as TLSA records signed with DNSSEC "
-		    "say (RFC 7672), and like `may` where there are none; `dane-only`: not without "
+		    "say (RFC 7672), else as the domain's MTA-STS policy says (see `mta_sts`), and "
+		    "like `may` where there is neither; `dane-only`: not without "
 		    "such records. Mail waits when what is demanded cannot be had." },
+	{ .name = "mta_sts",
+	    .type = SET_BOOL,
+	    .def = "yes",
+	    .roles = R(REMOTE),
+	    .help =
+		"Look for the MTA-STS policies of domains (RFC 8461) where the TLS level is `dane` "
+		"and there are no TLSA records. A policy in mode `enforce` names the hosts that "
+		"may have the mail, which then waits for one of them with a valid certificate." },
 	{ .name = "remote_tls_policy",
 	    .type = SET_LIST,
 	    .def = "",

@@ -54,6 +54,11 @@ enum ipc_type {
 	RESOLVE_MAIL,
 	RESOLVE_CLIENT,
 
+	/* deliver-remote <-> policy: policy.h; tools <-> policy: control.h */
+	POLICY_ASK = 0x0d00,
+	POLICY_CTL_LIST,
+	POLICY_CTL_FLUSH,
+
 	/* policy, auth <-> fetch: fetch.h */
 	FETCH_ASK = 0x0c00,
 

@@ -18,6 +18,7 @@ static const char *const dir_settings[DIRS] = {
 	[DIR_ACCOUNTS] = "account_directory",
 	[DIR_LOGS] = "log_directory",
 	[DIR_PAM] = "pam_directory",
+	[DIR_POLICIES] = "policy_directory",
 };
 
 /* Is it a role that master starts? */

@@ -132,6 +132,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_RESOLVER, .rows = rows },
 	{ ROLE_PAM, .rows = rows },
 	{ ROLE_FETCH, .rows = rows },
+	{ ROLE_POLICY, .rows = rows },
 	{ ROLE_SMTPD, .rows = rows },
 	{ ROLE_LOCAL, .rows = rows },
 	{ ROLE_SUBMIT, .rows = rows },

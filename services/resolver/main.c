@@ -53,6 +53,7 @@ static void resolver_status(struct buf *out)
 static const struct peer_spec peers[] = {
 	{ ROLE_REMOTE, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_QUEUE, .rows = serve_rows, .down = serve_peer_down, .asks = true },
+	{ ROLE_POLICY, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_FETCH, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_SMTPD, .rows = serve_client_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_SUBMIT, .rows = serve_client_rows, .down = serve_peer_down, .asks = true },

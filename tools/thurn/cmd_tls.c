@@ -61,6 +61,73 @@ static int reload(bool json, int argc, char **argv)
 	return tool_ask("keys", KEYS_CTL_RELOAD, &w, print_certificate, &json);
 }
 
+/* --- policies of other domains ---------------------------------------------------------------- */
+
+static void print_hosts(const json_t *o)
+{
+	const json_t *hosts = json_object_get(o, "mx"), *host;
+	size_t i;
+
+	json_array_foreach(hosts, i, host) printf(" %s", json_string_value(host));
+}
+
+static void print_policy(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	const char *note;
+	time_t expires;
+	char date[32];
+
+	if (*(bool *)arg || o == NULL) {
+		tool_print_record(NULL, json, m);
+		json_decref(o);
+		return;
+	}
+	note = json_string_value(json_object_get(o, "note"));
+	printf("%s ", json_string_value(json_object_get(o, "domain")));
+	if (json_is_true(json_object_get(o, "policy"))) {
+		expires = (time_t)json_integer_value(json_object_get(o, "expires"));
+		strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&expires));
+		printf("%s, id %s, %s %s, hosts:", json_string_value(json_object_get(o, "mode")),
+		    json_string_value(json_object_get(o, "id")),
+		    json_is_true(json_object_get(o, "valid")) ? "until" : "expired", date);
+		print_hosts(o);
+	} else {
+		printf("has no policy");
+	}
+	printf("%s%s\n", note[0] != '\0' ? "\n    " : "", note);
+	json_decref(o);
+}
+
+static void print_count(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	if (*(bool *)arg || o == NULL)
+		tool_print_record(NULL, json, m);
+	else
+		printf(
+		    "%lld forgotten\n", (long long)json_integer_value(json_object_get(o, "count")));
+	json_decref(o);
+}
+
+static int policy(bool json, int argc, char **argv)
+{
+	const char *verb = argc > 0 ? argv[0] : "list";
+	bool all = tool_flag(&argc, argv, "all", '\0');
+	const char *domain = argc > 1 ? argv[1] : "";
+	struct put w = put_start();
+
+	put_z(&w, domain);
+	if (strcmp(verb, "list") == 0 && argc <= 1)
+		return tool_ask("policy", POLICY_CTL_LIST, &w, print_policy, &json);
+	if (strcmp(verb, "show") == 0 && argc == 2)
+		return tool_ask("policy", POLICY_CTL_LIST, &w, print_policy, &json);
+	if (strcmp(verb, "flush") == 0 && argc == (all ? 1 : 2))
+		return tool_ask("policy", POLICY_CTL_FLUSH, &w, print_count, &json);
+	return tool_fail(EX_USAGE, "policy takes list, show DOMAIN, or flush DOMAIN or --all");
+}
+
 /* --- check: the grade ------------------------------------------------------------------------- */
 
 struct report {
@@ -339,6 +406,8 @@ static const struct {
 	{ "check", check,
 	    "[--ca FILE] [--name NAME] [--protocol P] [HOST[:PORT] ...]   grade the own listeners, "
 	    "or hosts" },
+	{ "policy", policy,
+	    "[list | show DOMAIN | flush DOMAIN | flush --all]   MTA-STS policies that are known" },
 	{ "reload", reload, "look at the certificate files now" },
 	{ "status", status, "the certificates in use" },
 };

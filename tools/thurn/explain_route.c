@@ -110,7 +110,8 @@ static json_t *record_json(const struct hop_record *r)
 
 static json_t *policy_json(const struct hop_reply *r, const struct hop_policy *p)
 {
-	static const char *const sources[TLS_SOURCES] = { "table", "dane", "opportunistic" };
+	static const char *const sources[TLS_SOURCES] = { "table", "dane", "mta-sts",
+		"opportunistic" };
 	json_t *o = json_pack("{s:o, s:s, s:s, s:o}", "host",
 	    explain_text(r->mail.hosts[p->host].name), "source", sources[p->source], "level",
 	    tls_level_name(p->level), "reason", explain_text(p->reason));

@@ -1,0 +1,8 @@
+/* The control socket: `thurn tls policy`. Only root and whoever started the suite may use it. */
+#ifndef POLICY_CONTROL_H
+#define POLICY_CONTROL_H
+
+void control_prepare(void); /* before confinement */
+void control_start(void);
+
+#endif
