@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/loop.h"
 #include "limits.h"
+#include "net/dns.h"
 
 struct handles {
 	struct exchange *x;
@@ -65,6 +66,14 @@ static bool well_formed(struct str url)
 	return str_casestarts(url, STR("https://")) && rest.n > 0 && rest.p[0] != '/';
 }
 
+/* The library takes %-encoded bytes for a part of the name. */
+static bool valid_host(struct str host)
+{
+	struct ip ip;
+
+	return ip_parse(host, &ip) == 0 || (dns_name_valid(host) && str_find(host, '/') == -1);
+}
+
 static int take_parts(CURLU *u, uint16_t otherwise, struct place *p)
 {
 	char port[8] = "";
@@ -91,7 +100,7 @@ static int take_parts(CURLU *u, uint16_t otherwise, struct place *p)
 		memmove(p->host, p->host + 1, end - 2);
 		p->host[end - 2] = '\0';
 	}
-	return p->host[0] == '\0' ? -1 : 0;
+	return valid_host(str_of(p->host)) ? 0 : -1;
 }
 
 int place_parse(struct str url, uint16_t port, struct place *p)
