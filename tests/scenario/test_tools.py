@@ -304,6 +304,33 @@ def test_faulty_reload_changes_nothing(suite, text, fault):
     suite.send('goes on')
 
 
+def test_json_of_start_stop_reload(new_suite):
+    s = new_suite()
+
+    def result(*args):
+        r = s.tool(*args, '--json', check=False)
+        line = json.loads(r.stdout)
+        assert r.stderr == '' and line['status'] == r.returncode and set(line) == {'status', 'text'}, (args, r)
+        return r.returncode, line['text']
+
+    assert result('reload')[0] == 0
+    assert result('start') == (75, 'the suite is running already')
+    assert result('stop', 'now') == (64, 'usage: thurn stop [--json]')
+    assert result('stop') == (0, '')
+    assert result('stop')[0] == result('reload')[0] == 69 and 'not running' in result('reload')[1]
+    conf = pathlib.Path(s.conf)
+    before = conf.read_text()
+    conf.write_text(before + 'no_such = "\\"\n')
+    status, text = result('start')
+    assert status == 78 and re.search(r'thurn.conf:\d+: ', text)
+    conf.write_text(before)
+    assert result('start') == (0, '')
+    conf.write_text(before + 'no_such = 1\n')
+    status, text = result('reload')
+    assert status != 0 and re.search(r'thurn.conf:\d+: there is no setting', text)
+    conf.write_text(before)
+
+
 def test_start_and_stop_twice(suite):
     assert suite.tool('start', check=False).returncode == 75
     assert 'running already' in suite.tool('start', check=False).stderr

@@ -80,7 +80,7 @@ static int wait_ready(int fd, pid_t pid)
 		status = 0;
 	if (n == 0)
 		return tool_fail(EX_SOFTWARE, "master ended before it was ready");
-	fprintf(stderr, "%s", text);
+	tool_say(EX_CONFIG, text);
 	return EX_CONFIG;
 }
 
@@ -90,8 +90,9 @@ int cmd_start(int argc, char **argv)
 	int fds[2], r;
 	pid_t pid;
 
+	tool_json(&argc, argv);
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn start [--foreground]");
+		return tool_fail(EX_USAGE, "usage: thurn start [--foreground | --json]");
 	if (running())
 		return tool_fail(EX_TEMPFAIL, "the suite is running already");
 	if (foreground)
@@ -117,9 +118,9 @@ int cmd_stop(int argc, char **argv)
 	struct control c;
 	uint64_t patience;
 
-	(void)argv;
+	tool_json(&argc, argv);
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn stop");
+		return tool_fail(EX_USAGE, "usage: thurn stop [--json]");
 	if (tool_control(&c, "control") == -1)
 		return EX_UNAVAILABLE;
 	p.fd = pidfd_open(c.pid, 0);
@@ -139,8 +140,8 @@ int cmd_reload(int argc, char **argv)
 {
 	struct put w = put_start();
 
-	(void)argv;
+	tool_json(&argc, argv);
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn reload");
+		return tool_fail(EX_USAGE, "usage: thurn reload [--json]");
 	return tool_ask("control", CONTROL_RELOAD, &w, NULL, NULL);
 }

@@ -35,6 +35,15 @@ void tool_set_name(const char *name);
 void tool_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int tool_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * For a command whose result is only how it went: takes --json out of argv. With it nothing of what
+ * it says is printed but by tool_result(), which main() calls at its end: one object with "status"
+ * and "text". tool_say prints text (lines as they are) to standard error when status is not 0.
+ */
+void tool_json(int *argc, char **argv);
+void tool_say(int status, const char *text);
+int tool_result(int status);
+
 /* The configuration file (-c, THURN_CONF, or the built-in place) as an absolute path. */
 const char *tool_conf_path(void);
 void tool_set_conf_path(const char *path);

@@ -54,7 +54,7 @@ static int run(const struct command *c, int argc, char **argv)
 
 	snprintf(name, sizeof name, "thurn %s", c->name);
 	tool_set_name(name);
-	return c->fn(argc, argv);
+	return tool_result(c->fn(argc, argv));
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "base/alloc.h"
 #include "command.h"
 #include "proto/confload.h"
@@ -14,6 +16,9 @@ static const char *name = "thurn";
 static char conf_path[PATH_MAX];
 static char libexec[PATH_MAX];
 static struct conf *conf;
+
+static bool as_json;
+static char said[8192]; /* last, if so */
 
 const char *tool_name(void)
 {
@@ -29,6 +34,10 @@ static void vwarn(const char *fmt, va_list ap) __attribute__((format(printf, 1, 
 
 static void vwarn(const char *fmt, va_list ap)
 {
+	if (as_json) {
+		vsnprintf(said, sizeof said, fmt, ap);
+		return;
+	}
 	fflush(stdout);
 	fprintf(stderr, "%s: ", name);
 	vfprintf(stderr, fmt, ap);
@@ -51,6 +60,37 @@ int tool_fail(int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vwarn(fmt, ap);
 	va_end(ap);
+	return status;
+}
+
+void tool_json(int *argc, char **argv)
+{
+	as_json = tool_flag(argc, argv, "json", 'j');
+}
+
+void tool_say(int status, const char *text)
+{
+	if (as_json)
+		snprintf(said, sizeof said, "%s", text);
+	else
+		fputs(text, status != 0 ? stderr : stdout);
+}
+
+int tool_result(int status)
+{
+	size_t n = strlen(said);
+	json_t *o;
+
+	if (!as_json)
+		return status;
+	if (n > 0 && said[n - 1] == '\n')
+		said[n - 1] = '\0';
+	o = json_pack("{s:i, s:s}", "status", status, "text", said);
+	if (o == NULL) /* what a file had in it need not be UTF-8 */
+		o = json_pack("{s:i, s:s}", "status", status, "text", "");
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
 	return status;
 }
 
@@ -86,8 +126,8 @@ const struct conf *tool_conf(void)
 	buf_init(&text, CONF_LINES_MAX);
 	conf = conf_load(program, tool_conf_path(), &text);
 	if (conf == NULL) {
-		fprintf(stderr, "%s", buf_cstr(&text));
-		exit(EX_CONFIG);
+		tool_say(EX_CONFIG, buf_cstr(&text));
+		exit(tool_result(EX_CONFIG));
 	}
 	buf_clear(&text);
 	return conf;
@@ -133,10 +173,14 @@ int tool_ask(const char *service, uint16_t type, const struct put *w,
 		return EX_UNAVAILABLE;
 	if (answer.text[0] == '\0')
 		return (int)answer.status;
-	if (answer.status != 0)
+	if (answer.status != 0) {
 		tool_warn("%s", answer.text);
-	else
-		printf("%s\n", answer.text);
+	} else {
+		char line[sizeof answer.text + 1];
+
+		snprintf(line, sizeof line, "%s\n", answer.text);
+		tool_say(EX_OK, line);
+	}
 	return (int)answer.status;
 }
 
