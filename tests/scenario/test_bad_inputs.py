@@ -15,7 +15,11 @@ WHERE = {
     '10': 'scenario/test_smtp.py test_endless_line_and_mass_of_chunks',
     '11': 'unit/smtpd/test_session.c test_timeouts',
     '13': 'scenario/test_smtp.py test_early_talker',
+    '14': 'scenario/test_tls.py test_nothing_behind_starttls_is_obeyed',
+    '15': 'scenario/test_tls.py test_mail_comes_in_under_tls, scenario/test_tls.py test_a_sender_cannot_leave_something_before_the_handshake',
     '16': 'scenario/test_smtp.py test_browser',
+    '18': 'scenario/test_auth.py test_bad_input_harms_nobody, scenario/test_sasl.py test_plain_malformed',
+    '19': 'unit/smtpd/test_login.c test_order',
     '20': 'scenario/test_tables.py test_recipients',
     '22-23': 'scenario/test_tables.py test_recipients',
     '27': 'scenario/test_queue.py test_thousand_recipients',
@@ -24,6 +28,7 @@ WHERE = {
     '39': 'scenario/test_smtp.py test_close_after_dot',
     '40': 'scenario/test_smtp.py test_half_close_in_data',
     '42': 'scenario/test_smtp.py test_connections_of_one_client',
+    '43': 'scenario/test_tls.py test_bad_handshakes_are_answered_and_logged_once, scenario/test_tls.py test_renegotiation_ends_it',
     '44': 'scenario/test_remote.py test_trouble_is_temporary',
     # IMAP before the login
     '45': 'scenario/test_login.py test_45_48_huge_literals',
@@ -32,13 +37,14 @@ WHERE = {
     '48': 'scenario/test_login.py test_45_48_huge_literals',
     '49': 'scenario/test_login.py test_49_bad_tags',
     '50': 'scenario/test_login.py test_50_strange_logins_fail_like_any',
+    '51': 'scenario/test_login.py test_51_starttls_with_more_behind_it',
     # tables and configuration
     '76-78': 'scenario/test_tables.py test_bad_aliases',
     '79': 'scenario/test_tables.py test_half_written',
     '80': 'scenario/test_tables.py test_unsafe_table',
     '81': 'scenario/test_tables.py test_damaged_table',
     '82': 'scenario/test_tables.py test_evil_pattern',
-    '83': 'unit/lib/table/test_db.c test_damage_unsummed',
+    '83': 'unit/lib/table/test_db.c test_foreign, unit/lib/proto/test_lookup.c test_hostile, unit/deliver/maildir/test_deliver.c as_owner',
     '86': 'scenario/test_maildir.py test_home_is_away',
     '87': 'unit/deliver/maildir/test_deliver.c test_refused',
     # DNS
@@ -64,6 +70,8 @@ WHERE = {
     '112': 'unit/lib/base/test_ipc.c request_is_answered_once',
     '113': 'unit/master/spawn/test_program.c test_repeated_and_foreign',
     '114': 'unit/lib/base/test_ipc.c output_waits_in_order_and_is_bounded',
+    '115': 'unit/services/keys/test_serve.c test_a_taken_over_peer',
+    '116': 'unit/services/keys/test_serve.c test_a_flood_is_bounded_and_harms_nobody',
     '117': 'sandbox/test_probe.py test_started_by_root',
     '118': 'unit/lib/base/test_ipc.c every_prefix_is_refused',
 }
@@ -71,8 +79,21 @@ WHERE = {
 @pytest.mark.parametrize('number', WHERE)
 def test_list(number):
     """The tests that the list names are there."""
-    path, name = WHERE[number].split()
-    assert re.search(rf'(def|static void) {name}\(', (TESTS / path).read_text()), WHERE[number]
+    for place in WHERE[number].split(', '):
+        path, name = place.split()
+        assert re.search(rf'(def|static void|static int) {name}\(', (TESTS / path).read_text()), place
+
+
+def test_list_is_whole():
+    """All numbers but those of parts that do not exist yet: compression (61), .forward (85), milters (88 to 93)."""
+    def numbers(first, last):
+        return set(range(int(first), int(last or first) + 1))
+
+    have = set().union(*(numbers(*re.fullmatch(r'(\d+)(?:-(\d+))?', k).groups()) for k in WHERE))
+    for name in re.findall(r'^def test_([\d_]+(?:to_\d+_)?)', pathlib.Path(__file__).read_text(), re.M):
+        found = re.findall(r'\d+', name)
+        have |= numbers(*found) if 'to' in name else set(map(int, found))
+    assert numbers(1, 118) - have == {61, 85} | numbers(88, 93)
 
 
 @pytest.fixture(scope='module')

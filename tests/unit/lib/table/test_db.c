@@ -194,16 +194,24 @@ static void test_foreign(void **state)
 			value.size = key.size;
 			assert_int_equal(db->put(db, NULL, &key, &value, 0), 0);
 		}
-		key.data = (void *)(uintptr_t) "bad";
-		key.size = 3;
-		value.data = (void *)(uintptr_t) "a\nb";
-		value.size = 3;
-		assert_int_equal(db->put(db, NULL, &key, &value, 0), 0);
+		for (int i = 0; i < 3; i++) {
+			static const char *const names[] = { "lf", "cr", "nul" };
+
+			key.data = (void *)(uintptr_t)names[i];
+			key.size = (u_int32_t)strlen(names[i]);
+			value.data = (void *)(uintptr_t)(i == 0   ? "a\nb"
+							 : i == 1 ? "ab\r"
+								  : "a\0b");
+			value.size = 3;
+			assert_int_equal(db->put(db, NULL, &key, &value, 0), 0);
+		}
 		assert_int_equal(db->close(db, 0), 0);
 		t = dir_open(k == 0 ? "hash:f" : "btree:f");
 		want(t, "key77", "key77", k == 0 ? "hash:f(key77)" : "btree:f(key77)");
 		want(t, "key", NULL, NULL);
-		want_failed(t, "bad", k == 0 ? "hash:f(bad)" : "btree:f(bad)", "line end");
+		want_failed(t, "lf", k == 0 ? "hash:f(lf)" : "btree:f(lf)", "line end");
+		want_failed(t, "cr", k == 0 ? "hash:f(cr)" : "btree:f(cr)", "line end");
+		want_failed(t, "nul", k == 0 ? "hash:f(nul)" : "btree:f(nul)", "or a NUL");
 		table_close(t);
 		dir_refused(k == 0 ? "btree:f" : "hash:f", "is no ");
 		unlinkat(dir_fd, "f.db", 0);
