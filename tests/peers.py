@@ -15,6 +15,7 @@ PACKAGES = {
     'postfix': ['postfix', 'libicu72', 'libnsl2', 'libtirpc3', 'libsasl2-2'],
     'exim': ['exim4-daemon-heavy', 'exim4-base', 'libmariadb3', 'libspf2-2', 'libpq5', 'libldap-2.5-0', 'libperl5.36', 'libgnutls-dane0',
              'libidn12', 'libsasl2-2', 'libnsl2', 'libtirpc3'],
+    'opensmtpd': ['opensmtpd'],
     'nsd': ['nsd', 'libfstrm0', 'libprotobuf-c1', 'libsystemd0'],
     'dovecot': ['dovecot-core', 'dovecot-imapd', 'dovecot-lmtpd', 'libexttextcat-2.0-0', 'libstemmer0d', 'liblua5.3-0',
                 'libapparmor1', 'libtirpc3', 'libicu72'],
