@@ -11,6 +11,12 @@ static const struct setting rows[] = {
 		"Resolvers that are asked for everything, as an address or `[address]:port`. They "
 		"must pass DNSSEC records on. When empty, the suite asks the servers of each zone "
 		"itself, beginning at the root." },
+	{ .name = "dns_zone_forwarders",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(RESOLVER),
+	    .help = "Resolvers that are asked for a zone and what is below it, as "
+		    "`zone=server,server`; others are for `dns_forwarders`." },
 	{ .name = "dns_stub_zones",
 	    .type = SET_LIST,
 	    .def = "",
@@ -37,7 +43,7 @@ static const struct setting rows[] = {
 	    .roles = R(RESOLVER),
 	    .help = "Ports that the resolver may connect to by TCP: the kernel refuses others. "
 		    "Name here "
-		    "what `dns_forwarders` and `dns_stub_zones` use besides 53." },
+		    "what these forwarders and `dns_stub_zones` use besides 53." },
 	{ .name = "dns_lists",
 	    .type = SET_LIST,
 	    .def = "",

@@ -320,6 +320,7 @@ static void check_ports(const struct conf *c, struct faults *f)
 		    "remote_port is not one of remote_ports: no host could be reached");
 	check_dns_ports(c, "dns_forwarders", f);
 	check_dns_ports(c, "dns_stub_zones", f);
+	check_dns_ports(c, "dns_zone_forwarders", f);
 }
 
 /* --- names of clients ------------------------------------------------------------------------- */

@@ -3,10 +3,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unbound.h>
 #include <unbound-event.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/loop.h"
 
 enum { CLASS_IN = 1, SECURITY_BOGUS = 1, SECURITY_SECURE = 2, SERVER_TEXT = IP_TEXT + 8 };
@@ -96,6 +99,48 @@ static int unblock(struct str zone)
 	return r;
 }
 
+/* The clause of a zone with all of its servers, at the first of them. */
+static void put_forwarded(struct buf *b, const struct settings *s, size_t first)
+{
+	struct str zone = s->forwarded[first].zone;
+	char text[SERVER_TEXT];
+
+	for (size_t i = 0; i < first; i++)
+		if (str_caseeq(s->forwarded[i].zone, zone))
+			return;
+	buf_printf(b, "forward-zone:\n name: \"%.*s\"\n", STR_ARG(zone));
+	for (size_t i = first; i < s->nforwarded; i++) {
+		if (!str_caseeq(s->forwarded[i].zone, zone))
+			continue;
+		server_text(&s->forwarded[i].server, text);
+		buf_printf(b, " forward-addr: %s\n", text);
+	}
+}
+
+/* The library has no function for forwarders of a zone, and reads of them only in a file. */
+static int set_forwarded(const struct settings *s)
+{
+	char path[32];
+	struct buf b;
+	int r = UB_NOMEM, fd;
+
+	if (s->nforwarded == 0)
+		return 0;
+	buf_init(&b, ZONES_MAX * (DNS_NAME_MAX + SERVER_TEXT + 64));
+	for (size_t i = 0; i < s->nforwarded; i++)
+		put_forwarded(&b, s, i);
+	fd = memfd_create("forwarders", MFD_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (fd != -1 && !b.full && write(fd, b.p, b.n) == (ssize_t)b.n)
+		r = ub_ctx_config(ctx, path);
+	if (fd != -1)
+		close(fd);
+	buf_clear(&b);
+	for (size_t i = 0; r == 0 && i < s->nforwarded; i++)
+		r = unblock(s->forwarded[i].zone);
+	return r;
+}
+
 static int set_servers(const struct settings *s, char *why)
 {
 	char text[SERVER_TEXT], zone[DNS_NAME_MAX + 1];
@@ -115,6 +160,12 @@ static int set_servers(const struct settings *s, char *why)
 			: ub_ctx_set_stub(ctx, zone, text, 0);
 		if (r == 0)
 			r = unblock(s->zones[i].zone);
+	}
+	for (size_t i = 0; i < s->nforwarded; i++)
+		loopback = loopback || ip_loopback(&s->forwarded[i].server.ip);
+	if (r == 0) {
+		snprintf(text, sizeof text, "dns_zone_forwarders");
+		r = set_forwarded(s);
 	}
 	/* private reverse zones are the business of whoever runs the network; the root has none */
 	if (r == 0 && s->nforwarders > 0)

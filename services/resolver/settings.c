@@ -60,21 +60,22 @@ static int read_forwarders(const struct conf *c, struct settings *s, char *why)
 }
 
 /* "zone=server,server" */
-static int read_zones(const struct conf *c, struct settings *s, char *why)
+static int read_zones(const struct conf *c, const char *setting,
+    struct zone_server zones[ZONES_MAX], size_t *n, char *why)
 {
-	for (size_t i = 0; i < conf_count(c, "dns_stub_zones"); i++) {
-		struct str item = conf_item(c, "dns_stub_zones", i), rest = item, zone, server;
+	for (size_t i = 0; i < conf_count(c, setting); i++) {
+		struct str item = conf_item(c, setting, i), rest = item, zone, server;
 
 		if (!str_cut(&rest, '=', &zone) || !dns_name_valid(zone) || rest.p == NULL)
-			return settings_complain(c, "dns_stub_zones", why,
-			    "\"%.*s\" is not zone=server,server", STR_ARG(item));
+			return settings_complain(
+			    c, setting, why, "\"%.*s\" is not zone=server,server", STR_ARG(item));
 		while (str_cut(&rest, ',', &server)) {
-			if (s->nzones == ZONES_MAX)
+			if (*n == ZONES_MAX)
 				return settings_complain(
-				    c, "dns_stub_zones", why, "more than %d servers", ZONES_MAX);
-			s->zones[s->nzones].zone = zone;
-			if (server_parse(server, &s->zones[s->nzones++].server) == -1)
-				return settings_complain(c, "dns_stub_zones", why,
+				    c, setting, why, "more than %d servers", ZONES_MAX);
+			zones[*n].zone = zone;
+			if (server_parse(server, &zones[(*n)++].server) == -1)
+				return settings_complain(c, setting, why,
 				    "\"%.*s\" is no address, nor [address]:port", STR_ARG(server));
 		}
 	}
@@ -101,7 +102,9 @@ int settings_read(const struct conf *c, struct settings *s, char why[SETTINGS_WH
 		.timeout = conf_time(c, "dns_timeout"),
 		.cache = conf_size(c, "dns_cache_size"),
 	};
-	if (read_forwarders(c, s, why) == -1 || read_zones(c, s, why) == -1)
+	if (read_forwarders(c, s, why) == -1 ||
+	    read_zones(c, "dns_stub_zones", s->zones, &s->nzones, why) == -1 ||
+	    read_zones(c, "dns_zone_forwarders", s->forwarded, &s->nforwarded, why) == -1)
 		return -1;
 	return read_anchors(c, s, why);
 }

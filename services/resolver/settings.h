@@ -23,8 +23,10 @@ struct zone_server {
 struct settings {
 	struct server forwarders[SERVERS_MAX];
 	size_t nforwarders;
-	struct zone_server zones[ZONES_MAX];
+	struct zone_server zones[ZONES_MAX]; /* asked as authoritative servers are */
 	size_t nzones;
+	struct zone_server forwarded[ZONES_MAX]; /* asked as resolvers are */
+	size_t nforwarded;
 	struct str anchors[ANCHORS_MAX]; /* DS or DNSKEY records as text */
 	size_t nanchors;
 	bool validate;

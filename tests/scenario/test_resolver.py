@@ -260,6 +260,35 @@ def test_the_word_of_a_forwarder_is_not_believed(new_suite, liar):  # 102
     assert a['status'] in ('bogus', 'temporary') and a['security'] != 'secure' and a['records'] == []
 
 
+def test_forwarders_of_zones(new_suite, liar):
+    """Asked as resolvers are, for names of their zones alone; servers of stub zones are not asked to recurse."""
+    other, seen = Liar(), []
+
+    def answer(q):
+        seen.append(bool(q[2] & 1))
+        return reply(q, [record(Liar.question(q)[0], A, b'\xc0\0\2\7')], flags=0x8180 if seen[-1] else 0x8400)
+
+    try:
+        for s, zones in ((liar, ['one.test', 'two.test']), (other, ['stub.test'])):
+            for z in zones:
+                s.plan['www.' + z, A] = answer
+        suite = new_suite(users=0, conf=f'''
+dns_zone_forwarders = {{"one.test=[127.0.0.1]:{liar.port}", "two.test=[127.0.0.1]:{liar.port}"}}
+dns_stub_zones = {{"stub.test=[127.0.0.1]:{other.port}"}}
+dns_ports = {{{liar.port}, {other.port}}}
+dns_validation = no
+dns_timeout = 4s
+''')
+        for z, recursion in (('one.test', True), ('two.test', True), ('stub.test', False)):
+            seen.clear()
+            assert ask(suite, f'www.{z}', 'A')['records'] == ['192.0.2.7']
+            assert set(seen) == {recursion}
+        assert not [n for n, _ in liar.asked if n.endswith('stub.test')]
+        assert not [n for n, _ in other.asked if n.endswith(('one.test', 'two.test'))]
+    finally:
+        other.close()
+
+
 # --- the process
 
 def test_starts_again(new_suite):

@@ -58,7 +58,8 @@ static void test_settings(void **state)
 {
 	static const char *const bad[][2] = { { "dns_forwarders", "localhost" },
 		{ "dns_stub_zones", "example.org" }, { "dns_stub_zones", "=192.0.2.1" },
-		{ "dns_stub_zones", "a b=192.0.2.1" }, { "dns_stub_zones", "example.org=" },
+		{ "dns_stub_zones", "a b=192.0.2.1" }, { "dns_zone_forwarders", "example.org" },
+		{ "dns_stub_zones", "example.org=" },
 		{ "dns_stub_zones", "example.org=192.0.2.1,x" }, { "dns_lists", "a b" },
 		{ "dns_lists", "." }, { "dns_lists", "list.test=127.0.1.2" },
 		{ "dns_lists", "list.test=127.0.0.1" }, { "dns_lists", "list.test=2" } };
@@ -70,6 +71,8 @@ static void test_settings(void **state)
 	assert_string_equal(read("dns_stub_zones", "example.org=192.0.2.1,[192.0.2.2]:54", &s), "");
 	assert_int_equal(s.nzones, 2);
 	assert_true(str_eq(s.zones[1].zone, STR("example.org")) && s.zones[1].server.port == 54);
+	assert_string_equal(read("dns_zone_forwarders", "example.org=192.0.2.1", &s), "");
+	assert_true(s.nzones == 0 && s.nforwarded == 1 && s.forwarded[0].server.port == 53);
 	assert_string_equal(read("dns_trust_anchors", "x. IN DS 1 8 2 00", &s), "");
 	assert_int_equal(s.nanchors, 1);
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
