@@ -1,9 +1,11 @@
 /* What an administrator may do to a message. See walk.h. */
 #include "load.h"
 #include "run.h"
+#include "settings.h"
+#include "trash.h"
 #include "walk.h"
 
-/* What needs the message in memory. */
+/* What needs the message in memory; what is in the trash is not for these. */
 static void wish(struct entry *e, unsigned wishes)
 {
 	if (e->m != NULL)
@@ -14,7 +16,7 @@ static void wish(struct entry *e, unsigned wishes)
 
 static bool may_any(const struct entry *e)
 {
-	return e->state != ENTRY_INCOMING;
+	return e->state != ENTRY_INCOMING && e->state != ENTRY_TRASH;
 }
 
 static bool may_hold(const struct entry *e)
@@ -22,8 +24,9 @@ static bool may_hold(const struct entry *e)
 	return may_any(e) && e->state != ENTRY_HELD;
 }
 
-static void act_hold(struct entry *e)
+static void act_hold(struct entry *e, const struct queue_order *o)
 {
+	(void)o;
 	wish(e, WISH_HOLD);
 }
 
@@ -32,29 +35,38 @@ static bool may_release(const struct entry *e)
 	return may_any(e) && (e->scheduled || e->state == ENTRY_HELD);
 }
 
-static void act_release(struct entry *e)
+static void act_release(struct entry *e, const struct queue_order *o)
 {
+	(void)o;
 	if (e->scheduled)
 		wish(e, WISH_RELEASE);
 	else
 		load_all(e);
 }
 
-static void act_requeue(struct entry *e)
+static void act_requeue(struct entry *e, const struct queue_order *o)
 {
+	(void)o;
 	if (e->state == ENTRY_HELD || e->state == ENTRY_DEFERRED)
 		load_all(e);
 	else if (e->m != NULL)
 		wish(e, WISH_REQUEUE);
 }
 
-static void act_delete(struct entry *e)
+static void act_delete(struct entry *e, const struct queue_order *o)
 {
+	if (e->m == NULL && settings.trash_time > 0) {
+		trash_put(e, o->when);
+		return;
+	}
 	wish(e, WISH_DELETE);
+	if (e->m != NULL)
+		e->m->deleted = o->when;
 }
 
-static void act_expire(struct entry *e)
+static void act_expire(struct entry *e, const struct queue_order *o)
 {
+	(void)o;
 	wish(e, WISH_EXPIRE);
 }
 
@@ -63,9 +75,27 @@ static bool may_flush(const struct entry *e)
 	return e->state == ENTRY_DEFERRED;
 }
 
-static void act_flush(struct entry *e)
+static void act_flush(struct entry *e, const struct queue_order *o)
 {
+	(void)o;
 	load_all(e);
+}
+
+static bool may_trash(const struct entry *e)
+{
+	return e->state == ENTRY_TRASH && !e->moving;
+}
+
+static void act_restore(struct entry *e, const struct queue_order *o)
+{
+	(void)o;
+	trash_restore(e);
+}
+
+static void act_empty(struct entry *e, const struct queue_order *o)
+{
+	(void)o;
+	trash_end(e);
 }
 
 static const struct queue_action actions[] = {
@@ -75,6 +105,8 @@ static const struct queue_action actions[] = {
 	{ "delete", may_any, act_delete },
 	{ "expire", may_any, act_expire },
 	{ "flush", may_flush, act_flush, .revive = true },
+	{ "restore", may_trash, act_restore, .trash = true },
+	{ "empty", may_trash, act_empty, .trash = true },
 };
 
 const struct queue_action *act_find(struct str name)

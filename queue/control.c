@@ -18,8 +18,10 @@
 #include "proto/types.h"
 #include "record.h"
 #include "run.h"
+#include "scan.h"
 #include "space.h"
 #include "spool.h"
+#include "trash.h"
 #include "walk.h"
 #include "why.h"
 
@@ -27,6 +29,7 @@ enum {
 	CONNECTIONS_MAX = 32,
 	STRANGERS_MAX = 24, /* of these: the owner can always get in */
 	NOTE_MAX = 256,
+	ORDER_LASTS = 3600, /* seconds */
 };
 
 static uid_t own_uid;
@@ -86,6 +89,7 @@ static int on_list(struct chan *chan, struct ipc_msg *m)
 	struct chan_ref ref = { m->id, m->gen };
 	struct get g = get_start(m->body);
 	struct str where = get_str(&g, CONTROL_TEXT_MAX);
+	bool trash = get_bool(&g);
 	struct walk *w;
 	uint64_t id;
 
@@ -97,6 +101,7 @@ static int on_list(struct chan *chan, struct ipc_msg *m)
 		w = walk_one(c, ref, id_parse(where, &id) == 0 ? id : 0);
 	if (w != NULL) {
 		w->records = true;
+		w->trash = trash;
 		walk_start(w);
 	}
 	return 0;
@@ -111,7 +116,7 @@ static int on_summary(struct chan *chan, struct ipc_msg *m)
 	if (m->body.n != 0)
 		return -1;
 	buf_init(&b, IPC_BODY_MAX);
-	record_summary(&b, load_complete(), space_has_failed());
+	record_summary(&b, scan_complete(), space_has_failed());
 	control_record(c, ref, buf_view(&b), -1);
 	control_end(c, ref, EX_OK, "");
 	buf_clear(&b);
@@ -154,9 +159,15 @@ static int on_logins(struct chan *chan, struct ipc_msg *m)
 	return 0;
 }
 
+static int open_file(const struct entry *e)
+{
+	return e->state == ENTRY_TRASH ? spool_open_trash(entry_id(e), e->trashed, O_RDONLY)
+				       : spool_open_file(entry_id(e), 0, O_RDONLY);
+}
+
 static void show(struct connection *c, struct chan_ref ref, const struct entry *e)
 {
-	int fd = spool_open_file(entry_id(e), 0, O_RDONLY);
+	int fd = open_file(e);
 	struct facts f;
 	struct arena a;
 	struct buf b;
@@ -184,7 +195,7 @@ static void show(struct connection *c, struct chan_ref ref, const struct entry *
 /* After a start the queue takes mail before it knows all that it has. */
 static void end_unknown(struct connection *c, struct chan_ref ref)
 {
-	if (load_complete())
+	if (scan_complete())
 		control_end(c, ref, EX_DATAERR, "No message has that id");
 	else
 		control_end(
@@ -213,7 +224,7 @@ static int on_show(struct chan *chan, struct ipc_msg *m)
 }
 
 static void act_on_one(struct connection *c, struct chan_ref ref, const struct queue_action *a,
-    struct str text, bool dry)
+    struct str text, const struct queue_order *o, bool dry)
 {
 	uint64_t id;
 	struct entry *e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
@@ -224,18 +235,23 @@ static void act_on_one(struct connection *c, struct chan_ref ref, const struct q
 		return;
 	}
 	if (may && !dry)
-		a->fn(e);
+		a->fn(e, o);
 	walk_end_action(c, ref, may);
 	load_pump();
 }
 
 static void act_on_all(struct connection *c, struct chan_ref ref, const struct queue_action *a,
-    struct str where, bool dry)
+    struct str where, const struct queue_order *o, bool dry)
 {
-	struct walk *w = walk_new(c, ref, where);
+	/* the last order that put something into the trash */
+	bool last = a->trash && str_eq(where, STR("LAST"));
+	struct walk *w = walk_new(c, ref, last ? STR("state=trash") : where);
 
 	if (w == NULL)
 		return;
+	w->only = last ? trash_last() : 0;
+	w->trash = a->trash;
+	w->order = *o;
 	if (a->revive && !dry)
 		sched_revive(run_sched(), loop_now());
 	w->action = a;
@@ -250,6 +266,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	struct get g = get_start(m->body);
 	struct str name = get_line(&g, CONTROL_TEXT_MAX), where = get_line(&g, CONTROL_TEXT_MAX);
 	struct str note = get_line(&g, NOTE_MAX);
+	struct queue_order o = { .when = get_i64(&g) };
 	bool dry = get_bool(&g);
 	const struct queue_action *a = act_find(name);
 
@@ -263,12 +280,15 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	}
 	if (!dry)
 		log_action(a, where, note);
+	/* the tool says when it began: what it asks for in several requests is one order */
+	if (o.when > wall_seconds() || o.when < wall_seconds() - ORDER_LASTS)
+		o.when = wall_seconds();
 	if (str_eq(where, STR("ALL")))
-		act_on_all(c, ref, a, STR_NONE, dry);
-	else if (where.n > 0 && is_query(where))
-		act_on_all(c, ref, a, where, dry);
+		act_on_all(c, ref, a, STR_NONE, &o, dry);
+	else if (str_eq(where, STR("LAST")) || (where.n > 0 && is_query(where)))
+		act_on_all(c, ref, a, where, &o, dry);
 	else
-		act_on_one(c, ref, a, where, dry);
+		act_on_one(c, ref, a, where, &o, dry);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ enum entry_state {
 	ENTRY_ACTIVE, /* has a struct message */
 	ENTRY_DEFERRED, /* in the wheel */
 	ENTRY_HELD,
+	ENTRY_TRASH, /* deleted, but not gone */
 	ENTRY_STATES
 };
 
@@ -37,7 +38,9 @@ struct facts_rcpt {
 struct facts {
 	uint64_t id;
 	uint8_t state; /* enum entry_state */
-	int64_t next; /* next try, seconds since 1970; 0 = none */
+	int64_t trashed; /* in the trash since then; 0 = it is not */
+	int64_t
+	    next; /* next try, or the end of its time in the trash, seconds since 1970; 0 = none */
 	uint64_t size; /* bytes of the file */
 
 	bool known; /* what follows is */

@@ -378,9 +378,9 @@ static int put_images(struct message *m, struct task *t, uint32_t from, uint32_t
 	return error;
 }
 
-static int run_update(struct task *t)
+/* Those of one part stand together. */
+static int put_all_images(struct message *m, struct task *t)
 {
-	struct message *m = message_of(t);
 	uint32_t from = 0;
 	int error = 0;
 
@@ -392,6 +392,14 @@ static int run_update(struct task *t)
 		error = put_images(m, t, from, to);
 		from = to;
 	}
+	return error;
+}
+
+static int run_update(struct task *t)
+{
+	struct message *m = message_of(t);
+	int error = put_all_images(m, t);
+
 	/* the time comes last, because every write changes it; it need not survive a power cut,
 	 * except where it means "held" */
 	if (error == 0 && m->next_try != 0 &&
@@ -399,6 +407,8 @@ static int run_update(struct task *t)
 		error = errno;
 	if (error == 0 && m->next_try == SPOOL_HOLD)
 		error = sync_file(t, m->fd);
+	if (error == 0 && m->next_try != 0)
+		m->stamp = spool_stamp(m->fd);
 	return error;
 }
 
@@ -486,6 +496,30 @@ void file_remove(struct message *m, file_done *done)
 	m->task.sync_dir = POOL_NO_DIR;
 	start(m, run_remove, POOL_REMOVE, done);
 	m->task.done = remove_done;
+}
+
+static int run_trash(struct task *t)
+{
+	struct message *m = message_of(t);
+	int error;
+
+	m->sync_file = true;
+	error = put_all_images(m, t);
+	if (error == 0 && spool_trash(m->tag.queue, m->deleted) == -1)
+		error = errno;
+	crash_point("trash.after_rename");
+	if (error == 0)
+		m->stamp = spool_stamp(m->fd);
+	return error;
+}
+
+void file_trash(struct message *m, file_done *done)
+{
+	(void)collect_images(m);
+	m->next_try = 0;
+	m->task.sync_dir = (int)spool_dir_of(m->tag.queue);
+	start(m, run_trash, POOL_WORK, done);
+	m->task.done = update_done;
 }
 
 /* All of it: a message without its expansion would be delivered twice, and in part is no way. */

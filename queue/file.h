@@ -34,6 +34,9 @@ void file_update(struct message *m, int64_t next, bool sync, file_done *done);
 /* Removes all its files. The directory is synced a little later. */
 void file_remove(struct message *m, file_done *done);
 
+/* Writes all that is known of its recipients, syncs, and moves it into the trash. */
+void file_trash(struct message *m, file_done *done);
+
 /* Moves all its files to corrupt/. */
 void file_quarantine(struct message *m, file_done *done);
 

@@ -48,8 +48,10 @@ static void set_envelope(
 
 void gather_head(const struct entry *e, struct facts *f)
 {
-	*f = (struct facts){ .id = entry_id(e), .state = e->state, .size = e->size };
-	if (e->state == ENTRY_DEFERRED)
+	*f = (struct facts){
+		.id = entry_id(e), .state = e->state, .size = e->size, .trashed = e->trashed
+	};
+	if (e->state == ENTRY_DEFERRED || (e->state == ENTRY_TRASH && !e->moving))
 		f->next = wall_seconds() + (int64_t)e->node.due - (int64_t)(loop_now() / 1000);
 }
 
@@ -97,9 +99,11 @@ struct part {
 	struct slot *slots;
 };
 
-static int read_part(uint64_t id, unsigned n, struct arena *a, struct part *p)
+static int read_part(uint64_t id, unsigned n, int64_t trashed, struct arena *a, struct part *p)
 {
-	int fd = spool_open_file(id, n, O_RDONLY), r = -1;
+	int fd = trashed != 0 && n == 0 ? spool_open_trash(id, trashed, O_RDONLY)
+					: spool_open_file(id, n, O_RDONLY);
+	int r = -1;
 	const char *why;
 
 	if (fd == -1)
@@ -155,7 +159,7 @@ int gather_file(struct arena *a, struct facts *f)
 	uint32_t slots = 0;
 	bool *expanded;
 
-	while (n < SPOOL_PARTS && read_part(f->id, n, a, &parts[n]) == 0)
+	while (n < SPOOL_PARTS && read_part(f->id, n, f->trashed, a, &parts[n]) == 0)
 		slots += parts[n++].layout.slots;
 	if (n == 0)
 		return -1;

@@ -15,7 +15,7 @@ void gather_head(const struct entry *e, struct facts *f);
  */
 int gather_message(const struct message *m, struct arena *a, uint32_t max, struct facts *f);
 
-/* Adds what its file says (f->id is set); for helper threads. All is a's. -1 if it cannot be read. */
+/* Adds what its file says (f->id and f->trashed are set); for helper threads. All is a's. -1 if it cannot be read. */
 int gather_file(struct arena *a, struct facts *f);
 
 /* All that is known without its file; rcpts is room. Valid until the loop goes on. */

@@ -17,11 +17,12 @@
 #include "space.h"
 #include "spool.h"
 #include "tell.h"
+#include "trash.h"
 
 static struct wheel wheel;
 static struct wheel_list ready = TAILQ_HEAD_INITIALIZER(ready);
 static unsigned loading;
-static bool complete, stopped;
+static bool stopped;
 
 static uint32_t now_seconds(void)
 {
@@ -70,10 +71,53 @@ void load_later(struct entry *e, uint64_t ms)
 	wheel_set(&wheel, &e->node, now_seconds() + (uint32_t)((ms + 999) / 1000));
 }
 
+void load_scheduled(struct entry *e, int64_t at)
+{
+	int64_t wait = at - wall_seconds();
+
+	load_later(e, wait > 0 ? (uint64_t)wait * 1000 : 0);
+	e->scheduled = true;
+}
+
+/* The time on a file, if it makes sense; the wheel's clock does not jump. */
+static void wait_for(struct entry *e, int64_t next)
+{
+	int64_t wait = next - wall_seconds();
+	int64_t longest = (int64_t)(settings.maximal_backoff / 1000) * 5 / 4;
+
+	if (wait > longest)
+		wait = longest;
+	load_later(e, wait > 0 ? (uint64_t)wait * 1000 : 0);
+}
+
+void load_as(struct entry *e, const struct spool_times *times)
+{
+	load_forget(e);
+	if (times->next >= SPOOL_HOLD)
+		entry_state(e, ENTRY_HELD);
+	else if (times->scheduled)
+		load_scheduled(e, times->next);
+	else
+		wait_for(e, times->next);
+}
+
+void load_trash(struct entry *e, uint64_t ms)
+{
+	load_forget(e);
+	if (e->state != ENTRY_TRASH)
+		entry_state(e, ENTRY_TRASH);
+	wheel_set(&wheel, &e->node, now_seconds() + (uint32_t)((ms + 999) / 1000));
+}
+
 static void due(struct wheel_node *n, void *arg)
 {
+	struct entry *e = entry_of(n);
+
 	(void)arg;
-	load_now(entry_of(n));
+	if (e->state == ENTRY_TRASH)
+		trash_end(e);
+	else
+		load_now(e);
 }
 
 void load_tick(void)
@@ -252,135 +296,7 @@ void load_for(struct entry *e, unsigned wishes)
 	load(e, wishes);
 }
 
-/* --- the start -------------------------------------------------------------------------------- */
-
-struct found {
-	uint64_t id;
-	unsigned part;
-	struct spool_times times;
-};
-
-/* One hash directory; the same task goes from one to the next. */
-static struct scan {
-	struct task task;
-	unsigned dir;
-	struct found *found;
-	size_t n, cap;
-	uint64_t strange;
-} scan;
-
-static bool scan_name(void *arg, const char *name)
-{
-	struct scan *s = arg;
-	struct found f;
-
-	/* a name that none of ours has, a directory, a link: left alone, and reported */
-	if (spool_parse_name(str_of(name), &f.id, &f.part) == -1 || spool_dir_of(f.id) != s->dir ||
-	    spool_stat(s->dir, name, &f.times) == -1) {
-		s->strange++;
-		log_warning(NULL, EV("strange-file"), KI("directory", s->dir), KZ("name", name));
-		return true;
-	}
-	if (s->n == s->cap) {
-		s->cap = s->cap == 0 ? 256 : s->cap * 2;
-		s->found = xreallocarray(s->found, s->cap, sizeof *s->found);
-	}
-	s->found[s->n++] = f;
-	return true;
-}
-
-static int run_scan(struct task *t)
-{
-	struct scan *s = (struct scan *)t;
-
-	return spool_scan(s->dir, scan_name, s) == -1 ? errno : 0;
-}
-
-void load_scheduled(struct entry *e, int64_t at)
-{
-	int64_t wait = at - wall_seconds();
-
-	load_later(e, wait > 0 ? (uint64_t)wait * 1000 : 0);
-	e->scheduled = true;
-}
-
-/* The time on the file, if it makes sense; the wheel's clock does not jump. */
-static void wait_for(struct entry *e, int64_t next)
-{
-	int64_t wait = next - wall_seconds();
-	int64_t longest = (int64_t)(settings.maximal_backoff / 1000) * 5 / 4;
-
-	if (wait > longest)
-		wait = longest;
-	load_later(e, wait > 0 ? (uint64_t)wait * 1000 : 0);
-}
-
-static void adopt(const struct found *f)
-{
-	struct entry *e;
-
-	if (f->part != 0)
-		return;
-	e = entry_new(f->id, f->times.size, ENTRY_HELD);
-	if (e == NULL)
-		return; /* came in after the start */
-	e->found = true;
-	if (f->times.next >= SPOOL_HOLD)
-		return;
-	if (f->times.scheduled)
-		load_scheduled(e, f->times.next);
-	else
-		wait_for(e, f->times.next);
-}
-
-/* Expansions whose message is gone: what is left of a removal that was cut off. */
-static void remove_orphan(const struct found *f)
-{
-	if (f->part != 0 && entry_find(f->id) == NULL && spool_remove(f->id, f->part) == 0)
-		log_info(NULL, EV("orphan-removed"), KI("part", f->part));
-}
-
-static void scan_next(void);
-
-static void scan_done(struct task *t, int error)
-{
-	struct scan *s = (struct scan *)t;
-
-	if (error != 0)
-		log_error(NULL, EV("spool-not-read"), KI("directory", s->dir),
-		    KZ("error", strerror(error)));
-	for (size_t i = 0; i < s->n; i++)
-		adopt(&s->found[i]);
-	for (size_t i = 0; i < s->n; i++)
-		remove_orphan(&s->found[i]);
-	s->n = 0;
-	s->dir++;
-	scan_next();
-	load_pump();
-}
-
-static void scan_next(void)
-{
-	if (scan.dir < SPOOL_DIRS) {
-		pool_submit(&scan.task, POOL_WORK);
-		return;
-	}
-	free(scan.found);
-	scan.found = NULL;
-	complete = true;
-	log_info(NULL, EV("queue-loaded"), KI("deferred", counts.messages[ENTRY_DEFERRED]),
-	    KI("held", counts.messages[ENTRY_HELD]),
-	    KI("ready", counts.messages[ENTRY_READY] + counts.messages[ENTRY_ACTIVE]));
-}
-
-bool load_complete(void)
-{
-	return complete;
-}
-
-void load_start(void)
+void load_init(void)
 {
 	wheel_init(&wheel, now_seconds());
-	scan.task = (struct task){ .run = run_scan, .done = scan_done, .sync_dir = POOL_NO_DIR };
-	scan_next();
 }

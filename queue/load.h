@@ -1,17 +1,15 @@
 /*
- * Messages that are on disk only: found at the start, waiting for their next try, loaded when it is
- * their turn. At the start only names and times are read, so that any number is there at once; a
- * file is read and verified when its message is due.
+ * Messages that are on disk only: waiting for their next try, loaded when it is their turn. A file is
+ * read and verified when its message is due.
  */
 #ifndef QUEUE_LOAD_H
 #define QUEUE_LOAD_H
 
 #include "message.h"
+#include "spool.h"
 
-/* Begins to look for what is in the spool. New mail need not wait for it. */
-void load_start(void);
-/* Whether all of the spool has been looked at. */
-bool load_complete(void);
+/* Before all others. */
+void load_init(void);
 /* That entry (without a struct message) is due in ms milliseconds. */
 void load_later(struct entry *e, uint64_t ms);
 /* The same, at a time that its sender has chosen (seconds since 1970). */
@@ -20,6 +18,10 @@ void load_scheduled(struct entry *e, int64_t at);
 void load_now(struct entry *e);
 /* The same for every recipient, whenever its next try is due. */
 void load_all(struct entry *e);
+/* It stays in the trash for so long. */
+void load_trash(struct entry *e, uint64_t ms);
+/* It waits for what stands on its file: held, or due at that time. */
+void load_as(struct entry *e, const struct spool_times *times);
 /* Takes it out of whatever it waits in. */
 void load_forget(struct entry *e);
 /* Loads what is due, as far as there is room in memory. */

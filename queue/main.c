@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/loop.h"
 #include "charge.h"
+#include "checkpoint.h"
 #include "clock.h"
 #include "control.h"
 #include "format.h"
@@ -21,6 +22,7 @@
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "run.h"
+#include "scan.h"
 #include "sched.h"
 #include "settings.h"
 #include "site.h"
@@ -28,6 +30,7 @@
 #include "spool.h"
 #include "stock.h"
 #include "suspend.h"
+#include "trash.h"
 
 enum { TICK_MS = 1000, DRAIN_POLL_MS = 10, RAN_MS = 60 * 1000 };
 
@@ -158,6 +161,8 @@ static void tick(void *arg)
 	stock_tick();
 	charge_tick();
 	suspend_tick();
+	checkpoint_tick();
+	trash_tick();
 }
 
 static void volume_failed(int error)
@@ -189,7 +194,8 @@ static int queue_start(void)
 		return -1;
 	}
 	pool_on_failure(volume_failed);
-	load_start();
+	load_init();
+	scan_start();
 	control_start();
 	tick(NULL);
 	return 0;
@@ -206,7 +212,8 @@ static void queue_reload(void)
 static void drain_check(void *arg)
 {
 	(void)arg;
-	if (job_count() == 0 && pool_busy() == 0 && message_count(M_ROUTING) == 0)
+	if (job_count() == 0 && pool_busy() == 0 && !checkpoint_busy() &&
+	    message_count(M_ROUTING) == 0)
 		proc_exit(0);
 	timer_set(&drain_timer, DRAIN_POLL_MS, drain_check, NULL);
 }
@@ -215,8 +222,10 @@ static void queue_drain(void)
 {
 	run_stop();
 	load_stop();
+	scan_stop();
 	charge_save();
 	write_ran();
+	checkpoint_write();
 	drain_check(NULL);
 }
 
@@ -225,6 +234,7 @@ static void queue_status(struct buf *out)
 	buf_printf(out, "active %llu\n", (unsigned long long)counts.messages[ENTRY_ACTIVE]);
 	buf_printf(out, "deferred %llu\n", (unsigned long long)counts.messages[ENTRY_DEFERRED]);
 	buf_printf(out, "held %llu\n", (unsigned long long)counts.messages[ENTRY_HELD]);
+	buf_printf(out, "trash %llu\n", (unsigned long long)counts.messages[ENTRY_TRASH]);
 	buf_printf(out, "accepted %llu\n", (unsigned long long)counts.accepted);
 	buf_printf(out, "shortcuts %llu\n", (unsigned long long)counts.shortcuts);
 	buf_printf(out, "delivered %llu\n", (unsigned long long)counts.delivered);

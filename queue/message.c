@@ -26,6 +26,7 @@ static struct message_list all = TAILQ_HEAD_INITIALIZER(all), spare = TAILQ_HEAD
 static unsigned nspare, by_state[M_STATES];
 
 static struct shards entries;
+static uint64_t changes;
 
 #define BIT(s) (1u << (s))
 
@@ -104,8 +105,10 @@ static void keep_brief(struct message *m)
 {
 	struct facts f = { .id = m->tag.queue };
 
-	if (gather_message(m, &m->arena, BRIEF_RCPTS, &f) == 0)
-		entry_brief(m->entry, f.left > 0 ? brief_new(&f) : NULL);
+	if (gather_message(m, &m->arena, BRIEF_RCPTS, &f) == -1)
+		return;
+	entry_brief(m->entry, f.left > 0 ? brief_new(&f) : NULL);
+	m->entry->stamp = m->stamp;
 }
 
 void message_free(struct message *m)
@@ -213,6 +216,7 @@ void entry_brief(struct entry *e, struct brief *b)
 {
 	free(e->brief);
 	e->brief = b;
+	changes++;
 }
 
 void entry_free(struct entry *e)
@@ -226,6 +230,12 @@ void entry_free(struct entry *e)
 		e->m->entry = NULL;
 	free(e->brief);
 	free(e);
+	changes++;
+}
+
+uint64_t entry_changes(void)
+{
+	return changes;
 }
 
 uint32_t entry_count(unsigned shard)

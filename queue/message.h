@@ -30,11 +30,14 @@ struct entry {
 	struct message *m; /* ENTRY_ACTIVE */
 	struct brief *brief; /* from when it was in memory last; NULL = not known */
 	struct sched_parked park; /* deferred: waits for its destination as well */
+	uint64_t stamp; /* of the file as the brief has it; 0 = not known */
 	uint8_t state;
 	bool eager; /* an administrator wants all of it tried */
 	bool found; /* was there at the start, or a worker ended without an answer: what was
 		       under way then is unknown */
 	bool scheduled; /* deferred because its sender wants it to wait (FUTURERELEASE) */
+	bool moving; /* into the trash, or out of it */
+	uint32_t trashed; /* ENTRY_TRASH: since when, seconds since 1970; names the order */
 };
 
 enum message_state {
@@ -93,6 +96,7 @@ struct message {
 	struct entry *entry; /* NULL = not in the spool (yet) */
 	uint8_t state;
 	uint8_t wishes;
+	int64_t deleted; /* WISH_DELETE: the order, see trash.h; 0 = now */
 	bool found; /* of the entry */
 	bool soon; /* what failed was ours: try again in seconds */
 	bool again; /* try again at once: it was interrupted by a report that was due */
@@ -150,6 +154,7 @@ struct message {
 	int64_t next_found; /* what was on the file when it was loaded */
 	bool never_timed; /* no time has been put on it since the last of its bytes was written */
 	int64_t next_try; /* seconds since 1970 to put on the file, 0 = leave */
+	uint64_t stamp; /* of the file after that */
 	bool sync_file;
 
 	struct report *reports; /* to be made */
@@ -190,6 +195,8 @@ static inline uint64_t entry_id(const struct entry *e)
 }
 /* Takes over what is known of it (NULL = nothing). */
 void entry_brief(struct entry *e, struct brief *b);
+/* Goes up whenever something about them is known that was not. */
+uint64_t entry_changes(void);
 /* The ids of one shard of them (of SHARDS) into out, which has room for entry_count() of it. */
 uint32_t entry_count(unsigned shard);
 void entry_ids(unsigned shard, uint64_t *out);

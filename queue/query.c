@@ -29,6 +29,7 @@ const char *query_state(uint8_t state)
 		[ENTRY_ACTIVE] = "active",
 		[ENTRY_DEFERRED] = "deferred",
 		[ENTRY_HELD] = "hold",
+		[ENTRY_TRASH] = "trash",
 	};
 
 	return names[state];
@@ -79,6 +80,11 @@ static uint64_t get_next(const struct facts *f, int64_t now)
 	return since(now, f->next);
 }
 
+static uint64_t get_deleted(const struct facts *f, int64_t now)
+{
+	return since(f->trashed, now);
+}
+
 static uint64_t get_size(const struct facts *f, int64_t now)
 {
 	(void)now;
@@ -120,6 +126,7 @@ static const struct query_field fields[] = {
 	{ "id", KIND_TEXT, .always = true, .text = get_id },
 	{ "state", KIND_TEXT, .always = true, .text = get_state },
 	{ "next", KIND_TIME, .always = true, .number = get_next },
+	{ "deleted", KIND_TIME, .always = true, .number = get_deleted },
 	{ "sender", KIND_TEXT, .text = get_sender },
 	{ "sender-domain", KIND_TEXT, .text = get_sender_domain },
 	{ "login", KIND_TEXT, .text = get_login },

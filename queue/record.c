@@ -124,7 +124,10 @@ static void put_head(struct buf *b, const struct facts *f)
 	if (f->release != 0)
 		buf_printf(b, ", \"release_time\": %lld", (long long)f->release);
 	if (f->next != 0)
-		buf_printf(b, ", \"next_try\": %lld", (long long)f->next);
+		buf_printf(b, ", \"%s\": %lld", f->trashed != 0 ? "removed_at" : "next_try",
+		    (long long)f->next);
+	if (f->trashed != 0)
+		buf_printf(b, ", \"deleted_at\": %lld", (long long)f->trashed);
 	if (f->parent != 0) {
 		id_format(f->parent, id);
 		json_text(b, "report_about", str_of(id));
@@ -174,6 +177,7 @@ void record_summary(struct buf *b, bool complete, bool failed)
 		{ "active", ENTRY_ACTIVE },
 		{ "deferred", ENTRY_DEFERRED },
 		{ "hold", ENTRY_HELD },
+		{ "trash", ENTRY_TRASH },
 	};
 
 	buf_z(b, "{");

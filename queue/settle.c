@@ -15,6 +15,7 @@
 #include "space.h"
 #include "spool.h"
 #include "tell.h"
+#include "trash.h"
 
 static uint64_t age_of(const struct message *m)
 {
@@ -170,6 +171,35 @@ void settle_until(struct message *m, int64_t seconds)
 	file_update(m, seconds, true, deferred);
 }
 
+static void trashed(struct message *m, int error)
+{
+	struct entry *e = m->entry;
+	int64_t when = m->deleted;
+
+	if (error != 0) {
+		/* as if it had not been wished */
+		m->wishes &= (uint8_t)~WISH_DELETE;
+		log_error(&m->tag, EV("not-removed"), KZ("error", strerror(error)));
+		deferred(m, error);
+		return;
+	}
+	message_free(m);
+	trash_keep(e, when);
+	load_pump();
+}
+
+static void throw_away(struct message *m)
+{
+	tell_message(m, EV("deleted"));
+	if (settings.trash_time == 0) {
+		file_remove(m, removed);
+		return;
+	}
+	if (m->deleted == 0)
+		m->deleted = wall_seconds();
+	file_trash(m, trashed);
+}
+
 static bool all_over(const struct message *m)
 {
 	for (uint32_t i = 0; i < m->ntargets; i++) {
@@ -183,9 +213,11 @@ static bool all_over(const struct message *m)
 
 static void leave(struct message *m)
 {
-	if ((m->wishes & WISH_DELETE) != 0 || all_over(m)) {
-		tell_message(m, (m->wishes & WISH_DELETE) != 0 ? EV("deleted") : EV("removed"));
+	if (all_over(m)) {
+		tell_message(m, EV("removed"));
 		file_remove(m, removed);
+	} else if ((m->wishes & WISH_DELETE) != 0) {
+		throw_away(m);
 	} else if ((m->wishes & WISH_HOLD) != 0) {
 		tell_message(m, EV("held"));
 		file_update(m, SPOOL_HOLD, true, held);

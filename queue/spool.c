@@ -15,6 +15,7 @@
 #define MARKER  "thurn-spool"
 #define CORRUPT "corrupt"
 #define PROBE   "probe"
+#define CHECKPOINT "checkpoint"
 
 static int root = -1, marker = -1, corrupt = -1, dirs[SPOOL_DIRS];
 
@@ -79,17 +80,35 @@ void spool_name(uint64_t id, unsigned part, char out[SPOOL_NAME])
 		snprintf(out + ID_TEXT, SPOOL_NAME - ID_TEXT, ".%u", part);
 }
 
-int spool_parse_name(struct str name, uint64_t *id, unsigned *part)
+static void trash_name(uint64_t id, int64_t when, char out[SPOOL_NAME])
 {
-	uint64_t n = 0;
+	id_format(id, out);
+	snprintf(out + ID_TEXT, SPOOL_NAME - ID_TEXT, "~%lld", (long long)when);
+}
+
+/* Decimal, without a zero before it. */
+static int parse_number(struct str s, uint64_t max, uint64_t *n)
+{
+	return s.n > 0 && s.p[0] != '0' ? str_u64(s, max, n) : -1;
+}
+
+int spool_parse_name(struct str name, uint64_t *id, unsigned *part, int64_t *trashed)
+{
+	uint64_t n = 0, when = 0;
 
 	if (name.n < ID_TEXT || id_parse(str_take(name, ID_TEXT), id) == -1)
 		return -1;
 	name = str_skip(name, ID_TEXT);
-	if (name.n > 0 && (name.p[0] != '.' || name.p[1] == '0' ||
-			      str_u64(str_skip(name, 1), SPOOL_PARTS - 1, &n) == -1))
+	if (name.n > 0 && name.p[0] == '.' &&
+	    parse_number(str_skip(name, 1), SPOOL_PARTS - 1, &n) == -1)
+		return -1;
+	if (name.n > 0 && name.p[0] == '~' &&
+	    parse_number(str_skip(name, 1), UINT32_MAX, &when) == -1)
+		return -1;
+	if (name.n > 0 && n == 0 && when == 0)
 		return -1;
 	*part = (unsigned)n;
+	*trashed = (int64_t)when;
 	return 0;
 }
 
@@ -107,6 +126,50 @@ int spool_open_file(uint64_t id, unsigned part, int flags)
 int spool_new_file(uint64_t id, unsigned part)
 {
 	return spool_open_file(id, part, O_RDWR | O_CREAT | O_EXCL);
+}
+
+int spool_open_trash(uint64_t id, int64_t when, int flags)
+{
+	char name[SPOOL_NAME];
+
+	trash_name(id, when, name);
+	return openat(dirs[spool_dir_of(id)], name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+int spool_trash(uint64_t id, int64_t when)
+{
+	char from[SPOOL_NAME], to[SPOOL_NAME];
+	int dir = dirs[spool_dir_of(id)];
+
+	spool_name(id, 0, from);
+	trash_name(id, when, to);
+	return renameat(dir, from, dir, to);
+}
+
+int spool_untrash(uint64_t id, int64_t when)
+{
+	char from[SPOOL_NAME], to[SPOOL_NAME];
+	int dir = dirs[spool_dir_of(id)];
+
+	trash_name(id, when, from);
+	spool_name(id, 0, to);
+	return renameat(dir, from, dir, to);
+}
+
+int spool_remove_trash(uint64_t id, int64_t when)
+{
+	char name[SPOOL_NAME];
+
+	/* an expansion without its message is removed at the next start */
+	trash_name(id, when, name);
+	if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1 && errno != ENOENT)
+		return -1;
+	for (unsigned part = 1; part < SPOOL_PARTS; part++) {
+		spool_name(id, part, name);
+		if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1)
+			return errno == ENOENT ? 0 : -1;
+	}
+	return 0;
 }
 
 int spool_remove(uint64_t id, unsigned part)
@@ -174,7 +237,19 @@ int spool_set_next(int fd, int64_t seconds, bool scheduled)
 	return futimens(fd, ts);
 }
 
-int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg)
+static uint64_t stamp_of(const struct stat *st)
+{
+	return (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+}
+
+uint64_t spool_stamp(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? stamp_of(&st) : 0;
+}
+
+int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name, uint64_t inode), void *arg)
 {
 	int fd = openat(dirs[dir], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d;
@@ -191,7 +266,7 @@ int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg)
 	for (errno = 0; (e = readdir(d)) != NULL; errno = 0) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (!fn(arg, e->d_name))
+		if (!fn(arg, e->d_name, e->d_ino))
 			break;
 	}
 	error = errno;
@@ -200,11 +275,16 @@ int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg)
 	return error == 0 ? 0 : -1;
 }
 
-int spool_stat(unsigned dir, const char *name, struct spool_times *out)
+int spool_stat(uint64_t id, unsigned part, int64_t trashed, struct spool_times *out)
 {
+	char name[SPOOL_NAME];
 	struct stat st;
 
-	if (fstatat(dirs[dir], name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (trashed != 0)
+		trash_name(id, trashed, name);
+	else
+		spool_name(id, part, name);
+	if (fstatat(dirs[spool_dir_of(id)], name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return -1;
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
 		errno = EINVAL;
@@ -212,7 +292,8 @@ int spool_stat(unsigned dir, const char *name, struct spool_times *out)
 	}
 	*out = (struct spool_times){ .size = (uint64_t)st.st_size,
 		.next = st.st_mtim.tv_sec,
-		.scheduled = st.st_mtim.tv_nsec == SPOOL_SCHEDULED };
+		.scheduled = st.st_mtim.tv_nsec == SPOOL_SCHEDULED,
+		.stamp = stamp_of(&st) };
 	return 0;
 }
 
@@ -348,4 +429,24 @@ int spool_write_state(enum spool_file file, struct str s)
 	if (close(fd) == -1)
 		r = -1;
 	return r == 0 ? renameat(root, fresh, root, state_files[file].name) : -1;
+}
+
+/* --- the checkpoint --------------------------------------------------------------------------- */
+
+int spool_checkpoint_open(void)
+{
+	return openat(root, CHECKPOINT, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+int spool_checkpoint_new(void)
+{
+	if (unlinkat(root, CHECKPOINT ".new", 0) == -1 && errno != ENOENT)
+		return -1;
+	return openat(
+	    root, CHECKPOINT ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+int spool_checkpoint_keep(void)
+{
+	return renameat(root, CHECKPOINT ".new", root, CHECKPOINT);
 }

@@ -17,7 +17,7 @@ enum {
 	SPOOL_DIRS = 256,
 	SPOOL_CORRUPT = SPOOL_DIRS, /* the number of corrupt/ where directories are synced */
 	SPOOL_DIRS_ALL,
-	SPOOL_NAME = 32, /* room for "<id>.<n>" and a NUL */
+	SPOOL_NAME = 40, /* room for "<id>.<n>", "<id>~<seconds>" and a NUL */
 	SPOOL_PARTS = 64 /* the message itself and its expansions */
 };
 
@@ -30,12 +30,18 @@ int spool_open(int dir, char why[256]);
 /* Which hash directory, and the name in it; part 0 is the message itself. */
 unsigned spool_dir_of(uint64_t id);
 void spool_name(uint64_t id, unsigned part, char out[SPOOL_NAME]);
-/* The reverse: -1 if it is not such a name. */
-int spool_parse_name(struct str name, uint64_t *id, unsigned *part);
+/* The reverse: -1 if it is not such a name. trashed: since when it is in the trash, or 0. */
+int spool_parse_name(struct str name, uint64_t *id, unsigned *part, int64_t *trashed);
 
 /* Descriptor, or -1 with errno. new: O_RDWR | O_CREAT | O_EXCL, EEXIST if there is one. */
 int spool_new_file(uint64_t id, unsigned part);
 int spool_open_file(uint64_t id, unsigned part, int flags);
+/* The same of a message (part 0) in the trash, where it has the name `<id>~<seconds since 1970>`. */
+int spool_open_trash(uint64_t id, int64_t when, int flags);
+/* There, back, and away with it and its expansions. Not synced. -1 with errno. */
+int spool_trash(uint64_t id, int64_t when);
+int spool_untrash(uint64_t id, int64_t when);
+int spool_remove_trash(uint64_t id, int64_t when);
 /* 0, or -1 with errno; a file that is gone already is no error. Not synced. */
 int spool_remove(uint64_t id, unsigned part);
 /* The message and all its expansions, in the order that leaves nothing to be delivered twice. */
@@ -56,16 +62,21 @@ enum { SPOOL_SCHEDULED = 1 }; /* nanoseconds of such a time; of others 0 */
 /* scheduled: that time was asked for by the sender (FUTURERELEASE), which spool_stat() tells. */
 int spool_set_next(int fd, int64_t seconds, bool scheduled);
 
-/* Calls fn for each name in a hash directory until it returns false. -1 with errno. */
-int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name), void *arg);
+/* When a file was last changed in any way (its ctime), as a number that only tells whether; 0 if it
+ * cannot be said. */
+uint64_t spool_stamp(int fd);
 
-/* Without opening it; -1 with errno (EINVAL: not a regular file, or linked twice). */
+/* Calls fn for each name in a hash directory until it returns false. -1 with errno. */
+int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name, uint64_t inode), void *arg);
+
 struct spool_times {
 	uint64_t size;
 	int64_t next;
 	bool scheduled;
+	uint64_t stamp;
 };
-int spool_stat(unsigned dir, const char *name, struct spool_times *out);
+/* Without opening it; -1 with errno (EINVAL: not a regular file, or linked twice). */
+int spool_stat(uint64_t id, unsigned part, int64_t trashed, struct spool_times *out);
 
 /*
  * Whether the volume keeps what is synced: writes a fresh file, syncs it and its directory, reads
@@ -80,6 +91,14 @@ int spool_probe(void);
 enum spool_file { STATE_LOGINS, STATE_SUSPENDED, STATES };
 int spool_read_state(enum spool_file file, struct buf *b);
 int spool_write_state(enum spool_file file, struct str s);
+
+/*
+ * The checkpoint (snapshot.h): a descriptor of the one that there is; of a new one, which then takes
+ * its place. -1 with errno.
+ */
+int spool_checkpoint_open(void);
+int spool_checkpoint_new(void);
+int spool_checkpoint_keep(void);
 
 /* Bytes and inodes that are free for us; -1 with errno. */
 int spool_space(uint64_t *bytes, uint64_t *inodes);

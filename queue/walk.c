@@ -12,6 +12,7 @@
 #include "load.h"
 #include "record.h"
 #include "settings.h"
+#include "trash.h"
 
 enum {
 	OUT_HIGH = 1024 * 1024, /* bytes waiting for the tool before the walk waits, too */
@@ -47,6 +48,8 @@ void walk_end_action(struct connection *c, struct chan_ref ref, uint64_t count)
 
 static void walk_end(struct walk *w)
 {
+	if (w->only != 0 && !w->dry)
+		trash_undone(w->only);
 	if (w->action != NULL)
 		walk_end_action(w->conn, w->ref, w->done);
 	else
@@ -155,7 +158,7 @@ static void act(struct walk *w, struct entry *e)
 {
 	w->done++;
 	if (!w->dry)
-		w->action->fn(e);
+		w->action->fn(e, &w->order);
 }
 
 static void file_done(struct walk *w, struct walk_file *file)
@@ -209,7 +212,8 @@ static void visit(struct walk *w, struct entry *e, struct arena *a)
 	struct facts f;
 	enum answer answer;
 
-	if (w->action != NULL && !w->action->may(e))
+	if ((e->state == ENTRY_TRASH) != w->trash || (w->only != 0 && e->trashed != w->only) ||
+	    (w->action != NULL && !w->action->may(e)))
 		return;
 	gather_entry(e, a, rcpts, &f);
 	answer = query_ask(&w->query, &f, w->now);
@@ -257,7 +261,8 @@ static bool room(const struct walk *w)
 {
 	if (w->conn->chan.out_bytes > OUT_HIGH)
 		return false;
-	return w->action == NULL || (load_room() && message_count(M_LOADING) < LOADING_MAX);
+	return w->action == NULL ||
+	       (!trash_full() && load_room() && message_count(M_LOADING) < LOADING_MAX);
 }
 
 /* Some of them; false after the last. */

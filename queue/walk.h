@@ -24,12 +24,18 @@ struct connection {
 void control_record(struct connection *c, struct chan_ref ref, struct str json, int fd);
 void control_end(struct connection *c, struct chan_ref ref, uint32_t status, const char *text);
 
+/* An order of an administrator. */
+struct queue_order {
+	int64_t when; /* names it: all that is deleted by it comes back by one undo */
+};
+
 /* What an administrator may do to a message, if there is something to do. */
 struct queue_action {
 	const char *name;
 	bool (*may)(const struct entry *e);
-	void (*fn)(struct entry *e);
+	void (*fn)(struct entry *e, const struct queue_order *o);
 	bool revive; /* gives suspended destinations another try */
+	bool trash; /* to what is in the trash, and to nothing else */
 };
 
 /* By name; NULL if there is none. */
@@ -48,6 +54,9 @@ struct walk {
 	struct connection *conn; /* NULL: the tool has gone */
 	struct chan_ref ref;
 	const struct queue_action *action; /* NULL: a listing */
+	struct queue_order order;
+	bool trash; /* over what is in the trash */
+	int64_t only; /* and has been put there by that order; 0 = any */
 	bool records; /* those that match are listed */
 	bool dry; /* nothing is done to them */
 	struct query query;

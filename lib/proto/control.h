@@ -11,17 +11,18 @@
  *		listener PORT SOCKET TITLE
  *		counts			with the end of a channel: each process says there what it counts
  *					(BOOT_STATUS of boot.h); it ends when all have
- * QUEUE_CTL_LIST {str where}         records as `postqueue -j` prints them, and more fields: queue_name
+ * QUEUE_CTL_LIST {str where, bool trash}   records as `postqueue -j` prints them, and more fields: queue_name
  *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
  *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: a queue id, or
- *	a query (thurn-queue(8)); "" = all
+ *	a query (thurn-queue(8)); "" = all. trash: of those in the trash
  * QUEUE_CTL_SUMMARY {}               one record of counters
  * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
  *	file as a descriptor with it
  * QUEUE_CTL_LOGINS {str login, "" = all}: a record {login, hour, hour_until, day, day_until} for each that
  *	has sent to other hosts in a period that is not over
- * QUEUE_CTL_ACT {str action, str where, str note, bool dry}: hold release requeue delete flush expire.
- *	where: a queue id, a query, or "ALL". A record {"count": messages that it was done to}; dry: nothing
+ * QUEUE_CTL_ACT {str action, str where, str note, i64 when, bool dry}: hold release requeue delete flush
+ *	expire restore empty. where: a queue id, a query, "ALL", or (restore) "LAST": what the last delete
+ *	took. when: the order, by the time when it was given; what is deleted by one comes back together. A record {"count": messages that it was done to}; dry: nothing
  *	is done, and the records of those messages come before. For a single id that is not there, the end
  *	has status EX_DATAERR and a text
  * QUEUE_CTL_WHY {str next hop, or name of a destination}: what keeps mail for it from going now: a record per

@@ -33,6 +33,13 @@ static const struct setting rows[] = {
 	    .max = INT64_C(100) * 86400 * 1000,
 	    .roles = R(QUEUE),
 	    .help = "The same for messages from the null sender." },
+	{ .name = "trash_time",
+	    .type = SET_TIME,
+	    .def = "24h",
+	    .max = INT64_C(100) * 86400 * 1000,
+	    .roles = R(QUEUE),
+	    .help = "How long a message that an administrator has deleted can be brought back "
+		    "(thurn queue undo). 0: not at all." },
 	{ .name = "delay_warning",
 	    .type = SET_TIME,
 	    .def = "0s",

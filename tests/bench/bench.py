@@ -1,16 +1,17 @@
 #!/usr/bin/python3
 """make bench: how fast and how small Thurn is, beside the Debian packages of Postfix and Dovecot.
 
-    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,login,start"]
+    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,login,start,million"]
 
 Servers take turns within one run, on this machine and its disk, each with a file system of its own that is made
 anew for every measurement, so ratios mean more than numbers. The table shows medians, with the least and the
 most that was seen. CPU time is that of all processes of a server and of what the kernel does for them, by its
 control group. All is durable: every message and APPEND is synced before its answer, by the peers as well.
+"million" takes minutes and 8 GB, so it runs only when it is named.
 
 Needs root, overlayfs and loop devices for all of it; without them it says what it leaves out.
 """
-import argparse, collections, concurrent.futures, os, pathlib, re, resource, shutil, signal, socket, ssl, statistics, subprocess, sys, threading, time
+import argparse, collections, concurrent.futures, json, os, pathlib, re, resource, shutil, signal, smtplib, socket, ssl, statistics, subprocess, sys, threading, time
 
 import imap, outbound, scram, servers
 from servers import Dovecot, Load, Postfix, Thurn, Unfit, wait_for
@@ -44,8 +45,14 @@ TESTS = {
         ('sessions', 'at once', '', None, 5000), ('kb', 'memory per session', 'kB', None, 40)]),
     'start': (None, 2, '100,000 deferred messages', [
         ('start', 'start until all are known', 's', None, 5), ('summary', 'queue list --summary', 's', None, .5)]),
+    'million': (None, 1, '1,000,000 deferred messages, cold cache', [
+        ('first', 'start until a new message is accepted', 's', None, 2), ('start', 'start until all are known', 's', None, 60),
+        ('slowest', 'slowest 250 meanwhile', 'ms', None, None), ('bytes', 'memory of the queue per message', 'bytes', None, 600),
+        ('summary', 'queue list --summary', 's', None, .5), ('where', 'queue list --where, 2,000 of them match', 's', None, 5),
+        ('line', 'queue list, its first line', 's', None, .5), ('slow', 'slowest 250 beside these', 'ms', None, None)]),
 }
-LOWER = {'kb', 'select', 'start', 'summary', 'peak'}
+LONG = {'million'}  # minutes, and gigabytes: only when asked for
+LOWER = {'kb', 'select', 'start', 'summary', 'first', 'slowest', 'bytes', 'where', 'line', 'slow', 'peak'}
 DISTURBED = .25  # of a CPU: when others use more than that, a flow is measured again
 
 
@@ -275,6 +282,36 @@ class Bench:
         end = time.monotonic()
         self.add(test, server, start=end - began, summary=end - asked[-1])
 
+    def million(self, test, server):
+        """A spool of its own; the checkpoint is one that the suite itself has written."""
+        big = Million(self.scratch, self.load.port, 'million', server.build)
+        try:
+            big.restart('flow')
+            empty = big.queue_memory()
+            big.stop()
+            subprocess.run([big.build / 'test/bench/spoolfill', big.at / 'spool', str(Million.MESSAGES)], check=True, timeout=900)
+            big.restart('flow', fresh=False)
+            big.all_read()
+            big.stop()
+            big.volume.forget()
+            began = time.monotonic()
+            with Trickle(big, began) as mail:
+                big.restart('flow', fresh=False)
+                big.all_known()
+                start = time.monotonic() - began
+            used = (big.queue_memory() - empty) * 1024 / Million.MESSAGES
+            with Trickle(big, time.monotonic()) as beside:
+                summary = timed(big.command, 'queue', 'list', '--summary')
+                where = timed(big.command, 'queue', 'list', '--where', 'rcpt-domain=host7.example and age>1m and not size>1M')
+                line = big.first_line('queue', 'list')
+            self.add(test, server, first=mail.first, start=start, slowest=mail.slowest * 1000, bytes=used, summary=summary,
+                     where=where, line=line, slow=beside.slowest * 1000)
+        finally:
+            big.stop()
+            big.volume.leave()
+            big.volume.image.unlink(missing_ok=True)
+            big.group.remove()
+
     # --- other hosts -----------------------------------------------------------------------------
 
     def drain(self, test, server):
@@ -293,7 +330,7 @@ class Bench:
     def measure(self, test, server):
         act = {'inbound': self.flow, 'kept': self.flow, 'relay': self.flow, 'smtp-idle': self.idle, 'imap-idle': self.idle,
                'tls': self.handshakes, 'tls-idle': self.idle, 'append': self.append, 'mailbox': self.mailbox, 'login': self.login,
-               'drain': self.drain, 'sessions': self.sessions, 'start': self.start}
+               'drain': self.drain, 'sessions': self.sessions, 'start': self.start, 'million': self.million}
         try:
             act[test](test, server)
             return True
@@ -355,10 +392,73 @@ class Bench:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def timed(fn, arg):
+class Million(Thurn):
+    MESSAGES = 1000000
+    size, inodes = 7 << 30, 1200000
+
+    def summary(self):
+        return json.loads(self.command('queue', 'summary', '--json').stdout or '{}')
+
+    def counts(self):
+        return self.command('status', '--counts').stdout
+
+    def all_known(self):
+        wait_for('the queue', 600, lambda: self.summary().get('complete'), .05)
+
+    def all_read(self):
+        """Also what no checkpoint had."""
+        self.all_known()
+        wait_for('the queue', 900, lambda: 'event.queue-read' in self.counts(), 1)
+
+    def queue_memory(self):
+        rows = map(json.loads, self.command('status', '--json').stdout.splitlines())
+        return servers.memory(r['pid'] for r in rows if r.get('process') == 'queue')
+
+    def first_line(self, *args):
+        began = time.monotonic()
+        env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
+        with subprocess.Popen([self.build / 'bin/thurn', '-c', self.at / 'thurn.conf', *args], env=env, stdout=subprocess.PIPE) as p:
+            p.stdout.readline()
+            took = time.monotonic() - began
+            p.kill()
+        return took
+
+
+class Trickle:
+    """A message after the other to a mailbox here, from before the server is there: when the first was accepted, and
+    how long the slowest took after that."""
+
+    def __init__(self, server, began):
+        self.server, self.began, self.first, self.slowest = server, began, None, 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.stop.wait(.01):
+            began = time.monotonic()
+            try:
+                with smtplib.SMTP('127.0.0.1', self.server.smtp, timeout=60) as s:
+                    s.sendmail('sender@example.test', [self.server.rcpt], b'Subject: trickle\r\n\r\nbody\r\n')
+            except (OSError, smtplib.SMTPException):
+                continue
+            if self.first is None:
+                self.first = time.monotonic() - self.began
+            else:
+                self.slowest = max(self.slowest, time.monotonic() - began)
+
+
+def timed(fn, *args):
     """seconds that it takes"""
     began = time.monotonic()
-    fn(arg)
+    fn(*args)
     return time.monotonic() - began
 
 
@@ -391,7 +491,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--quick', action='store_true', help='fewer rounds, short flows: a first look')
     p.add_argument('--rounds', type=int, help='of each test')
-    p.add_argument('--tests', default=','.join(TESTS), help='names with commas between')
+    p.add_argument('--tests', default=','.join(t for t in TESTS if t not in LONG), help='names with commas between')
     p.add_argument('--no-peers', action='store_true', help='only Thurn')
     p.add_argument('--before', type=pathlib.Path, metavar='BUILD', help='compare with another build of Thurn instead')
     o = p.parse_args()

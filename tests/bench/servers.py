@@ -11,6 +11,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / 'tests'))
 import peers
 from certificates import Authority
+import volume
 from volume import Volume
 
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TOP / 'build')).resolve()
@@ -145,11 +146,12 @@ class Server:
     """What bench.py needs of one; start() returns when it answers."""
     account = ('bench', 'bench')
     rcpt = 'bench@example.test'
+    size, inodes = volume.SIZE, volume.INODES
 
     def __init__(self, at, sink):
         self.sink, self.up = sink, False
         self.group = (Group if ROOT else Family)(self.name)
-        self.volume = Volume(HOME / f'{self.name}.img', at)
+        self.volume = Volume(HOME / f'{self.name}.img', at, self.size, self.inodes)
         self.maildir = at / 'mail/bench/Maildir'
 
     def restart(self, mode, fresh=True):

@@ -49,7 +49,8 @@ def listing(suite, *where):
 
 
 def queue_files(suite):
-    return [p for p in pathlib.Path(suite.spool).glob('[0-9a-f][0-9a-f]/*')]
+    """Without those of what was deleted."""
+    return [p for p in pathlib.Path(suite.spool).glob('[0-9a-f][0-9a-f]/*') if '~' not in p.name]
 
 
 def queued(suite, subject):

@@ -1,8 +1,8 @@
-"""thurn queue over many messages: queries, with the real programs."""
-import json, smtplib
+"""thurn queue over many messages: queries, the trash, and what a start knows, with the real programs."""
+import json, os, pathlib, signal, smtplib, time
 import pytest
 import conftest
-from test_queue import SLOW, SENDER, address, deferred, file_of, gone, listing
+from test_queue import SLOW, SENDER, address, deferred, file_of, gone, listing, mailbox
 
 
 @pytest.fixture(scope='module')
@@ -11,8 +11,22 @@ def suite():
         yield s
 
 
+def queue(suite, *args):
+    return suite.tool('queue', *args).stdout
+
+
+def trash(suite, *args):
+    return {r['queue_id']: r for r in map(json.loads, queue(suite, 'trash', 'list', '--json', *args).splitlines())}
+
+
 @pytest.fixture
-def three(suite):
+def empty(suite):
+    queue(suite, 'trash', 'empty')
+    suite.wait_for(lambda: trash(suite) == {})
+
+
+@pytest.fixture
+def three(suite, empty):
     """Deferred messages: to one, to two, to eleven recipients (more than are kept in memory)."""
     ids = [deferred(suite, 'one')]
     for subject, sender, to in (('two', address(2), ['a@nowhere.test', 'b@thousand.test']), ('many', address(3), [f'm{n}@thousand.test' for n in range(11)])):
@@ -30,10 +44,6 @@ def three(suite):
 
 def where(suite, query):
     return {r['queue_id'] for r in map(json.loads, suite.tool('queue', 'list', '--json', '--where', query).stdout.splitlines())}
-
-
-def queue(suite, *args):
-    return suite.tool('queue', *args).stdout
 
 
 def test_where(suite, three):
@@ -83,13 +93,177 @@ def test_actions_on_what_a_query_asks_for(suite, three):
     assert where(suite, '') == {one}
 
 
-def test_queries_after_a_restart(suite, three):
-    """What waits is known from its file when it has not been in memory since the start."""
-    suite.tool('stop')
-    suite.tool('start')
+# --- the trash ----------------------------------------------------------------------------------
+
+def trashed(suite, *ids):
+    return suite.wait_for(lambda: set(ids) <= set(trash(suite)) and not [p for id in ids for p in [file_of(suite, id)] if p.exists()])
+
+
+def test_delete_and_undo(suite, three):
     one, two, many = three
-    suite.wait_for(lambda: json.loads(queue(suite, 'summary', '--json'))['complete'])
+    assert queue(suite, 'delete', one, two) == 'delete: 2 messages\n'
+    trashed(suite, one, two)
+    assert where(suite, '') == {many}
+    rows = trash(suite)
+    assert set(rows) == {one, two} and rows[one]['queue_name'] == 'trash' and rows[one]['sender'] == SENDER
+    assert rows[one]['removed_at'] - rows[one]['deleted_at'] in range(86400 - 2, 86400 + 3)
+    summary = json.loads(queue(suite, 'summary', '--json'))
+    assert summary['trash'] == 2 and summary['trash_bytes'] > 1000 and summary['deferred'] == 1
+    assert 'Subject: one' in queue(suite, 'show', one)
+    deleted = [e for e in suite.events('deleted') if e['queue'] in (one, two)]
+    assert {e['fields']['from'] for e in deleted} == {SENDER, address(2)}
+    # what is in the trash is nothing else's business
+    for action in ('hold', 'release', 'flush', 'requeue', 'expire', 'delete'):
+        assert queue(suite, action, one) == f'{action}: 0 messages\n'
+    assert queue(suite, 'undo') == 'restore: 2 messages\n'
+    suite.wait_for(lambda: where(suite, 'state=deferred') == {one, two, many})
+    assert trash(suite) == {} and file_of(suite, one).exists()
+    assert queue(suite, 'undo') == 'restore: 0 messages\n'
+
+
+def test_undo_takes_the_last_order_first(suite, three):
+    one, two, many = three
+    queue(suite, 'delete', one)
+    trashed(suite, one)
+    first = trash(suite)[one]['deleted_at']
+    suite.wait_for(lambda: time.time() >= first + 1)
+    queue(suite, 'delete', '--where', 'rcpts>1')
+    trashed(suite, two, many)
+    assert queue(suite, 'undo') == 'restore: 2 messages\n'
+    suite.wait_for(lambda: where(suite, '') == {two, many})
+    assert queue(suite, 'undo') == 'restore: 1 message\n'
+    suite.wait_for(lambda: where(suite, '') == {one, two, many})
+
+
+def test_the_trash_survives_a_restart(suite, three):
+    one, two, many = three
+    queue(suite, 'hold', two)
+    suite.wait_for(lambda: where(suite, 'state=hold') == {two})
+    queue(suite, 'delete', two, many)
+    trashed(suite, two, many)
+    assert restarted(suite)['deferred'] == 1
+    assert set(trash(suite)) == {two, many} and set(trash(suite, '--where', 'rcpt=m10@thousand.test and deleted<1h')) == {many}
+    assert queue(suite, 'trash', 'restore', '--dry-run', '--where', 'rcpts=2').endswith('restore: 1 message (dry run: nothing was done)\n')
+    # a kill, and what is unknown to the checkpoint
+    queue(suite, 'delete', one)
+    trashed(suite, one)
+    before = len(suite.events('queue-loaded'))
+    os.kill(next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue'), signal.SIGKILL)
+    suite.wait_for(lambda: suite.events('queue-loaded')[before:])
+    assert set(trash(suite)) == {one, two, many}
+    assert queue(suite, 'undo', two, many) == 'restore: 2 messages\n'
+    # what was held is held
+    suite.wait_for(lambda: where(suite, 'state=hold') == {two} and many in where(suite, 'state=deferred'))
+    assert queue(suite, 'trash', 'empty') == 'empty: 1 message\n'
+    suite.wait_for(lambda: trash(suite) == {} and not list(file_of(suite, one).parent.glob(one + '*')))
+
+
+def test_expansions_stay_with_their_message(suite, empty):
+    """Who had got it does not get it again when it comes back."""
+    suite.tool('alias', 'set', 'team@example.test', address(4), 'gone@nowhere.test', address(5))
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.sendmail(SENDER, ['team@example.test'], b'Subject: team\r\n\r\nbody\r\n')
+    id, = suite.wait_for(lambda: where(suite, 'rcpt=gone@nowhere.test and state=deferred'))
+    assert file_of(suite, id, '.1').exists()
+    queue(suite, 'delete', id)
+    trashed(suite, id)
+    restarted(suite)
+    assert file_of(suite, id, '.1').exists() and list(trash(suite)) == [id]
+    queue(suite, 'undo')
+    suite.wait_for(lambda: where(suite, '') == {id})
+    queue(suite, 'requeue', id)
+    suite.wait_for(lambda: where(suite, 'attempts=2 and state=deferred') == {id})
+    for n in (3, 4):
+        assert len(mailbox(suite, n, 'team')) == 1
+    queue(suite, 'delete', id)
+    trashed(suite, id)
+    queue(suite, 'trash', 'empty')
+    suite.wait_for(lambda: not file_of(suite, id, '.1').exists())
+
+
+def test_the_trash_empties_itself():
+    with conftest.running(conf=SLOW + 'trash_time = 2s\n', users=1) as s:
+        id = deferred(s, 'soon')
+        queue(s, 'delete', id)
+        s.wait_for(lambda: list(file_of(s, id).parent.glob(id + '~*')))
+        s.wait_for(lambda: trash(s) == {} and not list(file_of(s, id).parent.glob(id + '*')))
+        assert [e for e in s.events('trash-removed') if e['queue'] == id]
+
+
+def test_no_trash():
+    with conftest.running(conf=SLOW + 'trash_time = 0\n', users=1) as s:
+        id = deferred(s, 'none')
+        queue(s, 'delete', id)
+        gone(s, id)
+        s.wait_for(lambda: not list(file_of(s, id).parent.glob(id + '*')))
+        assert queue(s, 'undo') == 'restore: 0 messages\n'
+
+
+# --- the checkpoint -----------------------------------------------------------------------------
+
+def restarted(suite, change=lambda checkpoint: None, stop=True):
+    """Stops the suite, changes its checkpoint, starts it: the queue-loaded event."""
+    before = len(suite.events('queue-loaded'))
+    suite.tool('stop')
+    change(pathlib.Path(suite.spool) / 'checkpoint')
+    suite.tool('start')
+    return suite.wait_for(lambda: suite.events('queue-loaded')[before:])[0]['fields']
+
+
+def damage(at):
+    def change(checkpoint):
+        raw = bytearray(checkpoint.read_bytes())
+        raw[at] ^= 1
+        checkpoint.write_bytes(raw)
+    return change
+
+
+def test_a_start_knows_what_the_checkpoint_says(suite, three):
+    one, two, many = three
+    loaded = restarted(suite)
+    assert loaded['known'] == 3 and loaded['deferred'] == 3
     assert where(suite, 'rcpt-domain=nowhere.test') == {one, two}
     assert where(suite, 'rcpt-domain=nowhere.test and status~"not now" and rcpts=2') == {two}
     assert 'expire: 1 message' in queue(suite, 'expire', '--where', f'rcpt=m10@thousand.test and sender={address(3)}')
     gone(suite, many)
+
+
+@pytest.mark.parametrize('change', [lambda c: c.unlink(), damage(3), damage(700), damage(-3), lambda c: os.truncate(c, 6000), lambda c: c.write_bytes(b'')],
+                         ids=['missing', 'header', 'table', 'section', 'short', 'empty'])
+def test_a_start_without_a_good_checkpoint(suite, three, change):
+    """What it lacks is read from the files."""
+    one, two, many = three
+    before, complaints = len(suite.events('queue-read')), len(suite.events('checkpoint-damaged'))
+    loaded = restarted(suite, change)
+    assert loaded['known'] < 3 and loaded['deferred'] == 3
+    read = suite.wait_for(lambda: suite.events('queue-read')[before:])[0]['fields']
+    assert read['messages'] + loaded['known'] == 3
+    assert (len(suite.events('checkpoint-damaged')) > complaints) == ('missing' not in os.environ['PYTEST_CURRENT_TEST'])
+    assert where(suite, 'rcpts=1') == {one} and where(suite, 'rcpt=b@thousand.test') == {two} and where(suite, 'rcpt=m10@thousand.test') == {many}
+
+
+def test_a_stale_checkpoint(suite, three):
+    """Messages that have changed since, that have gone, that it does not know."""
+    one, two, many = three
+    restarted(suite)
+    old = (pathlib.Path(suite.spool) / 'checkpoint').read_bytes()
+    suite.tool('queue', 'delete', many)
+    gone(suite, many)
+    suite.tool('queue', 'requeue', one)
+    suite.wait_for(lambda: where(suite, 'attempts=2 and state=deferred') == {one})
+    new = deferred(suite, 'new')
+    three.append(new)
+    loaded = restarted(suite, lambda c: c.write_bytes(old))
+    assert loaded['known'] == 1 and loaded['deferred'] == 3
+    assert where(suite, 'attempts=2') == {one} and where(suite, 'attempts=1') == {two, new}
+
+
+def test_a_kill_leaves_the_checkpoint_before(suite, three):
+    restarted(suite)
+    spool = pathlib.Path(suite.spool)
+    old = (spool / 'checkpoint').read_bytes()
+    (spool / 'checkpoint.new').write_bytes(old[:5000])  # as a kill in the middle of writing leaves it
+    before = len(suite.events('queue-loaded'))
+    os.kill(next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue'), signal.SIGKILL)
+    assert suite.wait_for(lambda: suite.events('queue-loaded')[before:])[0]['fields']['known'] == 3
+    assert restarted(suite)['known'] == 3

@@ -33,7 +33,7 @@ static struct str where_text(struct arena *a, const char *text)
 	    STR_ARG(value), STR_ARG(value));
 }
 
-static int do_list(int argc, char **argv)
+static int list(int argc, char **argv, bool trash)
 {
 	bool summary = tool_flag(&argc, argv, "summary", 's');
 	bool json = tool_flag(&argc, argv, "json", 'j');
@@ -49,9 +49,14 @@ static int do_list(int argc, char **argv)
 	arena_init(&a);
 	if (argc == 2 && argv[1][0] != '\0')
 		where = where_text(&a, argv[1]).p;
-	r = queue_list(where != NULL ? where : "", json);
+	r = queue_list(where != NULL ? where : "", trash, json);
 	arena_clear(&a);
 	return r;
+}
+
+static int do_list(int argc, char **argv)
+{
+	return list(argc, argv, false);
 }
 
 static int do_logins(int argc, char **argv)
@@ -88,12 +93,10 @@ static void told(const struct queue_order *o)
 		    o->count == 1 ? "" : "s", o->dry ? " (dry run: nothing was done)" : "");
 }
 
-/*
- * The action is the sub-command's own name. To try all now is harmless, so flush needs no ALL.
- */
-static int do_act(int argc, char **argv)
+/* def: what it is done to when nothing is said; NULL = that is an error. */
+static int act(const char *action, const char *def, int argc, char **argv)
 {
-	struct queue_order o = { .action = argv[0] };
+	struct queue_order o = { .action = action };
 	const char *where, *login;
 	struct arena a;
 	int r;
@@ -103,13 +106,13 @@ static int do_act(int argc, char **argv)
 	o.note = tool_value(&argc, argv, "note");
 	where = tool_value(&argc, argv, "where");
 	login = tool_value(&argc, argv, "login");
-	if (argc == 1 && where == NULL && login == NULL && strcmp(o.action, "flush") == 0)
-		where = "ALL";
+	if (argc == 1 && where == NULL && login == NULL)
+		where = def;
 	if ((argc > 1) + (where != NULL) + (login != NULL) != 1)
 		return tool_fail(EX_USAGE,
-		    "usage: thurn queue %s [--json] [--dry-run] [--note TEXT] "
+		    "usage: %s [--json] [--dry-run] [--note TEXT] "
 		    "ID ... | ALL | - | --where QUERY | --login LOGIN",
-		    o.action);
+		    argv[0]);
 	arena_init(&a);
 	if (login != NULL)
 		where = where_login(&a, login).p;
@@ -118,6 +121,33 @@ static int do_act(int argc, char **argv)
 	if (r == EX_OK || o.count > 0 || argc > 1)
 		told(&o);
 	return r;
+}
+
+/* The action is the sub-command's own name. To try all now is harmless, so flush needs no ALL. */
+static int do_act(int argc, char **argv)
+{
+	return act(argv[0], strcmp(argv[0], "flush") == 0 ? "ALL" : NULL, argc, argv);
+}
+
+static int do_undo(int argc, char **argv)
+{
+	return act("restore", "LAST", argc, argv);
+}
+
+static int do_trash(int argc, char **argv)
+{
+	const char *what = "list";
+
+	if (argc > 1 && argv[1][0] != '-') {
+		what = argv[1];
+		argc--;
+		argv++;
+	}
+	if (strcmp(what, "list") == 0)
+		return list(argc, argv, true);
+	if (strcmp(what, "restore") == 0 || strcmp(what, "empty") == 0)
+		return act(what, strcmp(what, "empty") == 0 ? "ALL" : NULL, argc, argv);
+	return tool_fail(EX_USAGE, "usage: thurn queue trash [list | restore | empty] ...");
 }
 
 static const struct {
@@ -133,6 +163,9 @@ static const struct {
 	{ "release", do_act, "ID ... | ALL | -" },
 	{ "requeue", do_act, "ID ... | ALL | -    route it anew" },
 	{ "delete", do_act, "ID ... | ALL | -    without a notice to anybody" },
+	{ "undo", do_undo,
+	    "[ID ... | --where QUERY]  bring back what was deleted; without more: last" },
+	{ "trash", do_trash, "[list | restore | empty] ...  what was deleted lately" },
 	{ "flush", do_act, "[ID ... | ALL | -]  try it now, without more: all" },
 	{ "why", queue_do_why, "[--json] DESTINATION  what keeps mail for it from going now" },
 	{ "suspend", queue_do_suspend, "[--for TIME] [--reason TEXT] DESTINATION" },
@@ -144,7 +177,7 @@ static const struct {
 int cmd_queue(int argc, char **argv)
 {
 	if (argc < 2)
-		return queue_list("", false);
+		return queue_list("", false, false);
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
 		if (strcmp(argv[1], actions[i].name) == 0)
 			return actions[i].fn(argc - 1, argv + 1);

@@ -18,7 +18,7 @@ int compat_mailq(int argc, char **argv)
 	while ((c = getopt(argc, argv, "vAcmq:C:")) != -1)
 		if (c == '?')
 			return EX_USAGE;
-	return queue_list("", false);
+	return queue_list("", false, false);
 }
 
 /* --- postqueue ------------------------------------------------------------------------------- */
@@ -40,13 +40,13 @@ static int flush_all(const char *value)
 static int list_text(const char *value)
 {
 	(void)value;
-	return queue_list("", false);
+	return queue_list("", false, false);
 }
 
 static int list_json(const char *value)
 {
 	(void)value;
-	return queue_list("", true);
+	return queue_list("", false, true);
 }
 
 static int flush_site(const char *site)

@@ -40,13 +40,14 @@ static void on_listed(void *arg, struct str json, struct ipc_msg *m)
 	listing_add(arg, json);
 }
 
-int queue_list(const char *where, bool json)
+int queue_list(const char *where, bool trash, bool json)
 {
 	struct listing l = { .out = stdout };
 	struct put w = put_start();
 	int r;
 
 	put_z(&w, where);
+	put_u8(&w, trash);
 	r = tool_ask("queue", QUEUE_CTL_LIST, &w, json ? tool_print_record : on_listed, &l);
 	if (r == EX_OK && !json)
 		listing_end(&l);
@@ -57,7 +58,8 @@ int queue_list(const char *where, bool json)
  */
 static void on_summary(void *arg, struct str json, struct ipc_msg *m)
 {
-	static const char *const queues[] = { "incoming", "active", "ready", "deferred", "hold" };
+	static const char *const queues[] = { "incoming", "active", "ready", "deferred", "hold",
+		"trash" };
 	json_t *o = json_loadb(json.p, json.n, 0, NULL);
 
 	(void)arg;
@@ -146,6 +148,16 @@ static void on_acted(void *arg, struct str json, struct ipc_msg *m)
 	json_decref(o);
 }
 
+/* The same for all that this process asks for. */
+static int64_t order_time(void)
+{
+	static int64_t began;
+
+	if (began == 0)
+		began = (int64_t)time(NULL);
+	return began;
+}
+
 static struct put act_request(const struct queue_order *o, struct str where)
 {
 	struct put w = put_start();
@@ -153,6 +165,7 @@ static struct put act_request(const struct queue_order *o, struct str where)
 	put_z(&w, o->action);
 	put_str(&w, where);
 	put_z(&w, o->note != NULL ? o->note : "");
+	put_i64(&w, order_time());
 	put_u8(&w, o->dry);
 	return w;
 }
@@ -250,6 +263,7 @@ int queue_find(struct queue_ids *ids, const char *id, const char *const *queues)
 
 	*ids = (struct queue_ids){ .n = 0 };
 	put_z(&w, id);
+	put_u8(&w, false);
 	return tool_ask("queue", QUEUE_CTL_LIST, &w, on_chosen, &c);
 }
 

@@ -11,8 +11,9 @@
 /* Text as a value of a query: what is special in it is not. Of the arena. */
 struct str queue_value(struct arena *a, const char *text);
 
-/* The exit status of a list for mailq, or as JSON lines. where: an id, or a query; "" = all. */
-int queue_list(const char *where, bool json);
+/* The exit status of a list for mailq, or as JSON lines. where: an id, or a query; "" = all.
+ * trash: of what was deleted. */
+int queue_list(const char *where, bool trash, bool json);
 
 /* What is to be done, and how that is told. */
 struct queue_order {
