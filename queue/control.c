@@ -29,6 +29,7 @@ enum {
 	CONNECTIONS_MAX = 32,
 	STRANGERS_MAX = 24, /* of these: the owner can always get in */
 	NOTE_MAX = 256,
+	SHAPE_ROWS_MAX = 1000,
 	ORDER_LASTS = 3600, /* seconds */
 };
 
@@ -104,6 +105,26 @@ static int on_list(struct chan *chan, struct ipc_msg *m)
 		w->trash = trash;
 		walk_start(w);
 	}
+	return 0;
+}
+
+static int on_shape(struct chan *chan, struct ipc_msg *m)
+{
+	struct connection *c = (struct connection *)chan;
+	struct get g = get_start(m->body);
+	struct str where = get_str(&g, CONTROL_TEXT_MAX);
+	bool by_sender = get_bool(&g);
+	uint32_t rows = get_u32(&g);
+	struct walk *w;
+
+	if (get_end(&g) == -1 || c->walk != NULL)
+		return -1;
+	w = walk_new(c, (struct chan_ref){ m->id, m->gen }, where);
+	if (w == NULL)
+		return 0;
+	w->shape = shape_new(by_sender);
+	w->rows = rows < SHAPE_ROWS_MAX ? rows : SHAPE_ROWS_MAX;
+	walk_start(w);
 	return 0;
 }
 
@@ -301,6 +322,7 @@ static const struct chan_row rows[] = {
 	{ QUEUE_CTL_ASK, 0, on_ask },
 	{ QUEUE_CTL_LIST, 0, on_list },
 	{ QUEUE_CTL_LOGINS, 0, on_logins },
+	{ QUEUE_CTL_SHAPE, 0, on_shape },
 	{ QUEUE_CTL_SUMMARY, 0, on_summary },
 	{ QUEUE_CTL_SHOW, 0, on_show },
 	{ QUEUE_CTL_ACT, 0, on_act },

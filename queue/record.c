@@ -150,6 +150,16 @@ void record_facts(struct buf *b, const struct facts *f)
 	buf_z(b, "}");
 }
 
+void record_shape(struct buf *b, const char *kind, const struct shape_row *r)
+{
+	buf_printf(b, "{\"row\": \"%s\", \"domain\": ", kind);
+	record_string(b, r->domain);
+	buf_printf(b, ", \"total\": %llu, \"ages\": [", (unsigned long long)r->total);
+	for (int i = 0; i < SHAPE_AGES; i++)
+		buf_printf(b, "%s%llu", i > 0 ? ", " : "", (unsigned long long)r->ages[i]);
+	buf_z(b, "]}");
+}
+
 void record_login(struct buf *b, const struct login *l)
 {
 	static const char *const names[LOGIN_PERIODS] = { "hour", "day" };

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "facts.h"
 #include "logins.h"
+#include "shape.h"
 
 /* Longer lists of recipients are cut: a record has to fit into a packet. */
 enum { RECORD_JSON_MAX = IPC_BODY_MAX - 512 };
@@ -14,6 +15,8 @@ void record_string(struct buf *b, struct str s);
 
 /* Appends the record of a message that is known. */
 void record_facts(struct buf *b, const struct facts *f);
+/* A row of ages; kind: "domain", or what it is instead of one. */
+void record_shape(struct buf *b, const char *kind, const struct shape_row *r);
 /* The counters of a login. */
 void record_login(struct buf *b, const struct login *l);
 /* The counters. */

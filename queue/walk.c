@@ -31,6 +31,8 @@ static void walk_free(struct walk *w)
 	timer_clear(&w->timer);
 	if (w->conn != NULL)
 		w->conn->walk = NULL;
+	if (w->shape != NULL)
+		shape_free(w->shape);
 	free(w->ids);
 	free(w->files);
 	buf_clear(&w->out);
@@ -46,8 +48,37 @@ void walk_end_action(struct connection *c, struct chan_ref ref, uint64_t count)
 	control_end(c, ref, EX_OK, "");
 }
 
+static void send_row(struct walk *w, const char *kind, const struct shape_row *r)
+{
+	struct buf b;
+
+	buf_init(&b, IPC_BODY_MAX);
+	record_shape(&b, kind, r);
+	control_record(w->conn, w->ref, buf_view(&b), -1);
+	buf_clear(&b);
+}
+
+static void send_domain(void *arg, const struct shape_row *r)
+{
+	send_row(arg, "domain", r);
+}
+
+static void send_shape(struct walk *w)
+{
+	const struct shape_row unknown = { .total = shape_unknown(w->shape) };
+
+	send_row(w, "total", shape_total(w->shape));
+	shape_each(w->shape, w->rows, send_domain, w);
+	if (shape_others(w->shape)->total > 0)
+		send_row(w, "others", shape_others(w->shape));
+	if (unknown.total > 0)
+		send_row(w, "unknown", &unknown);
+}
+
 static void walk_end(struct walk *w)
 {
+	if (w->shape != NULL)
+		send_shape(w);
 	if (w->only != 0 && !w->dry)
 		trash_undone(w->only);
 	if (w->action != NULL)
@@ -219,6 +250,11 @@ static void visit(struct walk *w, struct entry *e, struct arena *a)
 	answer = query_ask(&w->query, &f, w->now);
 	if (answer == ANSWER_NO)
 		return;
+	if (w->shape != NULL) {
+		f.known = f.known && answer == ANSWER_YES;
+		shape_add(w->shape, &f, w->now);
+		return;
+	}
 	/* what is shown is shown whole */
 	if (e->m == NULL && (answer == ANSWER_UNKNOWN || (w->records && !f.whole))) {
 		w->files[w->nfiles++].facts = f;

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "message.h"
 #include "query.h"
+#include "shape.h"
 
 enum { WALK_FILES = 64 /* files read at once */ };
 
@@ -57,6 +58,8 @@ struct walk {
 	struct queue_order order;
 	bool trash; /* over what is in the trash */
 	int64_t only; /* and has been put there by that order; 0 = any */
+	struct shape *shape; /* what matches is counted there; NULL = it is not */
+	uint32_t rows; /* of it, to be told */
 	bool records; /* those that match are listed */
 	bool dry; /* nothing is done to them */
 	struct query query;

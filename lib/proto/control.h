@@ -15,6 +15,9 @@
  *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
  *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: a queue id, or
  *	a query (thurn-queue(8)); "" = all. trash: of those in the trash
+ * QUEUE_CTL_SHAPE {str where, bool by sender, u32 rows}: how old what a query asks for is: records {row: "total",
+ *	"domain" (the largest first), "others", "unknown" (not read yet), domain, total, ages: below 5, 10, 20 ...
+ *	1280 minutes and above}
  * QUEUE_CTL_SUMMARY {}               one record of counters
  * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
  *	file as a descriptor with it

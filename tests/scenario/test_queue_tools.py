@@ -93,6 +93,23 @@ def test_actions_on_what_a_query_asks_for(suite, three):
     assert where(suite, '') == {one}
 
 
+def test_shape(suite, three):
+    rows = [json.loads(l) for l in queue(suite, 'shape', '--json').splitlines()]
+    # of the eleven, those that are not kept in memory are others
+    assert [(r['row'], r['domain']) for r in rows] == [('total', ''), ('domain', 'thousand.test'), ('domain', 'nowhere.test'), ('others', '')]
+    total, thousand, nowhere, others = (r['total'] for r in rows)
+    assert (total, nowhere, thousand + others) == (14, 2, 12) and thousand > 1
+    assert all(r['ages'] == [r['total']] + [0] * 9 for r in rows)
+    rows = [json.loads(l) for l in queue(suite, 'shape', '-s', '-j', '--rows', '0').splitlines()]
+    assert [(r['row'], r['total']) for r in rows] == [('total', 3)]
+    out = queue(suite, 'shape', '-s', 'deferred')
+    assert out.split('\n')[0].split() == 'T 5 10 20 40 80 160 320 640 1280 1280+'.split()
+    assert out.split('\n')[2].split() == ['example.test', '3', '3'] + ['0'] * 9
+    assert queue(suite, 'shape', '--where', 'rcpts=2').split('\n')[1].split()[:3] == ['TOTAL', '2', '2']
+    assert queue(suite, 'shape', 'hold', 'active').split('\n')[1].split()[:2] == ['TOTAL', '0']
+    assert suite.tool('queue', 'shape', '--where', 'colour=red', check=False).returncode == 64
+
+
 # --- the trash ----------------------------------------------------------------------------------
 
 def trashed(suite, *ids):

@@ -6,6 +6,8 @@
 #include "queue_ask.h"
 #include "queue_dest.h"
 
+enum { SHAPE_ROWS = 20 };
+
 static struct str where_login(struct arena *a, const char *login)
 {
 	return arena_printf(a, "login=%.*s", STR_ARG(queue_value(a, login)));
@@ -57,6 +59,45 @@ static int list(int argc, char **argv, bool trash)
 static int do_list(int argc, char **argv)
 {
 	return list(argc, argv, false);
+}
+
+/* "state=A or state=B" of names; NULL: one of them is none. */
+static const char *where_states(struct arena *a, char *const *names)
+{
+	struct str where = STR_NONE;
+
+	for (; *names != NULL; names++) {
+		if ((*names)[0] == '-')
+			return NULL;
+		where = arena_printf(a, "%.*s%sstate=%.*s", STR_ARG(where),
+		    where.n > 0 ? " or " : "", STR_ARG(queue_value(a, *names)));
+	}
+	return where.p;
+}
+
+static int do_shape(int argc, char **argv)
+{
+	bool by_sender = tool_flag(&argc, argv, "senders", 's');
+	bool json = tool_flag(&argc, argv, "json", 'j');
+	const char *where = tool_value(&argc, argv, "where");
+	const char *rows = tool_value(&argc, argv, "rows");
+	uint64_t n = SHAPE_ROWS;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	if (where == NULL)
+		where = where_states(&a, argv + 1);
+	else if (argc > 1)
+		where = NULL;
+	if (where == NULL || (rows != NULL && str_u64(str_of(rows), UINT32_MAX, &n) == -1))
+		r = tool_fail(EX_USAGE,
+		    "usage: thurn queue shape [--json] [--senders] [--rows N] "
+		    "[--where QUERY | incoming | active | deferred | hold ...]");
+	else
+		r = queue_shape(where, by_sender, (uint32_t)n, json);
+	arena_clear(&a);
+	return r;
 }
 
 static int do_logins(int argc, char **argv)
@@ -157,6 +198,7 @@ static const struct {
 } actions[] = {
 	{ "list", do_list, "[--json] [--where QUERY | TEXT]  messages, as mailq shows them" },
 	{ "summary", do_summary, "[--json]         counters" },
+	{ "shape", do_shape, "[-s] [STATE ...]  how old what waits is, by domain" },
 	{ "logins", do_logins, "[--json] [LOGIN]  what they have sent to other hosts" },
 	{ "show", do_show, "[-e] [-h] [-b] ID   envelope, header, body of a message" },
 	{ "hold", do_act, "ID ... | ALL | - | --where QUERY  do not try it until it is released" },

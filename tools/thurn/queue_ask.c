@@ -88,6 +88,54 @@ int queue_summary(bool json)
 	    "queue", QUEUE_CTL_SUMMARY, &w, json ? tool_print_record : on_summary, NULL);
 }
 
+/* --- ages ------------------------------------------------------------------------------------ */
+
+static void shape_line(json_t *o, const char *name)
+{
+	json_t *age;
+	size_t i;
+
+	printf("%40s %7lld", name, (long long)json_integer_value(json_object_get(o, "total")));
+	json_array_foreach(json_object_get(o, "ages"), i, age)
+	    printf(" %6lld", (long long)json_integer_value(age));
+	putchar('\n');
+}
+
+static void on_shape(void *arg, struct str json, struct ipc_msg *m)
+{
+	static const char *const names[][2] = { { "total", "TOTAL" }, { "others", "(others)" },
+		{ "unknown", "(not read yet)" } };
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	const char *row = json_string_value(json_object_get(o, "row"));
+	const char *name = json_string_value(json_object_get(o, "domain"));
+	bool *begun = arg;
+
+	(void)m;
+	if (!*begun)
+		printf("%40s %7s %6d %6d %6d %6d %6d %6d %6d %6d %6d %6s\n", "", "T", 5, 10, 20, 40,
+		    80, 160, 320, 640, 1280, "1280+");
+	*begun = true;
+	if (name == NULL || name[0] == '\0')
+		name = "(none)";
+	for (size_t i = 0; row != NULL && i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(row, names[i][0]) == 0)
+			name = names[i][1];
+	}
+	shape_line(o, name);
+	json_decref(o);
+}
+
+int queue_shape(const char *where, bool by_sender, uint32_t rows, bool json)
+{
+	struct put w = put_start();
+	bool begun = false;
+
+	put_z(&w, where);
+	put_u8(&w, by_sender);
+	put_u32(&w, rows);
+	return tool_ask("queue", QUEUE_CTL_SHAPE, &w, json ? tool_print_record : on_shape, &begun);
+}
+
 /* --- logins ---------------------------------------------------------------------------------- */
 
 static void print_count(json_t *o, const char *name, const char *until)

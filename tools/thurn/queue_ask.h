@@ -41,6 +41,8 @@ void queue_ids_clear(struct queue_ids *ids);
 
 /* Prints what logins ("" = all) have sent to other hosts. The exit status. */
 int queue_logins(const char *login, bool json);
+/* Prints how old what a query asks for is, by the domain of recipients or senders. The exit status. */
+int queue_shape(const char *where, bool by_sender, uint32_t rows, bool json);
 /* Prints the counters, as JSON or as a table. */
 int queue_summary(bool json);
 
