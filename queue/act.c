@@ -98,6 +98,23 @@ static void act_empty(struct entry *e, const struct queue_order *o)
 	trash_end(e);
 }
 
+/* Not what is being delivered this moment, or shall not be before a time of its sender's. */
+static bool may_redirect(const struct entry *e)
+{
+	return may_any(e) && e->m == NULL && !e->scheduled;
+}
+
+static void act_redirect(struct entry *e, const struct queue_order *o)
+{
+	struct redirect *r;
+
+	load_for(e, 0);
+	r = arena_alloc(&e->m->arena, sizeof *r);
+	r->to = arena_str(&e->m->arena, str_of(o->to));
+	r->filter = arena_str(&e->m->arena, str_of(o->nexthop));
+	e->m->redirect = r;
+}
+
 static const struct queue_action actions[] = {
 	{ "hold", may_hold, act_hold },
 	{ "release", may_release, act_release },
@@ -105,6 +122,7 @@ static const struct queue_action actions[] = {
 	{ "delete", may_any, act_delete },
 	{ "expire", may_any, act_expire },
 	{ "flush", may_flush, act_flush, .revive = true },
+	{ "redirect", may_redirect, act_redirect, .elsewhere = true },
 	{ "restore", may_trash, act_restore, .trash = true },
 	{ "empty", may_trash, act_empty, .trash = true },
 };

@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "gather.h"
 #include "load.h"
+#include "mail/address.h"
 #include "passon.h"
 #include "proto/control.h"
 #include "proto/proc.h"
@@ -280,6 +281,20 @@ static void act_on_all(struct connection *c, struct chan_ref ref, const struct q
 	walk_start(w);
 }
 
+/* An order that is to lead elsewhere says where to, another does not. */
+static bool where_to(
+    const struct queue_action *a, struct str to, struct str nexthop, struct queue_order *o)
+{
+	struct address address;
+
+	if (a->elsewhere != ((to.n > 0) != (nexthop.n > 0)))
+		return false;
+	if (to.n > 0 && address_parse(to, ADDRESS_UTF8, &address) != ADDRESS_OK)
+		return false;
+	return str_copy(to.n > 0 ? address.text : to, o->to, sizeof o->to) == 0 &&
+	       str_copy(nexthop, o->nexthop, sizeof o->nexthop) == 0;
+}
+
 static int on_act(struct chan *chan, struct ipc_msg *m)
 {
 	struct connection *c = (struct connection *)chan;
@@ -288,6 +303,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 	struct str name = get_line(&g, CONTROL_TEXT_MAX), where = get_line(&g, CONTROL_TEXT_MAX);
 	struct str note = get_line(&g, NOTE_MAX);
 	struct queue_order o = { .when = get_i64(&g) };
+	struct str to = get_line(&g, ADDRESS_MAX), nexthop = get_line(&g, NEXTHOP_MAX);
 	bool dry = get_bool(&g);
 	const struct queue_action *a = act_find(name);
 
@@ -297,6 +313,11 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 		return 0;
 	if (a == NULL) {
 		control_end(c, ref, EX_USAGE, "There is no such action");
+		return 0;
+	}
+	if (!where_to(a, to, nexthop, &o)) {
+		control_end(
+		    c, ref, EX_USAGE, "It must be said where to: an address, or a next hop");
 		return 0;
 	}
 	if (!dry)

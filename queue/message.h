@@ -89,6 +89,13 @@ enum {
 	WISH_RELEASE = 16, /* now, although its sender wants it to wait */
 };
 
+/* Where an administrator wants what is left of a message to go. In its arena. */
+struct redirect {
+	struct str to; /* the new recipient; empty: the old ones ... */
+	struct str filter; /* ... by this "transport:nexthop"; empty = by its own route */
+	bool failed; /* not all routes were found: nothing is redirected */
+};
+
 struct report;
 
 struct message {
@@ -129,6 +136,7 @@ struct message {
 	uint32_t waiting; /* works queued */
 
 	struct route_run *routing;
+	struct redirect *redirect; /* an administrator sends it elsewhere; NULL = not */
 	struct spool_target *expansion; /* to be written */
 	uint32_t nexpansion;
 

@@ -58,7 +58,23 @@ static void finished(void *arg)
 	void (*done)(struct message * m) = m->routing->done;
 
 	m->routing = NULL;
+	if (m->redirect != NULL && (m->redirect->failed || m->nexpansion == 0)) {
+		log_error(&m->tag, EV("not-redirected"), KS("to", m->redirect->to),
+		    KS("nexthop", m->redirect->filter));
+		m->redirect = NULL;
+		m->nexpansion = 0;
+	}
 	done(m);
+}
+
+/* A new address that there is not. */
+static bool leads_nowhere(const struct route_ask *a)
+{
+	for (uint32_t i = 0; i < a->nroutes; i++) {
+		if (a->routes[i].transport == TRANSPORT_ERROR)
+			return true;
+	}
+	return false;
 }
 
 static void answer_end(struct route_ask *a)
@@ -67,10 +83,12 @@ static void answer_end(struct route_ask *a)
 
 	if (a->failed)
 		no_answer(m, a->target);
-	else if (a->nroutes == 1)
+	else if (a->nroutes == 1 && m->redirect == NULL)
 		a->target->route = &a->routes[0];
 	else
 		expansion_add(m, a);
+	if (m->redirect != NULL)
+		m->redirect->failed |= a->failed || leads_nowhere(a);
 	a->m = NULL;
 	m->routing->outstanding--;
 	ask_more(m);
@@ -133,22 +151,44 @@ static void on_answer(struct ask *ask, struct ipc_msg *m)
 	answer_end(a);
 }
 
-static bool wanted(const struct target *t)
+static bool wanted(const struct message *m, const struct target *t)
 {
+	if (m->redirect != NULL)
+		return !target_final(t);
 	return t->part == 0 && !target_final(t) && t->route == NULL;
+}
+
+/* What an expansion became has no route to be asked for, but can be redirected. */
+static uint32_t askable(const struct message *m)
+{
+	return m->redirect != NULL ? m->ntargets : m->layout.slots;
+}
+
+static struct route_question question(const struct message *m, const struct target *t)
+{
+	const struct action *filter = action_of(m, ACTION_FILTER);
+	const struct redirect *r = m->redirect;
+	struct route_question q = {
+		.trace = m->tag.trace,
+		.sender = m->content.envelope.sender,
+		.rcpt = target_rcpt(m, t)->addr,
+	};
+
+	if (r != NULL) {
+		q.rcpt = r->to.n > 0 ? r->to : t->route != NULL ? t->route->addr : q.rcpt;
+		q.filter = r->filter;
+		q.filter_rule = r->filter.n > 0 ? STR("thurn queue redirect") : STR_NONE;
+	} else if (filter != NULL) {
+		q.filter = filter->value;
+		q.filter_rule = filter->rule;
+	}
+	return q;
 }
 
 static void ask_one(struct route_ask *a, struct message *m, struct target *t)
 {
 	struct put w = put_start();
-	const struct action *filter = action_of(m, ACTION_FILTER);
-	const struct route_question q = {
-		.trace = m->tag.trace,
-		.sender = m->content.envelope.sender,
-		.rcpt = target_rcpt(m, t)->addr,
-		.filter = filter != NULL ? filter->value : STR_NONE,
-		.filter_rule = filter != NULL ? filter->rule : STR_NONE,
-	};
+	const struct route_question q = question(m, t);
 
 	*a = (struct route_ask){ .m = m, .target = t, .ask.parts = true };
 	put_route_question(&w, &q);
@@ -161,19 +201,19 @@ static void ask_more(struct message *m)
 {
 	struct route_run *r = m->routing;
 
-	for (uint32_t i = 0; i < r->nasks && r->next < m->layout.slots; i++) {
+	for (uint32_t i = 0; i < r->nasks && r->next < askable(m); i++) {
 		if (r->asks[i].m != NULL)
 			continue;
-		while (r->next < m->layout.slots && !wanted(&m->targets[r->next]))
+		while (r->next < askable(m) && !wanted(m, &m->targets[r->next]))
 			r->next++;
-		if (r->next < m->layout.slots)
+		if (r->next < askable(m))
 			ask_one(&r->asks[i], m, &m->targets[r->next++]);
 	}
 }
 
 void route_start(struct message *m, uint64_t ms, void (*done)(struct message *m))
 {
-	uint32_t n = m->layout.slots < ROUTE_ASKS ? m->layout.slots : ROUTE_ASKS;
+	uint32_t n = askable(m) < ROUTE_ASKS ? askable(m) : ROUTE_ASKS;
 	struct route_run *r = arena_alloc(&m->arena, sizeof *r + n * sizeof r->asks[0]);
 
 	r->done = done;

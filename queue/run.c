@@ -480,12 +480,33 @@ void run_continue(struct message *m)
 
 /* --- expansions ------------------------------------------------------------------------------- */
 
+/* What had become others before becomes others again: those are on record now. */
+static void replace_targets(struct message *m)
+{
+	struct status st;
+
+	status_set(&st, 250, "2.0.0", "redirected by the administrator");
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->targets[i];
+
+		if (target_final(t))
+			continue;
+		tell_redirected(m, t);
+		if (t->part == 0)
+			continue; /* the record says so */
+		target_status(m, t, &st);
+		target_set(t, SLOT_BOUNCED, true);
+	}
+}
+
 /* The recipients' copies become targets of their own. */
 static void adopt_expansion(struct message *m)
 {
 	uint32_t n = m->ntargets + m->nexpansion;
 	struct target *all = arena_array(&m->arena, n, sizeof *all);
 
+	if (m->redirect != NULL)
+		replace_targets(m);
 	memcpy(all, m->targets, m->ntargets * sizeof *all);
 	for (uint32_t i = 0; i < m->nexpansion; i++) {
 		const struct spool_target *s = &m->expansion[i];

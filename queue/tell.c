@@ -66,6 +66,13 @@ void tell_expired(const struct message *m, const struct target *t)
 	tell_target(m, t, EV("expired"));
 }
 
+void tell_redirected(const struct message *m, const struct target *t)
+{
+	log_notice(&m->tag, EV("redirected"),
+	    KS("to", t->route != NULL ? t->route->addr : target_rcpt(m, t)->addr),
+	    KS("new_to", m->redirect->to), KS("nexthop", m->redirect->filter));
+}
+
 void tell_untold(struct message *m)
 {
 	for (uint32_t i = 0; i < m->ntargets; i++) {

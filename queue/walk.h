@@ -28,6 +28,8 @@ void control_end(struct connection *c, struct chan_ref ref, uint32_t status, con
 /* An order of an administrator. */
 struct queue_order {
 	int64_t when; /* names it: all that is deleted by it comes back by one undo */
+	/* redirect: where to, one of them; empty = the other */
+	char to[ADDRESS_MAX + 1], nexthop[NEXTHOP_MAX + 1];
 };
 
 /* What an administrator may do to a message, if there is something to do. */
@@ -36,6 +38,7 @@ struct queue_action {
 	bool (*may)(const struct entry *e);
 	void (*fn)(struct entry *e, const struct queue_order *o);
 	bool revive; /* gives suspended destinations another try */
+	bool elsewhere; /* an order must say where to */
 	bool trash; /* to what is in the trash, and to nothing else */
 };
 

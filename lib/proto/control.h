@@ -23,9 +23,10 @@
  *	file as a descriptor with it
  * QUEUE_CTL_LOGINS {str login, "" = all}: a record {login, hour, hour_until, day, day_until} for each that
  *	has sent to other hosts in a period that is not over
- * QUEUE_CTL_ACT {str action, str where, str note, i64 when, bool dry}: hold release requeue delete flush
+ * QUEUE_CTL_ACT {str action, str where, str note, i64 when, str to, str nexthop, bool dry}: hold release requeue delete flush
  *	expire restore empty. where: a queue id, a query, "ALL", or (restore) "LAST": what the last delete
- *	took. when: the order, by the time when it was given; what is deleted by one comes back together. A record {"count": messages that it was done to}; dry: nothing
+ *	took. when: the order, by the time when it was given; what is deleted by one comes back together.
+ *	redirect: to is an address, or nexthop as in transport(5). A record {"count": messages that it was done to}; dry: nothing
  *	is done, and the records of those messages come before. For a single id that is not there, the end
  *	has status EX_DATAERR and a text
  * QUEUE_CTL_WHY {str next hop, or name of a destination}: what keeps mail for it from going now: a record per

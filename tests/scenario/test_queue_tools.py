@@ -1,7 +1,7 @@
 """thurn queue over many messages: queries, the trash, and what a start knows, with the real programs."""
 import json, os, pathlib, signal, smtplib, time
 import pytest
-import conftest
+import conftest, test_queue
 from test_queue import SLOW, SENDER, address, deferred, file_of, gone, listing, mailbox
 
 
@@ -108,6 +108,53 @@ def test_shape(suite, three):
     assert queue(suite, 'shape', '--where', 'rcpts=2').split('\n')[1].split()[:3] == ['TOTAL', '2', '2']
     assert queue(suite, 'shape', 'hold', 'active').split('\n')[1].split()[:2] == ['TOTAL', '0']
     assert suite.tool('queue', 'shape', '--where', 'colour=red', check=False).returncode == 64
+
+
+# --- elsewhere ----------------------------------------------------------------------------------
+
+def test_redirect_to_another_recipient(suite, three):
+    one, two, many = three
+    assert 'redirect: 1 message (dry' in queue(suite, 'redirect', '-n', '--to', address(5), one)
+    queue(suite, 'hold', many)
+    suite.wait_for(lambda: where(suite, 'state=hold') == {many})
+    assert queue(suite, 'redirect', '--to', address(5), one, many) == 'redirect: 2 messages\n'
+    gone(suite, one)
+    gone(suite, many)
+    told = [e['fields'] for e in suite.events('redirected') if e['queue'] == one]
+    assert [(f['to'], f['new_to']) for f in told] == [('them@nowhere.test', address(5))]
+    assert len([e for e in suite.events('redirected') if e['queue'] == many]) == 11
+    for subject in ('one', 'many'):  # once, for however many it was before
+        suite.wait_for(lambda: mailbox(suite, 4, subject))
+        assert len(mailbox(suite, 4, subject)) == 1
+    assert not [e for e in suite.events('report-made') if e['queue'] in (one, many)]
+
+
+def test_redirect_again_and_by_another_next_hop(suite, three):
+    one, two, many = three
+    # to somebody who is not there either: that is on record, and can be redirected again
+    queue(suite, 'redirect', '--to', 'else@thousand.test', two)
+    suite.wait_for(lambda: where(suite, 'rcpt=else@thousand.test and state=deferred') == {two})
+    r, = [r for r in listing(suite) if r['queue_id'] == two]
+    # two that become the same are one
+    assert [(x['address'], x['orig_address']) for x in r['recipients']] == [('else@thousand.test', 'a@nowhere.test')]
+    assert restarted(suite)['deferred'] == 3
+    refused, test_queue.BUSY.refused = test_queue.BUSY.refused, {}
+    try:
+        assert queue(suite, 'redirect', '--nexthop', f'smtp:{test_queue.BUSY.hop}', two) == 'redirect: 1 message\n'
+        gone(suite, two)
+    finally:
+        test_queue.BUSY.refused = refused
+    assert [m.rcpts for m in test_queue.BUSY.messages] == [['else@thousand.test']]
+    assert [e['fields']['nexthop'] for e in suite.events('redirected') if e['queue'] == two and e['fields'].get('nexthop')]
+
+
+def test_redirect_that_leads_nowhere(suite, three):
+    one, two, many = three
+    for bad in (['--to', 'no address', one], ['--to', 'a@b.test', '--nexthop', 'smtp:x', one], [one]):
+        assert suite.tool('queue', 'redirect', *bad, check=False).returncode == 64
+    queue(suite, 'redirect', '--to', 'nobody@example.test', one)
+    suite.wait_for(lambda: [e for e in suite.events('not-redirected') if e['queue'] == one])
+    suite.wait_for(lambda: one in where(suite, 'rcpt=them@nowhere.test and state=deferred'))
 
 
 # --- the trash ----------------------------------------------------------------------------------

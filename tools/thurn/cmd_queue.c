@@ -145,6 +145,10 @@ static int act(const char *action, const char *def, int argc, char **argv)
 	o.json = tool_flag(&argc, argv, "json", 'j');
 	o.dry = tool_flag(&argc, argv, "dry-run", 'n');
 	o.note = tool_value(&argc, argv, "note");
+	if (strcmp(action, "redirect") == 0) {
+		o.to = tool_value(&argc, argv, "to");
+		o.nexthop = tool_value(&argc, argv, "nexthop");
+	}
 	where = tool_value(&argc, argv, "where");
 	login = tool_value(&argc, argv, "login");
 	if (argc == 1 && where == NULL && login == NULL)
@@ -205,6 +209,7 @@ static const struct {
 	{ "release", do_act, "ID ... | ALL | -" },
 	{ "requeue", do_act, "ID ... | ALL | -    route it anew" },
 	{ "delete", do_act, "ID ... | ALL | -    without a notice to anybody" },
+	{ "redirect", do_act, "--to ADDRESS | --nexthop HOP  ID ... | --where QUERY" },
 	{ "undo", do_undo,
 	    "[ID ... | --where QUERY]  bring back what was deleted; without more: last" },
 	{ "trash", do_trash, "[list | restore | empty] ...  what was deleted lately" },

@@ -214,6 +214,8 @@ static struct put act_request(const struct queue_order *o, struct str where)
 	put_str(&w, where);
 	put_z(&w, o->note != NULL ? o->note : "");
 	put_i64(&w, order_time());
+	put_z(&w, o->to != NULL ? o->to : "");
+	put_z(&w, o->nexthop != NULL ? o->nexthop : "");
 	put_u8(&w, o->dry);
 	return w;
 }

@@ -19,6 +19,7 @@ int queue_list(const char *where, bool trash, bool json);
 struct queue_order {
 	const char *action;
 	const char *note; /* for the log */
+	const char *to, *nexthop; /* of redirect; NULL = the other one */
 	bool dry; /* only lists what it would be done to */
 	bool json;
 	uint64_t count; /* of messages it was done to: added up */

@@ -49,6 +49,8 @@ static void drain(int fd)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint16_t types[] = { QUEUE_CTL_LIST, QUEUE_CTL_SUMMARY, QUEUE_CTL_SHOW,
+		QUEUE_CTL_ACT, QUEUE_CTL_LOGINS, QUEUE_CTL_SHAPE };
 	static bool ready;
 	int fds[2];
 
@@ -60,9 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	control_attach(&fds[1], (data[0] & 1) != 0);
 	for (size_t at = 1; at + 2 <= size;) {
 		size_t n = data[at + 1];
-		struct ipc_msg m = {
-			.type = (uint16_t)(QUEUE_CTL_LIST + data[at] % 5), .id = 1, .gen = 1
-		};
+		struct ipc_msg m = { .type = types[data[at] % (sizeof types / sizeof types[0])],
+			.id = 1,
+			.gen = 1 };
 
 		at += 2;
 		if (n > size - at)
