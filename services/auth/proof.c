@@ -7,6 +7,7 @@
 
 #include "attempt.h"
 #include "base/alloc.h"
+#include "pam.h"
 #include "proto/types.h"
 #include "scram.h"
 #include "service.h"
@@ -67,8 +68,8 @@ static enum db_result find_keys(const struct attempt *a, struct scram_keys *k)
 	if (found == DB_MISSING)
 		(void)get_record(str_of(a->prover), str_bytes(decoy, decoy_size), &r);
 	scram_invent(secret, str_of(a->prover), iterations, k);
-	if (found == DB_OK && r.scram.iterations != 0)
-		*k = r.scram;
+	if (found == DB_OK && r.scram.iterations != 0 && !pam_has(&r))
+		*k = r.scram; /* made of a password that does not count where PAM has another */
 	else if (found == DB_OK)
 		found = DB_MISSING;
 	explicit_bzero(&r, sizeof r);

@@ -2,6 +2,7 @@
 import imaplib, json, os, pathlib, signal, smtplib, ssl, subprocess
 import pytest
 import conftest
+import test_sasl
 from conftest import TESTS, Suite
 
 CONF = '''pam_workers = 2
@@ -11,6 +12,7 @@ pam_confdir = "%(top)s/pam/pam.d"
 imap_failure_delay = 50ms
 submission_failure_delay = 50ms
 auth_tries_per_minute = 0
+sasl_mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN"}
 imap_workers = 1
 '''
 
@@ -90,6 +92,22 @@ def test_a_change_in_pam_counts_at_once(suite):
     file.write_text(before.replace('user1:', 'gone:'))
     assert 'AUTHENTICATIONFAILED' in answer(suite, 'of pam')
     file.write_text(before)
+    assert answer(suite, 'of pam') == 'OK'
+
+
+def test_no_way_around_pam(suite):
+    """The password that the account has besides opens nothing: neither by itself nor by the keys of SCRAM made of it."""
+    a = suite.accounts[0]
+    suite.tool('domain', 'set', '--scram', 'on', 'example.test')
+    suite.tool('user', 'passwd', '--password-stdin', a['address'], input='of the database\n')
+    assert json.loads(suite.tool('user', 'show', '--json', a['address']).stdout)['scram']
+    assert 'AUTHENTICATIONFAILED' in answer(suite, 'of the database')
+    for password in ('of the database', 'of pam'):
+        c = test_sasl.Imap(suite)
+        assert b'SCRAM-SHA-256' in c.greeting
+        line, proved = test_sasl.scram_client(c, a['address'], password)
+        assert b'AUTHENTICATIONFAILED' in line and not proved, line
+        c.close()
     assert answer(suite, 'of pam') == 'OK'
 
 
