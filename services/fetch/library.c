@@ -66,12 +66,16 @@ static bool well_formed(struct str url)
 	return str_casestarts(url, STR("https://")) && rest.n > 0 && rest.p[0] != '/';
 }
 
-/* The library takes %-encoded bytes for a part of the name. */
+/*
+ * The library takes %-encoded bytes for a part of the name; and a "-" before the name of an entry of
+ * its address cache for a wish to forget it, and would then look for addresses itself.
+ */
 static bool valid_host(struct str host)
 {
 	struct ip ip;
 
-	return ip_parse(host, &ip) == 0 || (dns_name_valid(host) && str_find(host, '/') == -1);
+	return ip_parse(host, &ip) == 0 ||
+	       (dns_name_valid(host) && str_find(host, '/') == -1 && host.p[0] != '-');
 }
 
 static int take_parts(CURLU *u, uint16_t otherwise, struct place *p)
@@ -315,21 +319,31 @@ static void add(struct curl_slist **list, const char *text)
 		abort();
 }
 
-static void set_addresses(struct handles *h, const struct request *r)
+/* For the library's address cache; a host that is an address has no entry there. */
+static void set_entry(struct handles *h, const struct place *p)
 {
 	struct buf b;
 	char text[IP_TEXT];
+	struct ip ip;
 
+	if (ip_parse(str_of(p->host), &ip) == 0)
+		return;
 	buf_init(&b, HOST_TEXT + ADDRESSES_MAX * (IP_TEXT + 3) + 16);
-	buf_printf(&b, "%s:%u:", r->place->host, r->place->port);
-	h->nips = r->nips < ADDRESSES_MAX ? r->nips : ADDRESSES_MAX;
+	buf_printf(&b, "%s:%u:", p->host, p->port);
 	for (unsigned i = 0; i < h->nips; i++) {
-		h->ips[i] = r->ips[i];
 		ip_format(&h->ips[i], text);
 		buf_printf(&b, h->ips[i].family == 6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", text);
 	}
 	add(&h->resolve, buf_cstr(&b));
 	buf_clear(&b);
+}
+
+static void set_addresses(struct handles *h, const struct request *r)
+{
+	h->nips = r->nips < ADDRESSES_MAX ? r->nips : ADDRESSES_MAX;
+	for (unsigned i = 0; i < h->nips; i++)
+		h->ips[i] = r->ips[i];
+	set_entry(h, r->place);
 	h->names = curl_share_init();
 	if (h->names == NULL ||
 	    curl_share_setopt(h->names, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK)

@@ -180,6 +180,23 @@ def test_private_addresses(world, fetch, ip):
     assert world.server.connections == before
 
 
+ODD_HOSTS = {
+    'refused': ['-.example.test', '-x.example.test', '%2dx.example.test', '*.example.test', '+.example.test', 'a,b.example.test', 'a%00.example.test',
+                'a%3a1.example.test', '%c3%a4.example.test', 'x.example.test.', 'x.example.test..', 'localhost.', '127.0.0.1.'],
+    'no_address': ['[fe80::1%25lo]', '[::1]'],
+    'bad_certificate': ['localhost', 'x.localhost', '127.1', '0x7f.1', '[::ffff:127.0.0.1]'],
+    'answered': ['X.Example.TEST', 'a_b.example.test', 'xn--zca.example.test', 'xn--.example.test', 'x' * 63 + '.example.test'],
+}
+
+
+@pytest.mark.parametrize('outcome, host', [(o, h) for o, hosts in ODD_HOSTS.items() for h in hosts])
+def test_odd_hosts(world, fetch, outcome, host):
+    """Whatever a host is called: the resolver is asked, or nobody; and others are served."""
+    assert fetch.ask('FETCH_REPORT', f'https://{host}:{world.server.port}/', body=b'x')[0] == outcome
+    plan(world, answer(200, '{}'), 'sso.test', '/introspect')
+    assert fetch.ask('FETCH_INTROSPECT', '', body=b'token=a', who='ROLE_AUTH')[1] == 200
+
+
 def test_ports(world, fetch):
     """To a port that no setting names, the kernel lets nobody connect."""
     with https_server.socket.create_server(('127.0.0.1', 0)) as s:

@@ -44,6 +44,7 @@ static void test_places(void **state)
 	place("https://example.test/a b", NULL, 0, NULL);
 	place("https://example.test\\@elsewhere.test/", NULL, 0, NULL);
 	place("https://example.test/\n", NULL, 0, NULL);
+	place("https://-.example.test/", NULL, 0, NULL);
 	place("https://ex\xc3\xa4mple.test/", NULL, 0, NULL);
 	place("https://%Ae.?:", NULL, 0, NULL);
 	place("https://ex%2Fample.test/", NULL, 0, NULL);
