@@ -4,8 +4,7 @@
 
 enum {
 	JOBS_MAX = 256, /* at once, those that wait for DNS or a connection included */
-	CONNECTIONS_MAX = 64, /* at once; others wait */
-	HOST_CONNECTIONS_MAX = 8, /* of these, to one host */
+	HOST_CONNECTIONS_MAX = 8, /* at once; there is no limit for all, or one kind could hold up others */
 	HEADER_BYTES_MAX = 32 * 1024, /* of one answer */
 	ANCHORS_MAX = 4 * 1024 * 1024, /* bytes of tls_ca_file */
 };

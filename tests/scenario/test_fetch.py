@@ -1,5 +1,5 @@
 """services/fetch between peers that test it: what may be asked, by whom, where it connects, and what servers cannot do."""
-import pathlib, shutil, ssl, sys, tempfile, threading, time
+import pathlib, select, shutil, ssl, sys, tempfile, threading, time
 import pytest
 import conftest
 import https_server
@@ -309,6 +309,29 @@ def test_many_at_once(world, fetch):
     assert fetch.ask('FETCH_INTROSPECT', '', body=b'token=a', who='ROLE_AUTH')[1] == 200  # others are not kept from it
     policy.sock.shutdown(2)
     # a fixture that ends fetch waits for whoever is left: nobody is
+
+
+def test_one_kind_does_not_keep_another_waiting(world):
+    """Hosts of strangers that take connections and say nothing: as many as there may be, of two kinds."""
+    p = world.server.port
+    with https_server.socket.create_server(('127.0.0.1', 0), backlog=256) as silent:
+        q = silent.getsockname()[1]
+        conf = world.conf().replace(f'fetch_port = {p}', f'fetch_port = {q}').replace(f'fetch_ports = {{{p}}}', f'fetch_ports = {{{p}, {q}}}')
+        with Fetch(world, conf + 'fetch_timeout = 20s\n') as fetch:
+            policy = fetch.peers['ROLE_POLICY']
+            for i in range(64):
+                policy.request('FETCH_ASK', question('FETCH_STS', f'd{i}.test'))
+            for i in range(16):
+                policy.request('FETCH_ASK', question('FETCH_REPORT', f'https://r{i}.test/', body=b'x'))
+            silent.settimeout(20)
+            held = [silent.accept()[0] for _ in range(64)]
+            plan(world, answer(200, '{}'), 'sso.test', '/introspect')
+            assert fetch.ask('FETCH_INTROSPECT', '', body=b'token=a', who='ROLE_AUTH')[1] == 200
+            assert select.select([policy.sock], [], [], 0)[0] == []  # nobody had to give up for that
+            held += [silent.accept()[0] for _ in range(16)]
+            policy.sock.shutdown(2)
+            for c in held:
+                c.close()
 
 
 def test_hostile_peer(world, fetch):
