@@ -152,12 +152,25 @@ static bool is_technical(struct str name)
 		   !str_caseeq(name, STR("Content-Description")));
 }
 
+/* Fields that are text and nothing else: what has a meaning in others has none in them. */
+static bool is_text(struct str name)
+{
+	return str_caseeq(name, STR("Subject")) || str_caseeq(name, STR("Comments")) ||
+	       str_caseeq(name, STR("Content-Description")) || str_casestarts(name, STR("X-"));
+}
+
+/* Is c one of these? */
+static bool among(char c, const char *these)
+{
+	return c != '\0' && strchr(these, c) != NULL;
+}
+
 /* The blanks and line ends at the beginning. */
 static size_t leading_blank(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.n && strchr(" \t\r\n", s.p[n]) != NULL && s.p[n] != '\0')
+	while (n < s.n && among(s.p[n], " \t\r\n"))
 		n++;
 	return n;
 }
@@ -166,13 +179,53 @@ static size_t leading_word(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.n && (s.p[n] == '\0' || strchr(" \t\r\n", s.p[n]) == NULL))
+	while (n < s.n && !among(s.p[n], " \t\r\n"))
 		n++;
 	return n;
 }
 
-/* The words at the beginning that have 8-bit bytes, with what is between them. */
-static struct str leading_high(struct str s)
+/* What stands in its marks at the beginning: "quoted", (comment), [literal] (RFC 5322 3.2). */
+static size_t leading_marked(struct str s)
+{
+	char open = s.p[0], close = open == '(' ? ')' : open == '[' ? ']' : '"';
+	unsigned depth = 1;
+	size_t n = 1;
+
+	for (; n < s.n && depth > 0; n++) {
+		if (s.p[n] == '\\' && n + 1 < s.n)
+			n++;
+		else if (s.p[n] == close)
+			depth--;
+		else if (s.p[n] == open)
+			depth++;
+	}
+	return n;
+}
+
+/* Of a field that is not just text. */
+static size_t leading_token(struct str s)
+{
+	size_t n = 0;
+
+	if (s.n > 0 && among(s.p[0], "\"(["))
+		return leading_marked(s);
+	while (n < s.n && !among(s.p[n], " \t\r\n\"(["))
+		n++;
+	return n;
+}
+
+/* May a word with 8-bit bytes be encoded, as it stands there? */
+static bool is_encodable(struct str word, bool text)
+{
+	bool plain = !str_is_ascii(word);
+
+	for (size_t i = 0; i < word.n && plain && !text; i++)
+		plain = !among(word.p[i], "\"()[]<>@,;:\\");
+	return plain;
+}
+
+/* The words at the beginning that are to be encoded, with what is between them. */
+static struct str leading_high(struct str s, bool text)
 {
 	size_t n = 0;
 
@@ -180,7 +233,7 @@ static struct str leading_high(struct str s)
 		size_t blank = n > 0 ? leading_blank(str_skip(s, n)) : 0;
 		size_t word = leading_word(str_skip(s, n + blank));
 
-		if (word == 0 || str_is_ascii(str_take(str_skip(s, n + blank), word)))
+		if (!is_encodable(str_take(str_skip(s, n + blank), word), text))
 			return str_take(s, n);
 		n += blank + word;
 	}
@@ -193,28 +246,57 @@ static size_t column_of(const struct buf *b)
 	return b->n - (size_t)(lf + 1);
 }
 
-static bool may_be_address(struct str s)
+/* Without its folds; of a quoted string, what it means. */
+static void put_encoded(struct buf *b, struct str s, bool quoted)
 {
-	return str_find(s, '<') != -1 || str_find(s, '>') != -1 || str_find(s, '@') != -1;
+	struct buf meant;
+
+	buf_init(&meant, DOWNGRADE_HEADER_MAX);
+	for (size_t i = 0; i < s.n; i++) {
+		if (quoted && s.p[i] == '\\' && i + 1 < s.n)
+			i++;
+		if (s.p[i] != '\r' && s.p[i] != '\n')
+			buf_char(&meant, s.p[i]);
+	}
+	mime_encode_words(b, buf_view(&meant), column_of(b));
+	buf_clear(&meant);
 }
 
-static void put_value(struct buf *b, struct str value)
+/*
+ * What says where an address begins and ends must say the same afterwards, or the message would be
+ * somebody else's: quoted strings are encoded as a whole (RFC 2047 5 (3)), and of comments and
+ * whatever has a special character only the 8-bit bytes are replaced. apart: blanks are around it.
+ */
+static void put_token(struct buf *b, struct str s, bool apart)
 {
+	if (apart && !str_is_ascii(s) && s.n > 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+		put_encoded(b, str_skip(str_take(s, s.n - 1), 1), true);
+	else
+		put_ascii(b, s);
+}
+
+static void put_value(struct buf *b, struct str value, bool text)
+{
+	bool apart = true;
+
 	while (value.n > 0) {
-		size_t blank = leading_blank(value);
+		size_t n = leading_blank(value);
 		struct str high;
 
-		buf_str(b, str_take(value, blank));
-		value = str_skip(value, blank);
-		high = leading_high(value);
-		if (high.n == 0)
-			high = str_take(value, leading_word(value));
-		/* what is ASCII goes out as it is */
-		if (may_be_address(high))
-			put_ascii(b, high);
-		else
-			mime_encode_words(b, high, column_of(b));
-		value = str_skip(value, high.n);
+		buf_str(b, str_take(value, n));
+		value = str_skip(value, n);
+		apart = apart || n > 0;
+		high = apart ? leading_high(value, text) : STR_NONE;
+		n = high.n;
+		if (n > 0) {
+			put_encoded(b, high, false);
+		} else {
+			n = text ? leading_word(value) : leading_token(value);
+			put_token(
+			    b, str_take(value, n), apart && leading_word(str_skip(value, n)) == 0);
+		}
+		value = str_skip(value, n);
+		apart = false;
 	}
 }
 
@@ -233,7 +315,7 @@ static void put_field(struct buf *b, struct str field, uint8_t action, bool *ver
 		return;
 	}
 	buf_str(b, str_take(field, (size_t)colon + 1));
-	put_value(b, str_skip(field, (size_t)colon + 1));
+	put_value(b, str_skip(field, (size_t)colon + 1), is_text(name));
 }
 
 /* The next field of a header: a line and those that continue it. */

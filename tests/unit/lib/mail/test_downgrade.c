@@ -103,11 +103,34 @@ static void test_headers(void **state)
 	becomes("Subject: a " E " \xc3\xbc b\r\n \xc3\xb6\r\n\r\n",
 	    "Subject: a =?UTF-8?B?w6kgw7w=?= b\r\n =?UTF-8?B?w7Y=?=\r\n\r\n");
 	becomes("From: \"Jos" E " M\" <a@b>, Jos" E "<c@d>, " E "@f\r\n\r\n",
-	    "From: =?UTF-8?B?Ikpvc8Op?= M\" <a@b>, Jos?\?<c@d>, ?\?@f\r\n\r\n");
+	    "From: =?UTF-8?B?Sm9zw6kgTQ==?= <a@b>, Jos?\?<c@d>, ?\?@f\r\n\r\n");
 	becomes("Content-Disposition: attachment; filename=\"" E "\"\r\nSubject: \xff\r\nno " E
 		" field\r\n\r\n",
 	    "Content-Disposition: attachment; filename=\"??\"\r\n"
 	    "Subject: =?unknown-8bit?B?/w==?=\r\nno ?? field\r\n\r\n");
+}
+
+/* Who a message is from and to does not change, however it is quoted. */
+static void test_addresses_stay(void **state)
+{
+	(void)state;
+	becomes("From: \"" E " <ceo@c>, x\" <own@o>\r\n\r\n",
+	    "From: =?UTF-8?B?w6kgPGNlb0BjPiwgeA==?= <own@o>\r\n\r\n");
+	becomes("From: \"" E "\\\" <ceo@c>, x\" <own@o>\r\n\r\n",
+	    "From: =?UTF-8?B?w6kiIDxjZW9AYz4sIHg=?= <own@o>\r\n\r\n");
+	becomes("From: (" E " <ceo@c>,) own@o\r\n\r\n", "From: (?\? <ceo@c>,) own@o\r\n\r\n");
+	becomes("From: (a (" E ") \\) <ceo@c>,) own@o (\"" E ") , b@c\r\n\r\n",
+	    "From: (a (?\?) \\) <ceo@c>,) own@o (\"?\?) , b@c\r\n\r\n");
+	becomes("From: a@[" E "\" <ceo@c>], \"b\" <own@o>\r\n\r\n",
+	    "From: a@[?\?\" <ceo@c>], \"b\" <own@o>\r\n\r\n");
+	becomes("From: " E " \"x <ceo@c>, y\" <own@o>\r\n\r\n",
+	    "From: =?UTF-8?B?w6k=?= \"x <ceo@c>, y\" <own@o>\r\n\r\n");
+	becomes("From: x\"" E " <ceo@c>\"@o, " E "(c), \"" E "\"@o\r\n\r\n",
+	    "From: x\"?\? <ceo@c>\"@o, ?\?(c), \"?\?\"@o\r\n\r\n");
+	becomes("From: \"" E " <ceo@c>\r\n\r\n", "From: \"?\? <ceo@c>\r\n\r\n");
+	becomes("Subject: " E "\r\n \"" E "\r\n x\r\n\r\n",
+	    "Subject: =?UTF-8?B?w6kgIsOp?=\r\n x\r\n\r\n");
+	becomes("To: \"" E "\r\n " E "\" <a@b>\r\n\r\n", "To: =?UTF-8?B?w6kgw6k=?= <a@b>\r\n\r\n");
 }
 
 /* Where no encoding is allowed. */
@@ -155,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_addresses_stay),
 		cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_large_header),
 	};
