@@ -34,16 +34,23 @@ static bool list_fits(const struct conf_section *s, const char *list, struct str
 	return false;
 }
 
+/*
+ * All hosts have to be the section's: a domain names whatever hosts it likes, and how one of its own
+ * behaves would else decide how mail goes to all domains of a provider.
+ */
+static bool hosts_fit(const struct conf_section *s, const struct mail_reply *hosts)
+{
+	for (uint32_t i = 0; i < hosts->nhosts; i++) {
+		if (!list_fits(s, "hosts", hosts->hosts[i].name))
+			return false;
+	}
+	return hosts->nhosts > 0;
+}
+
 static bool section_fits(
     const struct conf_section *s, struct str nexthop, const struct mail_reply *hosts)
 {
-	if (list_fits(s, "domains", nexthop))
-		return true;
-	for (uint32_t i = 0; hosts != NULL && i < hosts->nhosts; i++) {
-		if (list_fits(s, "hosts", hosts->hosts[i].name))
-			return true;
-	}
-	return false;
+	return list_fits(s, "domains", nexthop) || (hosts != NULL && hosts_fit(s, hosts));
 }
 
 static const struct conf_section *section_of(uint16_t policy)

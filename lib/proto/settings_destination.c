@@ -47,8 +47,9 @@ static const struct setting rows[] = {
 	    .type = SET_LIST,
 	    .def = "",
 	    .roles = R(QUEUE),
-	    .help = "The same by one of the hosts that the MX records of a domain name, so that "
-		    "all customers of a provider are found: \".provider.example\"." },
+	    .help = "The same by the hosts that the MX records of a domain name, so that all "
+		    "customers of a provider are found: \".provider.example\". All of them have to "
+		    "fit: a domain that names others besides is a destination of its own." },
 	{ .section = "destination",
 	    .name = "together",
 	    .type = SET_BOOL,
