@@ -37,7 +37,7 @@ static void nothing(struct tlspolicy_find *f, const char *reason)
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-static void take_records(struct tlspolicy_find *f, const struct dns_answer *a)
+void dane_take(struct tlspolicy_find *f, const struct dns_answer *a)
 {
 	struct tlspolicy *p = &f->policy;
 	char reason[64];
@@ -53,12 +53,14 @@ static void take_records(struct tlspolicy_find *f, const struct dns_answer *a)
 	}
 	snprintf(reason, sizeof reason, "%u secure TLSA records, %zu of them usable",
 	    (unsigned)a->nrecords, p->ndane);
+	/* RFC 7672 2.2: there is TLS for sure, but these do not tell whose; others may */
+	f->encrypt = p->ndane == 0;
 	if (p->ndane > 0)
 		tlspolicy_decide(f, TLS_BY_DANE, TLS_LEVEL_DANE, reason);
 	else if (f->q.wish->level == TLS_LEVEL_DANE_ONLY)
 		tlspolicy_refuse(f, TLS_BY_DANE, reason);
-	else /* RFC 7672 2.2: there is TLS for sure, but nobody can tell whose */
-		tlspolicy_decide(f, TLS_BY_DANE, TLS_LEVEL_ENCRYPT, reason);
+	else
+		tlspolicy_pass(f, reason);
 }
 
 static void ask_next(struct tlspolicy_find *f);
@@ -73,7 +75,7 @@ static void on_answer(struct tlspolicy_find *f, const struct dns_answer *a, stru
 		    dns_status_name(a->status), why.n > 0 ? ", " : "", STR_ARG(why));
 		tlspolicy_refuse(f, TLS_BY_DANE, reason);
 	} else if (a->status == DNS_OK && a->security == DNS_SECURE) {
-		take_records(f, a);
+		dane_take(f, a);
 	} else {
 		f->base++;
 		ask_next(f);

@@ -17,8 +17,11 @@ static void table_rung(struct tlspolicy_find *f)
 /* Nobody has said anything: TLS where it works (RFC 7435), where nothing else is spoken in any case. */
 static void chance_rung(struct tlspolicy_find *f)
 {
-	tlspolicy_decide(
-	    f, TLS_BY_CHANCE, f->q.wish->implicit ? TLS_LEVEL_ENCRYPT : TLS_LEVEL_MAY, "");
+	if (f->encrypt)
+		tlspolicy_decide(f, TLS_BY_DANE, TLS_LEVEL_ENCRYPT, "");
+	else
+		tlspolicy_decide(
+		    f, TLS_BY_CHANCE, f->q.wish->implicit ? TLS_LEVEL_ENCRYPT : TLS_LEVEL_MAY, "");
 }
 
 /* The ladder; the last rung decides always. */

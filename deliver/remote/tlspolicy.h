@@ -49,6 +49,7 @@ struct tlspolicy_find {
 	/* dane.c */
 	struct str bases[2];
 	unsigned nbases, base;
+	bool encrypt; /* it has records, if none that can be used: nothing goes in plain text */
 };
 
 /* done() is called once, perhaps from within. f is zeroed or was cleared. */
@@ -73,6 +74,8 @@ void tlspolicy_pass(struct tlspolicy_find *f, const char *reason);
 void sts_rung(struct tlspolicy_find *f);
 /* TLSA records (dane.c). */
 void dane_rung(struct tlspolicy_find *f);
+/* Secure records have come. */
+void dane_take(struct tlspolicy_find *f, const struct dns_answer *a);
 void dane_open(struct tls_client *c); /* which will be used with them */
 bool dane_usable(const struct tls_association *a);
 

@@ -1,4 +1,5 @@
 /* Who decides how a host is to be spoken to; what TLSA records come to is in tests/scenario/test_dane.py. */
+#include "../../../../deliver/remote/settings.h"
 #include "../../../../deliver/remote/starttls.h"
 #include "../../../../deliver/remote/tlspolicy.h"
 
@@ -149,11 +150,39 @@ static void test_no_resolver(void **state)
 	assert_int_equal(done, 1);
 }
 
+/*
+ * Records of which none is usable: the policy of the domain is asked for (and nobody answers), since
+ * it may say whose certificate it is to be; without one there is TLS all the same.
+ */
+static void test_unusable_records(void **state)
+{
+	const struct row r = { "dane", HOP_MX, SEC, SEC, "", 0, 0, 0, 0, "", { 0 } };
+	struct conf *c = conf_new();
+
+	(void)state;
+	for (unsigned sts = 0; sts < 2; sts++) {
+		conf_set(c, NULL, "mta_sts", sts == 0 ? STR("no") : STR("yes"), "test", 1);
+		settings_read(c);
+		begin(&r);
+		ask_cancel(&find.ask);
+		dane_take(&find, &(struct dns_answer){ .nrecords = 0 });
+		while (done == 0)
+			loop_poll();
+		assert_int_equal(find.policy.source, sts == 0 ? TLS_BY_DANE : TLS_BY_STS);
+		assert_int_equal(find.policy.status.code, sts == 0 ? 0 : 451);
+		if (sts == 0)
+			assert_int_equal(find.policy.wish.level, TLS_LEVEL_ENCRYPT);
+		tlspolicy_clear(&find);
+	}
+	conf_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_no_resolver),
+		cmocka_unit_test(test_unusable_records),
 	};
 
 	loop_init();
