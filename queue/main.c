@@ -231,19 +231,33 @@ static void queue_drain(void)
 
 static void queue_status(struct buf *out)
 {
-	buf_printf(out, "active %llu\n", (unsigned long long)counts.messages[ENTRY_ACTIVE]);
-	buf_printf(out, "deferred %llu\n", (unsigned long long)counts.messages[ENTRY_DEFERRED]);
-	buf_printf(out, "held %llu\n", (unsigned long long)counts.messages[ENTRY_HELD]);
-	buf_printf(out, "trash %llu\n", (unsigned long long)counts.messages[ENTRY_TRASH]);
-	buf_printf(out, "accepted %llu\n", (unsigned long long)counts.accepted);
-	buf_printf(out, "shortcuts %llu\n", (unsigned long long)counts.shortcuts);
-	buf_printf(out, "delivered %llu\n", (unsigned long long)counts.delivered);
-	buf_printf(out, "failed %llu\n", (unsigned long long)counts.failed);
-	buf_printf(out, "reports %llu\n", (unsigned long long)counts.reports);
-	buf_printf(out, "damaged %llu\n", (unsigned long long)counts.damaged);
-	buf_printf(out, "held_back %llu\n", (unsigned long long)outcome_held_back());
+	const struct sched_counts sched = sched_counts(run_sched(), loop_now());
+	const struct {
+		const char *name;
+		uint64_t n;
+	} rows[] = {
+		{ "active", counts.messages[ENTRY_ACTIVE] },
+		{ "deferred", counts.messages[ENTRY_DEFERRED] },
+		{ "held", counts.messages[ENTRY_HELD] },
+		{ "trash", counts.messages[ENTRY_TRASH] },
+		{ "accepted", counts.accepted },
+		{ "shortcuts", counts.shortcuts },
+		{ "delivered", counts.delivered },
+		{ "failed", counts.failed },
+		{ "reports", counts.reports },
+		{ "damaged", counts.damaged },
+		{ "held_back", outcome_held_back() },
+		{ "destinations", sched.destinations },
+		{ "suspended", sched.suspended },
+		{ "slowed", sched.slowed },
+		{ "parked", sched.parked },
+		{ "flying", sched.flying },
+		{ "packets", chan_packets() },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		buf_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].n);
 	buf_printf(out, "breaker %s\n", outcome_breaker_open() ? "open" : "closed");
-	buf_printf(out, "packets %llu\n", (unsigned long long)chan_packets());
 	buf_printf(out, "volume %s\n", space_has_failed() ? "failed" : "ok");
 }
 
