@@ -28,7 +28,7 @@ static const unsigned edges[S_STATES] = {
 	[S_HELLO] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_STARTTLS) | TO(S_READY) | TO(S_DEAD),
 	[S_STARTTLS] = TO(S_CONNECTING) | TO(S_HANDSHAKE) | TO(S_READY) | TO(S_DEAD),
 	[S_HANDSHAKE] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_HELLO) | TO(S_DEAD),
-	[S_READY] = TO(S_ENVELOPE) | TO(S_CLOSING) | TO(S_DEAD),
+	[S_READY] = TO(S_CONNECTING) | TO(S_ENVELOPE) | TO(S_CLOSING) | TO(S_DEAD),
 	[S_ENVELOPE] = TO(S_READY) | TO(S_CONTENT) | TO(S_FINAL) | TO(S_DEAD),
 	[S_CONTENT] = TO(S_FINAL) | TO(S_DEAD),
 	[S_FINAL] = TO(S_READY) | TO(S_DEAD),
@@ -134,10 +134,9 @@ void session_fail(struct session *s, const struct status *st)
 	}
 	if (demanding && s->later)
 		st = soften(st, &softer);
-	o = (struct outcome){ .status = st,
-		.relay = str_of(s->relay),
-		.tls = str_of(s->tls_text),
-		.fault = fault };
+	o = (struct outcome){
+		.status = st, .relay = str_of(s->relay), .tls = str_of(s->tls_text), .fault = fault
+	};
 	if ((early || nowhere) && hop_submit_elsewhere(j, &o))
 		return;
 	job_settle_rest(j, &o);
@@ -540,6 +539,22 @@ static void connect_again(struct session *s)
 	s->next = s->at;
 	s->plain = true;
 	dial_next(s);
+}
+
+bool session_elsewhere(struct session *s, const struct status *why)
+{
+	uint16_t host = s->order.at[s->at].host;
+
+	while (s->next < s->order.n && s->order.at[s->next].host == host)
+		s->next++;
+	if (s->next == s->order.n)
+		return false;
+	log_info(NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", why->text));
+	conn_close(&s->conn);
+	s->served = 0;
+	s->need_rset = false;
+	connect_next(s);
+	return true;
 }
 
 static bool is_dead(const struct ip *ip, uint16_t port)

@@ -124,6 +124,11 @@ void session_state(struct session *s, enum session_state to);
 void session_expect(struct session *s, enum step step, uint32_t rcpt);
 /* Gives up the connection; st is the outcome of what was not settled. s is S_DEAD afterwards. */
 void session_fail(struct session *s, const struct status *st);
+/*
+ * This host cannot take the job, for want of something that another may have: goes on to the next
+ * one. False when there is none.
+ */
+bool session_elsewhere(struct session *s, const struct status *why);
 /* A reply as the outcome of its command; one of a class that makes no sense there is a failure. */
 void session_reply_status(
     struct session *s, const struct reply *r, enum step step, struct status *st);

@@ -122,7 +122,10 @@ static void make_fit(struct session *s, struct status *st)
 	s->t.needs.size = 0; /* not known before it is done */
 }
 
-/* True if the server can take the message; else the recipients are settled. */
+/*
+ * True if the server can take the message; else the recipients are settled, or another host is
+ * asked, because one that takes UTF-8 can be behind one that does not.
+ */
 static bool acceptable(struct session *s)
 {
 	const struct mail_needs *n = &s->t.needs;
@@ -141,7 +144,8 @@ static bool acceptable(struct session *s)
 		make_fit(s, &st);
 	if (st.code == 0)
 		return true;
-	settle_all(s, RCPT_PENDING, RCPT_ACCEPTED, &st);
+	if (!n->utf8 || s->caps.utf8 || !session_elsewhere(s, &st))
+		settle_all(s, RCPT_PENDING, RCPT_ACCEPTED, &st);
 	return false;
 }
 

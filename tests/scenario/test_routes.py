@@ -22,6 +22,7 @@ ZONE = {
     'implicit': f'A {UP[0]}',
     'alias': 'CNAME first-down',
     'mx-alias': 'MX 10 cname', 'cname': 'CNAME up3',
+    'scripts': ['MX 10 up3', 'MX 20 up4'], 'no-scripts': ['MX 10 up2', 'MX 20 up3'],
     'null': 'MX 0 .',
     'own-name': ['MX 10 mx.example.test.', 'MX 20 up2'],
     'better': ['MX 5 up4', 'MX 10 mx.example.test.', 'MX 20 up2'],
@@ -197,6 +198,33 @@ def test_other_scripts(suite, hosts, domain):
         s.data(f'Subject: idn {domain.encode().hex()}\r\n\r\nx\r\n')
     address, message = arrives(suite, hosts, f'idn {domain.encode().hex()}')
     assert address == UP[2] and message.rcpts == ['a@xn--bcher-kva.zone.test']
+
+
+def send_utf8(suite, subject, to):
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.ehlo()
+        s.mail(SENDER, ['SMTPUTF8'])
+        s.sock.sendall(f'RCPT TO:<{to}>\r\n'.encode())
+        assert s.getreply()[0] == 250
+        assert s.data(f'Subject: {subject}\r\n\r\nx\r\n')[0] == 250
+
+
+def test_a_host_that_takes_utf8(suite, hosts):
+    """The first host does not know SMTPUTF8, and is passed over, over a connection that is open, too."""
+    hosts.at[UP[2]].extensions.append('SMTPUTF8')
+    try:
+        send(suite, 'plain', 'a@scripts.zone.test')
+        assert arrives(suite, hosts, 'plain')[0] == UP[1]
+        send_utf8(suite, 'utf8', 'jürgen@scripts.zone.test')
+        address, message = arrives(suite, hosts, 'utf8')
+        assert address == UP[2] and message.rcpts == ['jürgen@scripts.zone.test']
+    finally:
+        hosts.at[UP[2]].extensions.remove('SMTPUTF8')
+
+
+def test_no_host_takes_utf8(suite):
+    send_utf8(suite, 'no utf8', 'jürgen@no-scripts.zone.test')
+    assert 'Status: 5.6.7' in bounce(suite, 'no utf8')
 
 
 # --- nowhere
