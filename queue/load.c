@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/loop.h"
 #include "file.h"
+#include "route.h"
 #include "settings.h"
 #include "settle.h"
 #include "space.h"
@@ -210,6 +211,14 @@ static bool interrupted(const struct message *m)
 	return m->never_timed;
 }
 
+/* Whatever it was loaded for: what is held goes to nobody until it is released. */
+static void keep_held(struct message *m)
+{
+	m->held = m->held && m->next_found >= SPOOL_HOLD;
+	if (m->held && m->redirect == NULL && (m->wishes & (WISH_DELETE | WISH_EXPIRE)) == 0)
+		m->wishes |= WISH_HOLD;
+}
+
 static void loaded(struct message *m, int error)
 {
 	bool failed, left;
@@ -227,6 +236,10 @@ static void loaded(struct message *m, int error)
 	left = any_left(m, &failed);
 	if (interrupted(m) && action_of(m, ACTION_HOLD) != NULL)
 		m->wishes |= WISH_HOLD;
+	/* a report comes first, and the message is read again after it */
+	if (failed && m->redirect != NULL)
+		route_not_redirected(m);
+	keep_held(m);
 	/* before the time on its file it is loaded only for what an administrator wants */
 	if (message_waits(m) && (interrupted(m) || m->next_found >= m->content.envelope.release) &&
 	    (m->wishes & (WISH_HOLD | WISH_DELETE | WISH_EXPIRE | WISH_RELEASE)) == 0) {
@@ -255,6 +268,7 @@ static void load(struct entry *e, unsigned wishes)
 	m->found = e->found;
 	m->called = e->park.called;
 	m->all = e->eager || e->found;
+	m->held = !e->eager;
 	e->eager = false;
 	e->found = false;
 	m->wishes = (uint8_t)wishes;

@@ -105,6 +105,7 @@ struct message {
 	uint8_t wishes;
 	int64_t deleted; /* WISH_DELETE: the order, see trash.h; 0 = now */
 	bool found; /* of the entry */
+	bool held; /* its file says so, and nobody has released it */
 	bool soon; /* what failed was ours: try again in seconds */
 	bool again; /* try again at once: it was interrupted by a report that was due */
 	bool checking; /* in the list of those whose works were dropped */

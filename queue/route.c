@@ -52,18 +52,25 @@ static void no_answer(struct message *m, struct target *t)
 	m->soon = true;
 }
 
+void route_not_redirected(struct message *m)
+{
+	log_error(&m->tag, EV("not-redirected"), KS("to", m->redirect->to),
+	    KS("nexthop", m->redirect->filter));
+	m->redirect = NULL;
+	m->nexpansion = 0;
+	/* it was to go to others, not to whom it is held back from */
+	if (m->held)
+		m->wishes |= WISH_HOLD;
+}
+
 static void finished(void *arg)
 {
 	struct message *m = arg;
 	void (*done)(struct message * m) = m->routing->done;
 
 	m->routing = NULL;
-	if (m->redirect != NULL && (m->redirect->failed || m->nexpansion == 0)) {
-		log_error(&m->tag, EV("not-redirected"), KS("to", m->redirect->to),
-		    KS("nexthop", m->redirect->filter));
-		m->redirect = NULL;
-		m->nexpansion = 0;
-	}
+	if (m->redirect != NULL && (m->redirect->failed || m->nexpansion == 0))
+		route_not_redirected(m);
 	done(m);
 }
 

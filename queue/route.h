@@ -11,5 +11,7 @@
  * status and no route.
  */
 void route_start(struct message *m, uint64_t ms, void (*done)(struct message *m));
+/* It cannot go where m->redirect says: what is left of it stays where it was. */
+void route_not_redirected(struct message *m);
 
 #endif

@@ -108,7 +108,7 @@ static void leave_memory(struct message *m, struct entry *e, unsigned late)
 	if (late != 0)
 		load_for(e, late);
 	else if (again)
-		load_now(e);
+		load_all(e);
 	load_pump();
 }
 

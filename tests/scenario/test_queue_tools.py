@@ -155,6 +155,13 @@ def test_redirect_that_leads_nowhere(suite, three):
     queue(suite, 'redirect', '--to', 'nobody@example.test', one)
     suite.wait_for(lambda: [e for e in suite.events('not-redirected') if e['queue'] == one])
     suite.wait_for(lambda: one in where(suite, 'rcpt=them@nowhere.test and state=deferred'))
+    # what was held stays so: it does not go to those it is held back from
+    queue(suite, 'hold', two)
+    suite.wait_for(lambda: where(suite, 'state=hold') == {two})
+    queue(suite, 'redirect', '--to', 'nobody@example.test', two)
+    suite.wait_for(lambda: [e for e in suite.events('not-redirected') if e['queue'] == two])
+    suite.wait_for(lambda: where(suite, 'state=hold') == {two})
+    assert len([e for e in suite.events('held') if e['queue'] == two]) == 2
 
 
 # --- the trash ----------------------------------------------------------------------------------
