@@ -270,7 +270,9 @@ static bool deliverable(struct message *m, struct target *t)
 	else
 		status_set(
 		    &st, 451, "4.3.5", "The route of this recipient has an error without a reason");
+	/* it is we who say so, whoever was asked last time */
 	t->fault = FAULT_NONE;
+	t->relay = t->tls = STR_NONE;
 	outcome(m, t, &st);
 	/* what a table could not say has nothing to do with the destination */
 	m->soon |= status_temporary(&st);

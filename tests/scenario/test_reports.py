@@ -3,6 +3,7 @@ import email, email.policy, json, pathlib, smtplib
 import pytest
 import conftest
 from smtp_fault_server import FaultServer
+from test_queue import Later
 
 SENDER, GERMAN = 'user1@example.test', 'user2@german.test'
 PRIVATE = 'private@elsewhere.test'
@@ -129,3 +130,35 @@ def test_breaker():
         s.tool('queue', 'requeue', 'ALL')
         s.wait_for(lambda: len({e['fields']['to'] for e in s.events('delivered') if e['fields']['to'].startswith('them')}) == 16)
         assert len(s.events('bounced')) == 4
+
+
+def test_breaker_and_what_another_host_has_said_before(away):
+    """What a host elsewhere said last time is no reason to believe what a wrong route says now."""
+    conf = f'''
+trusted_networks = {{127.0.0.1}}
+breaker_failures = 5
+minimal_backoff = 300s
+maximal_backoff = 300s
+remote_ports = {{{away.port}}}
+transport_maps = {{"inline:{{example.org=smtp:{away.hop}}}"}}
+'''
+    away.refused = Later()
+    with conftest.running(conf=conf) as s:
+        def told(event):
+            return [e['fields'] for e in s.events(event) if e['fields']['to'] == 'early@example.org']
+
+        with s.smtp_client() as c:
+            c.sendmail(SENDER, ['early@example.org'], b'Subject: x\r\n\r\nbody\r\n')
+        e, = s.wait_for(lambda: s.events('deferred'))
+        assert str(away.port) in e['fields']['relay']
+        path = pathlib.Path(s.conf)
+        path.write_text(path.read_text().replace(f'smtp:{away.hop}', 'error:gone'))
+        s.tool('reload')
+        with s.smtp_client() as c:
+            for n in range(6):
+                c.sendmail(SENDER, [f'them{n}@example.org'], b'Subject: x\r\n\r\nbody\r\n')
+        s.wait_for(lambda: s.events('breaker-opened'))
+        s.tool('queue', 'requeue', 'ALL')
+        s.wait_for(lambda: len(told('deferred') + told('bounced')) == 2)
+        assert told('bounced') == [] and 'gone' in told('deferred')[-1]['status']
+    away.refused = {}
