@@ -160,10 +160,11 @@ int spool_remove_trash(uint64_t id, int64_t when)
 {
 	char name[SPOOL_NAME];
 
-	/* an expansion without its message is removed at the next start */
+	/* an expansion without its message is removed at the next start; one that is not there may
+	 * be a message that has come back, which needs its expansions */
 	trash_name(id, when, name);
-	if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1 && errno != ENOENT)
-		return -1;
+	if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1)
+		return errno == ENOENT ? 0 : -1;
 	for (unsigned part = 1; part < SPOOL_PARTS; part++) {
 		spool_name(id, part, name);
 		if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1)

@@ -28,6 +28,7 @@ struct move {
 	uint64_t id;
 	int64_t when;
 	struct spool_times times; /* afterwards */
+	bool renamed; /* though perhaps not for good: the directory is synced last */
 	void (*done)(struct entry *e, struct move *mv, int error);
 };
 
@@ -208,21 +209,28 @@ static int run_restore(struct task *t)
 {
 	struct move *mv = (struct move *)t;
 
-	if (spool_untrash(mv->id, mv->when) == -1 || spool_stat(mv->id, 0, 0, &mv->times) == -1)
+	/* looked at before, because what is renamed must come back with what its time says */
+	if (spool_stat(mv->id, 0, mv->when, &mv->times) == -1 ||
+	    spool_untrash(mv->id, mv->when) == -1)
 		return errno;
+	mv->renamed = true;
+	mv->times.stamp = 0;
+	(void)spool_stat(mv->id, 0, 0, &mv->times);
 	return 0;
 }
 
 static void restored(struct entry *e, struct move *mv, int error)
 {
-	if (error != 0) {
+	if (error != 0)
 		complain(e, EV("not-restored"), error);
+	if (!mv->renamed) {
 		trash_keep(e, mv->when);
 		return;
 	}
 	e->trashed = 0;
 	e->stamp = mv->times.stamp;
-	tell(e, EV("restored"));
+	if (error == 0)
+		tell(e, EV("restored"));
 	load_as(e, &mv->times);
 }
 

@@ -13,7 +13,9 @@
 
 #include <cmocka.h>
 
+#include "../../../queue/load.h"
 #include "../../../queue/spool.h"
+#include "../../../queue/trash.h"
 #include "base/loop.h"
 
 enum { LATE_MS = 5000 }; /* what is synced a little later is within that */
@@ -188,12 +190,48 @@ static void test_damaged_one_makes_room(void **state)
 	assert_int_equal(looked_at(0x1009), EEXIST);
 }
 
+/* Its directory could not be synced, but there it is: its expansions are not those of a deleted one. */
+static void test_restored_but_not_synced(void **state)
+{
+	struct entry *e;
+	int fd, part;
+
+	(void)state;
+	load_init();
+	assert_int_equal(sealed(0x100a), 0);
+	fd = spool_open_file(0x100a, 0, O_RDWR);
+	part = spool_new_file(0x100a, 1);
+	assert_true(fd != -1 && part != -1);
+	assert_int_equal(spool_set_next(fd, SPOOL_HOLD, false), 0);
+	close(fd);
+	close(part);
+	e = entry_new(0x100a, 1000, ENTRY_HELD);
+	trash_put(e, 1000);
+	wait_for_all();
+	assert_int_equal(e->state, ENTRY_TRASH);
+	assert_false(is_there("0a", 0x100a));
+	sync_error = EIO;
+	trash_restore(e);
+	wait_for_all();
+	sync_error = 0;
+	assert_true(is_there("0a", 0x100a));
+	assert_int_equal(e->state, ENTRY_HELD);
+	assert_int_equal(e->trashed, 0);
+	/* whoever takes it for deleted nevertheless */
+	assert_int_equal(spool_remove_trash(0x100a, 1000), 0);
+	part = spool_open_file(0x100a, 1, O_RDONLY);
+	assert_true(part != -1);
+	close(part);
+	entry_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_aside),
 		cmocka_unit_test(test_whole_one_is_there),
 		cmocka_unit_test(test_damaged_one_makes_room),
+		cmocka_unit_test(test_restored_but_not_synced),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
