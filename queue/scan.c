@@ -142,10 +142,19 @@ static void adopt(struct found *f)
 		load_as(e, &f->times);
 }
 
-/* Expansions whose message is gone: what is left of a removal that was cut off. */
-static void remove_orphan(const struct found *f)
+/* Perhaps as something that cannot be taken in now: a file with another link, or unreadable. */
+static bool message_stands(const struct scan *s, uint64_t id)
 {
-	if (f->part != 0 && f->good && entry_find(f->id) == NULL &&
+	for (size_t i = 0; i < s->n; i++)
+		if (s->found[i].part == 0 && s->found[i].id == id)
+			return true;
+	return false;
+}
+
+/* Expansions whose message is gone: what is left of a removal that was cut off. */
+static void remove_orphan(const struct scan *s, const struct found *f)
+{
+	if (f->part != 0 && f->good && entry_find(f->id) == NULL && !message_stands(s, f->id) &&
 	    spool_remove(f->id, f->part) == 0)
 		log_info(NULL, EV("orphan-removed"), KI("part", f->part));
 }
@@ -162,7 +171,9 @@ static void scan_done(struct task *t, int error)
 	for (size_t i = 0; i < s->n; i++)
 		adopt(&s->found[i]);
 	for (size_t i = 0; i < s->n; i++) {
-		remove_orphan(&s->found[i]);
+		/* in a directory that was read in part nobody knows what is gone */
+		if (error == 0)
+			remove_orphan(s, &s->found[i]);
 		free(s->found[i].brief);
 	}
 	s->n = 0;

@@ -240,6 +240,14 @@ def test_expansions_stay_with_their_message(suite, empty):
     trashed(suite, id)
     restarted(suite)
     assert file_of(suite, id, '.1').exists() and list(trash(suite)) == [id]
+    # nor when it could not be taken in, as somebody's backup has a link to it
+    deleted, = file_of(suite, id).parent.glob(id + '~*')
+    os.link(deleted, pathlib.Path(suite.spool) / 'backup')
+    restarted(suite)
+    assert trash(suite) == {}
+    (pathlib.Path(suite.spool) / 'backup').unlink()
+    restarted(suite)
+    assert file_of(suite, id, '.1').exists() and list(trash(suite)) == [id]
     queue(suite, 'undo')
     suite.wait_for(lambda: where(suite, '') == {id})
     queue(suite, 'requeue', id)
