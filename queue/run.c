@@ -12,6 +12,7 @@
 #include "outcome.h"
 #include "proto/proc.h"
 #include "retry.h"
+#include "route.h"
 #include "settings.h"
 #include "settle.h"
 #include "site.h"
@@ -533,6 +534,8 @@ static void not_expanded(struct message *m, const char *why)
 	for (uint32_t i = 0; i < m->nexpansion; i++)
 		target_status(m, &m->targets[m->expansion[i].rcpt], &st);
 	m->nexpansion = 0;
+	if (m->redirect != NULL)
+		route_not_redirected(m);
 }
 
 static void expanded(struct message *m, int error)

@@ -91,3 +91,20 @@ def test_file_that_cannot_be_removed(suite):
         assert len(listing(suite)) == 1 and len(spool_files(suite)) == 1
     suite.wait_for(lambda: not listing(suite) and not spool_files(suite))
     assert len(suite.messages(0)) == 1
+
+
+@pytest.mark.parametrize('suite', ['300s'], indirect=True)
+def test_redirect_that_cannot_be_written_down(suite):
+    """What was held stays so: it does not go to those it is held back from."""
+    suite.send('held', to=['them@later.test'])
+    suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['deferred'])
+    id = listing(suite)[0]['queue_id']
+    suite.tool('queue', 'hold', id)
+    suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['hold'])
+    with injected(suite, 'queue', 'pwritev:error=ENOSPC'):
+        suite.tool('queue', 'redirect', '--to', suite.accounts[0]['address'], id)
+        suite.wait_for(lambda: suite.events('not-redirected'))
+        suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['hold'])
+    suite.tool('queue', 'redirect', '--to', suite.accounts[0]['address'], id)
+    suite.wait_for(lambda: not listing(suite))
+    assert len(suite.messages(0)) == 1
