@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason='attaching to the con
 
 SLOW = 1500000  # us
 CONF = '''sandbox_action = refuse
+trash_time = {trash}
 minimal_backoff = {backoff}
 maximal_backoff = {backoff}
 transport_maps = {{"inline:{{later.test=smtp:{server.hop}}}"}}
@@ -30,9 +31,11 @@ class Later(dict):
 
 @pytest.fixture
 def suite(request):
+    """The parameter is the pause between two tries, or that and how long what was deleted is kept."""
+    backoff, _, trash = request.param.partition(' ')
     with FaultServer() as server:
         server.refused = Later()
-        with scenario.running(conf=CONF.format(backoff=request.param, server=server)) as s:
+        with scenario.running(conf=CONF.format(backoff=backoff, trash=trash or '0', server=server)) as s:
             yield s
 
 
@@ -65,6 +68,17 @@ def test_wish_while_it_settles(suite, action):
                  'hold': lambda: [r['queue_name'] for r in listing(suite)] == ['hold'],
                  'delete': lambda: not listing(suite) and not spool_files(suite)}
         suite.wait_for(check[action])
+
+
+@pytest.mark.parametrize('suite', ['300s 24h'], indirect=True)
+def test_into_the_trash_while_it_settles(suite):
+    with injected(suite, 'queue', f'utimensat:delay_enter={SLOW}:when=1'):
+        id = settling(suite)
+        act(suite, 'delete', id)
+        suite.wait_for(lambda: not listing(suite))
+        assert [f.name.startswith(id + '~') for f in spool_files(suite)] == [True]
+    assert '1 message' in suite.tool('queue', 'trash', 'restore', id).stdout
+    suite.wait_for(lambda: listing(suite))
 
 
 @pytest.mark.parametrize('suite', ['300s'], indirect=True)
