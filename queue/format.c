@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "base/crc32c.h"
+#include "base/fd.h"
 
 #define HEADER_MAGIC  "THURNSPL"
 #define TRAILER_MAGIC "THURNEND"
@@ -293,27 +294,6 @@ static bool trailer_whole(const uint8_t in[SPOOL_TRAILER], uint64_t offset)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* Exactly n bytes. 0, -1 with errno; a file that ends before is ENODATA. */
-static int read_at(int fd, void *p, size_t n, uint64_t offset)
-{
-	char *at = p;
-
-	while (n > 0) {
-		ssize_t r = pread(fd, at, n, (off_t)offset);
-
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == 0)
-			errno = ENODATA;
-		if (r <= 0)
-			return -1;
-		at += r;
-		n -= (size_t)r;
-		offset += (uint64_t)r;
-	}
-	return 0;
-}
-
 /* Adds bytes [from, to) of fd to the hash. */
 static int hash_file(EVP_MD_CTX *ctx, int fd, uint64_t from, uint64_t to)
 {
@@ -323,7 +303,7 @@ static int hash_file(EVP_MD_CTX *ctx, int fd, uint64_t from, uint64_t to)
 	while (r == 0 && from < to) {
 		size_t n = to - from < READ_CHUNK ? (size_t)(to - from) : READ_CHUNK;
 
-		r = read_at(fd, chunk, n, from);
+		r = fd_read_at(fd, chunk, n, from);
 		if (r == 0)
 			hash_add(ctx, chunk, n);
 		from += n;
@@ -344,7 +324,7 @@ static bool trailer_at_end(int fd, uint64_t size)
 	uint8_t trailer[SPOOL_TRAILER];
 
 	return size >= SPOOL_HEADER + SPOOL_TRAILER &&
-	       read_at(fd, trailer, sizeof trailer, size - SPOOL_TRAILER) == 0 &&
+	       fd_read_at(fd, trailer, sizeof trailer, size - SPOOL_TRAILER) == 0 &&
 	       trailer_whole(trailer, size - SPOOL_TRAILER);
 }
 
@@ -398,7 +378,7 @@ enum spool_state spool_check(int fd, bool verify, struct spool_layout *l, const 
 		*why = "empty";
 		return SPOOL_UNFINISHED;
 	}
-	if (read_at(fd, header, sizeof header, 0) == -1)
+	if (fd_read_at(fd, header, sizeof header, 0) == -1)
 		return read_fault(why);
 	state = header_decode(header, l);
 	if (state == SPOOL_UNFINISHED)
@@ -407,7 +387,7 @@ enum spool_state spool_check(int fd, bool verify, struct spool_layout *l, const 
 		*why = "the header is damaged";
 		return state;
 	}
-	if (read_at(fd, trailer, sizeof trailer, l->trailer_offset) == -1)
+	if (fd_read_at(fd, trailer, sizeof trailer, l->trailer_offset) == -1)
 		return errno == ENODATA ? no_trailer(l, why) : read_fault(why);
 	if (!trailer_whole(trailer, l->trailer_offset))
 		return no_trailer(l, why);
@@ -430,7 +410,7 @@ static enum spool_state read_slots(
 	struct slot *slots = arena_array(a, l->slots, sizeof *slots);
 	enum spool_state state = SPOOL_GOOD;
 
-	if (read_at(fd, bytes, size, l->slots_offset) == -1)
+	if (fd_read_at(fd, bytes, size, l->slots_offset) == -1)
 		state = read_fault(why);
 	for (uint32_t i = 0; state == SPOOL_GOOD && i < l->slots; i++) {
 		if (slot_decode(&slots[i], l->id, l->kind, i, bytes + (size_t)i * l->slot_size,
@@ -451,7 +431,7 @@ enum spool_state spool_read(int fd, const struct spool_layout *l, struct arena *
 	char *records = xmalloc(l->records_size + 1);
 	enum spool_state state = SPOOL_GOOD;
 
-	if (read_at(fd, records, l->records_size, l->records_offset) == -1) {
+	if (fd_read_at(fd, records, l->records_size, l->records_offset) == -1) {
 		state = read_fault(why);
 	} else if (records_decode(str_bytes(records, l->records_size), a, l, c) == -1) {
 		*why = "the records are malformed";

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
+#include "base/fd.h"
 #include "base/ipc.h"
 #include "brief.h"
 
@@ -17,24 +18,6 @@
 enum { VERSION = 1, ITEM_HEAD = 18 /* u64 id, u64 stamp, u16 length */ };
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-static int read_at(int fd, void *p, size_t n, uint64_t offset)
-{
-	char *at = p;
-
-	while (n > 0) {
-		ssize_t r = pread(fd, at, n, (off_t)offset);
-
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return -1;
-		at += r;
-		n -= (size_t)r;
-		offset += (uint64_t)r;
-	}
-	return 0;
-}
 
 static int decode_header(struct snapshot *s, const uint8_t *bytes, uint64_t size)
 {
@@ -65,7 +48,7 @@ int snapshot_open(struct snapshot *s, int fd)
 	struct stat st;
 
 	*s = (struct snapshot){ .fd = fd };
-	if (fstat(fd, &st) == 0 && read_at(fd, bytes, sizeof bytes, 0) == 0 &&
+	if (fstat(fd, &st) == 0 && fd_read_at(fd, bytes, sizeof bytes, 0) == 0 &&
 	    decode_header(s, bytes, (uint64_t)st.st_size) == 0)
 		return 0;
 	snapshot_close(s);
@@ -116,7 +99,7 @@ int snapshot_read(const struct snapshot *s, unsigned shard, struct snapshot_item
 	if (s->fd == -1)
 		return -1;
 	items->bytes = xmalloc(p->size + 1);
-	if (read_at(s->fd, items->bytes, p->size, p->offset) == 0 &&
+	if (fd_read_at(s->fd, items->bytes, p->size, p->offset) == 0 &&
 	    crc32c(0, items->bytes, p->size) == p->crc && snapshot_index(items) == 0)
 		return 0;
 	snapshot_free(items);
@@ -155,26 +138,6 @@ struct str snapshot_find(const struct snapshot_items *items, uint64_t id, uint64
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int write_at(int fd, const void *p, size_t n, uint64_t offset)
-{
-	const char *at = p;
-
-	while (n > 0) {
-		ssize_t r = pwrite(fd, at, n, (off_t)offset);
-
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == 0)
-			errno = ENOSPC;
-		if (r <= 0)
-			return -1;
-		at += r;
-		n -= (size_t)r;
-		offset += (uint64_t)r;
-	}
-	return 0;
-}
-
 void snapshot_begin(struct snapshot *s, int fd)
 {
 	*s = (struct snapshot){ .fd = fd, .end = SNAPSHOT_HEADER };
@@ -200,7 +163,7 @@ int snapshot_add(struct snapshot *s, unsigned shard, struct str items, uint32_t 
 		.size = (uint32_t)items.n,
 		.n = n,
 		.crc = crc32c(0, items.p, items.n) };
-	if (write_at(s->fd, items.p, items.n, s->end) == -1)
+	if (fd_write_at(s->fd, items.p, items.n, s->end) == -1)
 		return -1;
 	s->end += items.n;
 	return 0;
@@ -222,5 +185,5 @@ int snapshot_end(struct snapshot *s)
 		put_u32(&w, s->parts[i].crc);
 	}
 	put_u32(&w, crc32c(0, bytes, SNAPSHOT_HEADER - 4));
-	return write_at(s->fd, bytes, sizeof bytes, 0);
+	return fd_write_at(s->fd, bytes, sizeof bytes, 0);
 }
