@@ -14,6 +14,7 @@
 #include "load.h"
 #include "mail/address.h"
 #include "passon.h"
+#include "proto/callers.h"
 #include "proto/control.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -42,11 +43,7 @@ static unsigned nconnections, nstrangers;
 
 void control_end(struct connection *c, struct chan_ref ref, uint32_t status, const char *text)
 {
-	struct put w = put_start();
-
-	put_u32(&w, status);
-	put_z(&w, text);
-	chan_answer(&c->chan, ref, CONTROL_END, &w, NULL, 0);
+	caller_end(&c->chan, ref, status, text);
 }
 
 void control_record(struct connection *c, struct chan_ref ref, struct str json, int fd)

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "base/alloc.h"
+#include "proto/callers.h"
 #include "proto/control.h"
 #include "proto/deliver.h"
 #include "proto/proc.h"
@@ -57,15 +58,6 @@ static const struct kind {
 	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
 };
 
-static void end(struct chan *c, struct chan_ref ref, uint32_t status, const char *text)
-{
-	struct put w = put_start();
-
-	put_u32(&w, status);
-	put_z(&w, text);
-	chan_answer(c, ref, CONTROL_END, &w, NULL, 0);
-}
-
 static void passed_free(struct passed *p)
 {
 	ask_cancel(&p->ask);
@@ -87,9 +79,9 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 	if (more)
 		return;
 	if (m != NULL)
-		end(p->tool, p->ref, EX_OK, "");
+		caller_end(p->tool, p->ref, EX_OK, "");
 	else
-		end(p->tool, p->ref, EX_TEMPFAIL, "The service that knows does not answer");
+		caller_end(p->tool, p->ref, EX_TEMPFAIL, "The service that knows does not answer");
 	passed_free(p);
 }
 
@@ -113,7 +105,8 @@ int passon_question(struct chan *c, struct ipc_msg *m)
 	if (get_end(&g) == -1 || k == NULL || !k->good(&inner))
 		return -1;
 	if (nall >= PASSED_MAX) {
-		end(c, (struct chan_ref){ m->id, m->gen }, EX_TEMPFAIL, "Too many questions");
+		caller_end(
+		    c, (struct chan_ref){ m->id, m->gen }, EX_TEMPFAIL, "Too many questions");
 		return 0;
 	}
 	p = xcalloc(1, sizeof *p);

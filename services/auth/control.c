@@ -11,7 +11,7 @@
 
 #include "attempt.h"
 #include "base/alloc.h"
-#include "proto/control.h"
+#include "proto/callers.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "service.h"
@@ -60,11 +60,7 @@ void client_record(struct client *c, struct chan_ref ref, json_t *o)
 
 void client_end(struct client *c, struct chan_ref ref, uint32_t status, const char *text)
 {
-	struct put w = put_start();
-
-	put_u32(&w, status);
-	put_z(&w, text);
-	chan_answer(&c->chan, ref, CONTROL_END, &w, NULL, 0);
+	caller_end(&c->chan, ref, status, text);
 }
 
 int client_refuse(struct chan *c, const struct ipc_msg *m, uint32_t status, const char *text)

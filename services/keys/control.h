@@ -2,7 +2,6 @@
 #ifndef KEYS_CONTROL_H
 #define KEYS_CONTROL_H
 
-void control_prepare(void); /* before confinement */
 void control_start(void);
 /* The files have been looked at: whoever asked for it is told. */
 void control_looked(void);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "control.h"
+#include "proto/callers.h"
 #include "proto/proc.h"
 #include "serve.h"
 #include "store.h"
@@ -103,7 +104,7 @@ static int keys_open(void)
 		abort();
 	if (pair_open() == -1)
 		log_warning(NULL, EV("memory-not-locked"), KERRNO);
-	control_prepare();
+	callers_prepare();
 	load_settings();
 	return 0;
 }

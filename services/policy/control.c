@@ -1,52 +1,24 @@
 /* The control socket. See control.h. */
-#include "proto/control.h"
+#include "control.h"
 
 #include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/log.h"
 #include "cache.h"
-#include "control.h"
 #include "discover.h"
 #include "net/dns.h"
-#include "proto/proc.h"
+#include "proto/callers.h"
 #include "proto/types.h"
-
-enum { CLIENTS_MAX = 8 };
-
-struct client {
-	struct chan chan; /* first */
-	LIST_ENTRY(client) next;
-};
-
-static LIST_HEAD(, client) clients = LIST_HEAD_INITIALIZER(clients);
-static unsigned nclients;
-static struct watch accept_watch;
-static uid_t own_uid; /* of whoever started the suite */
 
 static void record(struct chan *c, struct chan_ref ref, json_t *o)
 {
 	char *text = json_dumps(o, JSON_COMPACT);
-	struct put w = put_start();
 
-	put_z(&w, text);
-	chan_answer_part(c, ref, CONTROL_RECORD, &w);
+	caller_record(c, ref, str_of(text));
 	free(text);
 	json_decref(o);
-}
-
-static void end(struct chan *c, struct chan_ref ref, uint32_t status, const char *text)
-{
-	struct put w = put_start();
-
-	put_u32(&w, status);
-	put_z(&w, text);
-	chan_answer(c, ref, CONTROL_END, &w, NULL, 0);
 }
 
 /* What others have written is shown if it is UTF-8. */
@@ -67,10 +39,10 @@ static json_t *describe(const struct entry *e)
 	if (e->text != NULL) {
 		while (sts_host(&rest, &pattern))
 			json_array_append_new(hosts, text_of(pattern));
-		json_object_update_new(o, json_pack("{s:s, s:s, s:I, s:I, s:b}", "mode",
-					      sts_mode_name(e->policy.mode), "id", e->id, "fetched",
-					      (json_int_t)e->fetched, "expires", (json_int_t)e->expires,
-					      "valid", cache_holds(e)));
+		json_object_update_new(
+		    o, json_pack("{s:s, s:s, s:I, s:I, s:b}", "mode", sts_mode_name(e->policy.mode),
+			   "id", e->id, "fetched", (json_int_t)e->fetched, "expires",
+			   (json_int_t)e->expires, "valid", cache_holds(e)));
 	}
 	json_object_set_new(o, "mx", hosts);
 	return o;
@@ -97,14 +69,14 @@ static int on_list(struct chan *c, struct ipc_msg *m)
 
 		if (e != NULL)
 			record(c, ref, describe(e));
-		end(c, ref, e != NULL ? EX_OK : EX_DATAERR,
+		caller_end(c, ref, e != NULL ? EX_OK : EX_DATAERR,
 		    e != NULL ? "" : "nothing is known of that domain");
 		return 0;
 	}
 	for (struct entry *e = cache_next(NULL); e != NULL; e = cache_next(e))
 		if (e->text != NULL)
 			record(c, ref, describe(e));
-	end(c, ref, EX_OK, "");
+	caller_end(c, ref, EX_OK, "");
 	return 0;
 }
 
@@ -124,7 +96,7 @@ static int on_flush(struct chan *c, struct ipc_msg *m)
 		}
 	log_notice(NULL, EV("policy-flushed"), KS("domain", domain), KI("count", n));
 	record(c, ref, json_pack("{s:i}", "count", (int)n));
-	end(c, ref, EX_OK, "");
+	caller_end(c, ref, EX_OK, "");
 	return 0;
 }
 
@@ -134,46 +106,7 @@ static const struct chan_row rows[] = {
 	{ 0 },
 };
 
-/* --- the socket ------------------------------------------------------------------------------- */
-
-static void client_down(struct chan *c)
-{
-	struct client *client = (struct client *)c;
-
-	LIST_REMOVE(client, next);
-	nclients--;
-	free(client);
-}
-
-static void on_connection(void *arg, unsigned what)
-{
-	int fd = accept4(proc_fd("socket.policy"), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	socklen_t size = sizeof(struct ucred);
-	struct ucred who;
-	struct client *c;
-
-	(void)arg;
-	(void)what;
-	if (fd == -1)
-		return;
-	if (nclients == CLIENTS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == -1 ||
-	    (who.uid != 0 && who.uid != own_uid)) {
-		close(fd);
-		return;
-	}
-	c = xcalloc(1, sizeof *c);
-	LIST_INSERT_HEAD(&clients, c, next);
-	nclients++;
-	c->chan.role = ROLE_TOOL;
-	chan_init(&c->chan, &fd, rows, client_down);
-}
-
-void control_prepare(void)
-{
-	own_uid = geteuid();
-}
-
 void control_start(void)
 {
-	watch_set(&accept_watch, proc_fd("socket.policy"), WATCH_READ, on_connection, NULL);
+	callers_start("socket.policy", rows);
 }

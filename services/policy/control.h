@@ -2,7 +2,6 @@
 #ifndef POLICY_CONTROL_H
 #define POLICY_CONTROL_H
 
-void control_prepare(void); /* before confinement */
 void control_start(void);
 
 #endif

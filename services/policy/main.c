@@ -7,6 +7,7 @@
 #include "cache.h"
 #include "control.h"
 #include "discover.h"
+#include "proto/callers.h"
 #include "proto/proc.h"
 #include "serve.h"
 #include "store.h"
@@ -15,7 +16,7 @@ static int policy_open(void)
 {
 	char why[256];
 
-	control_prepare();
+	callers_prepare();
 	if (store_open(proc_path("policies"), proc_fd("policies"), why) == -1)
 		proc_fatal("policy-unusable", str_of(why));
 	cache_open();
