@@ -6,6 +6,7 @@
  */
 #include "proto/conf.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,18 @@ size_t conf_count(const struct conf *c, const char *name)
 struct str conf_item(const struct conf *c, const char *name, size_t i)
 {
 	return section_item(&c->top, name, i);
+}
+
+int conf_fault(const struct conf *c, const char *name, char why[CONF_WHY], const char *fmt, ...)
+{
+	int n = snprintf(why, CONF_WHY, "%.*s: %s: ", STR_ARG(conf_where(c, name)), name);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (n > 0 && n < CONF_WHY)
+		vsnprintf(why + n, CONF_WHY - (size_t)n, fmt, ap);
+	va_end(ap);
+	return -1;
 }
 
 struct str conf_where(const struct conf *c, const char *name)

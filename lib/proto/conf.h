@@ -97,6 +97,11 @@ size_t section_count(const struct conf_section *s, const char *name);
 struct str section_item(const struct conf_section *s, const char *name, size_t i);
 struct str section_where(const struct conf_section *s, const char *name);
 
+/* For a program that cannot use a value: "thurn.conf:12: name: " and what is wrong, into why. -1. */
+enum { CONF_WHY = 512 };
+int conf_fault(const struct conf *c, const char *name, char why[CONF_WHY], const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* --- making one (master/config, tests) ------------------------------------------------------- */
 
 struct conf *conf_new(void); /* all defaults */

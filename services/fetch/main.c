@@ -39,7 +39,7 @@ static struct str read_all(const char *path)
 
 static int fetch_open(void)
 {
-	char why[SETTINGS_WHY];
+	char why[CONF_WHY];
 	struct str anchors;
 
 	if (settings_read(proc_conf(), &settings, why) == -1)

@@ -4,27 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static int complain(const struct conf *c, const char *name, char *why, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static int complain(const struct conf *c, const char *name, char *why, const char *fmt, ...)
-{
-	int n = snprintf(why, SETTINGS_WHY, "%.*s: %s: ", STR_ARG(conf_where(c, name)), name);
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (n > 0 && n < SETTINGS_WHY)
-		vsnprintf(why + n, SETTINGS_WHY - (size_t)n, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 static int read_networks(const struct conf *c, struct settings *s, char *why)
 {
 	size_t n = conf_count(c, "fetch_private_networks");
 
 	if (n > NETWORKS_MAX)
-		return complain(c, "fetch_private_networks", why, "more than %d", NETWORKS_MAX);
+		return conf_fault(c, "fetch_private_networks", why, "more than %d", NETWORKS_MAX);
 	for (size_t i = 0; i < n; i++)
 		cidr_parse(conf_item(c, "fetch_private_networks", i), &s->networks[s->nnetworks++]);
 	return 0;
@@ -47,24 +32,24 @@ static int read_introspect(const struct conf *c, struct settings *s, char *why)
 	if (url.n == 0)
 		return 0;
 	if (place_parse(url, s->port, &s->introspect) == -1)
-		return complain(
+		return conf_fault(
 		    c, "oauth_introspection_url", why, "\"%.*s\" is no https URL", STR_ARG(url));
 	if (!may_connect(c, s->introspect.port))
-		return complain(c, "oauth_introspection_url", why, "port %u is not in fetch_ports",
-		    s->introspect.port);
+		return conf_fault(c, "oauth_introspection_url", why,
+		    "port %u is not in fetch_ports", s->introspect.port);
 	return 0;
 }
 
-int settings_read(const struct conf *c, struct settings *s, char why[SETTINGS_WHY])
+int settings_read(const struct conf *c, struct settings *s, char why[CONF_WHY])
 {
 	*s = (struct settings){
 		.timeout = conf_time(c, "fetch_timeout"),
 		.port = (uint16_t)conf_int(c, "fetch_port"),
 	};
 	if (str_copy(conf_str(c, "tls_ca_file"), s->anchors, sizeof s->anchors) == -1)
-		return complain(c, "tls_ca_file", why, "too long");
+		return conf_fault(c, "tls_ca_file", why, "too long");
 	if (!may_connect(c, s->port))
-		return complain(c, "fetch_port", why, "%u is not in fetch_ports", s->port);
+		return conf_fault(c, "fetch_port", why, "%u is not in fetch_ports", s->port);
 	if (read_networks(c, s, why) == -1)
 		return -1;
 	return read_introspect(c, s, why);

@@ -5,7 +5,7 @@
 #include "library.h"
 #include "proto/conf.h"
 
-enum { NETWORKS_MAX = 64, SETTINGS_WHY = 512 };
+enum { NETWORKS_MAX = 64 };
 
 struct settings {
 	uint64_t timeout; /* milliseconds for one request, DNS included */
@@ -17,7 +17,7 @@ struct settings {
 };
 
 /* -1 with a sentence that begins with the setting's file:line in why. */
-int settings_read(const struct conf *c, struct settings *s, char why[SETTINGS_WHY]);
+int settings_read(const struct conf *c, struct settings *s, char why[CONF_WHY]);
 
 /* May that be connected to? Not what is nobody's or private, unless it is listed. */
 bool settings_allow(const struct settings *s, const struct ip *ip);

@@ -49,7 +49,7 @@ static const struct option {
 
 static int failed(char *why, const char *what, struct str value, int error)
 {
-	snprintf(why, SETTINGS_WHY, "%s \"%.*s\": %s", what, STR_ARG(str_take(value, 200)),
+	snprintf(why, CONF_WHY, "%s \"%.*s\": %s", what, STR_ARG(str_take(value, 200)),
 	    ub_strerror(error));
 	return -1;
 }
@@ -195,14 +195,14 @@ static void ignore(struct query *q)
 	(void)q;
 }
 
-int library_open(const struct settings *s, char why[SETTINGS_WHY])
+int library_open(const struct settings *s, char why[CONF_WHY])
 {
 	static struct query first;
 	struct arena a;
 
 	ctx = ub_ctx_create_event(loop_base());
 	if (ctx == NULL) {
-		snprintf(why, SETTINGS_WHY, "libunbound does not start");
+		snprintf(why, CONF_WHY, "libunbound does not start");
 		return -1;
 	}
 	ub_ctx_debugout(ctx, NULL);
@@ -215,7 +215,7 @@ int library_open(const struct settings *s, char why[SETTINGS_WHY])
 	arena_clear(&a);
 	if (first.answer.status == DNS_OK)
 		return 0;
-	snprintf(why, SETTINGS_WHY, "libunbound cannot use these settings: a bad trust anchor?");
+	snprintf(why, CONF_WHY, "libunbound cannot use these settings: a bad trust anchor?");
 	return -1;
 }
 

@@ -12,7 +12,7 @@
  * Reads everything that it will ever read and opens nothing later but sockets: to be called before
  * confinement. -1 with a sentence in why.
  */
-int library_open(const struct settings *s, char why[SETTINGS_WHY]);
+int library_open(const struct settings *s, char why[CONF_WHY]);
 
 /* A question on its way; embedded in its owner, zero-initialised. */
 struct flight;

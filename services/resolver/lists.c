@@ -42,17 +42,17 @@ static int read_list(struct list *l, struct str item)
 	return 0;
 }
 
-int lists_read(const struct conf *c, char why[SETTINGS_WHY])
+int lists_read(const struct conf *c, char why[CONF_WHY])
 {
 	size_t n = conf_count(c, "dns_lists");
 
 	if (n > LISTS_MAX)
-		return settings_complain(c, "dns_lists", why, "more than %d", LISTS_MAX);
+		return conf_fault(c, "dns_lists", why, "more than %d", LISTS_MAX);
 	for (nlists = 0; nlists < n; nlists++) {
 		struct str item = conf_item(c, "dns_lists", nlists);
 
 		if (read_list(&lists[nlists], item) == -1)
-			return settings_complain(c, "dns_lists", why,
+			return conf_fault(c, "dns_lists", why,
 			    "\"%.*s\" is neither a zone nor zone=127.0.0.x,127.0.0.y",
 			    STR_ARG(item));
 	}

@@ -24,7 +24,7 @@ struct list {
 };
 
 /* Reads dns_lists; strings are borrowed from c. -1 with a sentence in why. */
-int lists_read(const struct conf *c, char why[SETTINGS_WHY]);
+int lists_read(const struct conf *c, char why[CONF_WHY]);
 /* Begins to test them. */
 void lists_start(void);
 size_t lists_all(struct list **out);

@@ -16,7 +16,7 @@ static struct settings settings;
 
 static int resolver_open(void)
 {
-	char why[SETTINGS_WHY];
+	char why[CONF_WHY];
 
 	if (settings_read(proc_conf(), &settings, why) == -1 ||
 	    lists_read(proc_conf(), why) == -1 || library_open(&settings, why) == -1)

@@ -31,29 +31,16 @@ int server_parse(struct str text, struct server *s)
 	return 0;
 }
 
-int settings_complain(
-    const struct conf *c, const char *name, char why[SETTINGS_WHY], const char *fmt, ...)
-{
-	int n = snprintf(why, SETTINGS_WHY, "%.*s: %s: ", STR_ARG(conf_where(c, name)), name);
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (n > 0 && n < SETTINGS_WHY)
-		vsnprintf(why + n, SETTINGS_WHY - (size_t)n, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 static int read_forwarders(const struct conf *c, struct settings *s, char *why)
 {
 	s->nforwarders = conf_count(c, "dns_forwarders");
 	if (s->nforwarders > SERVERS_MAX)
-		return settings_complain(c, "dns_forwarders", why, "more than %d", SERVERS_MAX);
+		return conf_fault(c, "dns_forwarders", why, "more than %d", SERVERS_MAX);
 	for (size_t i = 0; i < s->nforwarders; i++) {
 		struct str item = conf_item(c, "dns_forwarders", i);
 
 		if (server_parse(item, &s->forwarders[i]) == -1)
-			return settings_complain(c, "dns_forwarders", why,
+			return conf_fault(c, "dns_forwarders", why,
 			    "\"%.*s\" is no address, nor [address]:port", STR_ARG(item));
 	}
 	return 0;
@@ -67,15 +54,15 @@ static int read_zones(const struct conf *c, const char *setting,
 		struct str item = conf_item(c, setting, i), rest = item, zone, server;
 
 		if (!str_cut(&rest, '=', &zone) || !dns_name_valid(zone) || rest.p == NULL)
-			return settings_complain(
+			return conf_fault(
 			    c, setting, why, "\"%.*s\" is not zone=server,server", STR_ARG(item));
 		while (str_cut(&rest, ',', &server)) {
 			if (*n == ZONES_MAX)
-				return settings_complain(
+				return conf_fault(
 				    c, setting, why, "more than %d servers", ZONES_MAX);
 			zones[*n].zone = zone;
 			if (server_parse(server, &zones[(*n)++].server) == -1)
-				return settings_complain(c, setting, why,
+				return conf_fault(c, setting, why,
 				    "\"%.*s\" is no address, nor [address]:port", STR_ARG(server));
 		}
 	}
@@ -87,7 +74,7 @@ static int read_anchors(const struct conf *c, struct settings *s, char *why)
 	size_t n = conf_count(c, "dns_trust_anchors");
 
 	if (n > ANCHORS_MAX)
-		return settings_complain(c, "dns_trust_anchors", why, "more than %d", ANCHORS_MAX);
+		return conf_fault(c, "dns_trust_anchors", why, "more than %d", ANCHORS_MAX);
 	for (size_t i = 0; i < n; i++)
 		s->anchors[s->nanchors++] = conf_item(c, "dns_trust_anchors", i);
 	for (size_t i = 0; n == 0 && i < sizeof root_keys / sizeof root_keys[0]; i++)
@@ -95,7 +82,7 @@ static int read_anchors(const struct conf *c, struct settings *s, char *why)
 	return 0;
 }
 
-int settings_read(const struct conf *c, struct settings *s, char why[SETTINGS_WHY])
+int settings_read(const struct conf *c, struct settings *s, char why[CONF_WHY])
 {
 	*s = (struct settings){
 		.validate = conf_bool(c, "dns_validation"),

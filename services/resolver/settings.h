@@ -40,11 +40,6 @@ int server_parse(struct str text, struct server *s);
 /*
  * Strings are borrowed from c. -1 with a sentence that begins with the setting's file:line in why.
  */
-enum { SETTINGS_WHY = 512 };
-int settings_read(const struct conf *c, struct settings *s, char why[SETTINGS_WHY]);
-
-/* Puts "thurn.conf:3: name: sentence" into why; -1. */
-int settings_complain(const struct conf *c, const char *name, char why[SETTINGS_WHY],
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int settings_read(const struct conf *c, struct settings *s, char why[CONF_WHY]);
 
 #endif

@@ -41,7 +41,7 @@ static void test_servers(void **state)
 /* One setting in a file of its own; what is wrong with it, or "". */
 static const char *read(const char *name, const char *value, struct settings *s)
 {
-	static char why[SETTINGS_WHY];
+	static char why[CONF_WHY];
 	static struct conf *c;
 
 	if (c != NULL)
