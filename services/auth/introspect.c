@@ -82,26 +82,12 @@ bool introspect_possible(void)
 
 static void judge(struct introspection *i, struct str json)
 {
-	struct attempt *a = &i->attempt;
 	char login[LOGIN_MAX + 1];
-	struct account_record r;
-	enum db_result found;
 	const char *why = jwt_introspected(token_rules(), json, (int64_t)time(NULL), login);
 
-	if (why == NULL) {
-		attempt_name(a, str_of(login));
-		if (i->said[0] != '\0' && strcmp(i->said, a->name) != 0)
-			why = "the token is somebody else's";
-		else if (strcmp(a->prover, a->name) != 0)
-			why = "it names no account";
-	}
-	found = why == NULL ? attempt_prover(a, &r) : DB_MISSING;
-	if (found == DB_FAULT)
-		attempt_later(a, EV("auth-unavailable"), "the account database cannot be read");
-	else if (found == DB_OK)
-		attempt_accept(a, STR_NONE);
-	else
-		attempt_refuse(a, why == NULL ? "" : why);
+	if (why == NULL)
+		why = token_name(&i->attempt, login, i->said);
+	token_decide(&i->attempt, why);
 }
 
 static void on_fetched(struct ask *ask, struct ipc_msg *m)

@@ -38,6 +38,11 @@ int on_auth_proof(struct chan *c, struct ipc_msg *m);
 void token_load(const struct conf *c);
 int on_auth_token(struct chan *c, struct ipc_msg *m);
 const struct jwt_rules *token_rules(void);
+struct attempt;
+/* It is of that login; said: whose the client says it is, or "". What is wrong with that, or NULL. */
+const char *token_name(struct attempt *a, const char *login, const char *said);
+/* Accepts the login that a token has proved, or refuses it for that reason. */
+void token_decide(struct attempt *a, const char *why);
 int on_auth_certificate(struct chan *c, struct ipc_msg *m);
 
 /* --- introspect.c ---------------------------------------------------------------------------- */

@@ -34,35 +34,42 @@ static bool is_signed(const struct auth_token *t)
 	return !introspect_possible() || (t->text.n > 0 && rules.nkeys > 0);
 }
 
-/*
- * The token is looked at before the try is charged: a client need not say whose it is, and what it
- * costs has to be given back to the account that it proves. A signature is cheap to verify.
- */
-static void check_token(struct attempt *a, const struct auth_token *t)
+const char *token_name(struct attempt *a, const char *login, const char *said)
 {
-	char login[LOGIN_MAX + 1], said[LOGIN_MAX + 1];
-	struct account_record r;
-	enum db_result found;
-	const char *why;
+	attempt_name(a, str_of(login));
+	if (said[0] != '\0' && strcmp(said, a->name) != 0)
+		return "the token is somebody else's";
+	return strcmp(a->prover, a->name) != 0 ? "it names no account" : NULL;
+}
 
-	why = jwt_check(&rules, t->text, t->signature, (int64_t)time(NULL), login);
-	memcpy(said, a->name, sizeof said);
-	if (why == NULL) {
-		attempt_name(a, str_of(login));
-		if (t->who.login.n > 0 && strcmp(said, a->name) != 0)
-			why = "the token is somebody else's";
-		else if (strcmp(a->prover, a->name) != 0)
-			why = "it names no account";
-	}
-	if (!attempt_charge(a))
-		return;
-	found = why == NULL ? attempt_prover(a, &r) : DB_MISSING;
+void token_decide(struct attempt *a, const char *why)
+{
+	struct account_record r;
+	enum db_result found = why == NULL ? attempt_prover(a, &r) : DB_MISSING;
+
 	if (found == DB_FAULT)
 		attempt_later(a, EV("auth-unavailable"), "the account database cannot be read");
 	else if (found == DB_OK)
 		attempt_accept(a, STR_NONE);
 	else
 		attempt_refuse(a, why == NULL ? "" : why);
+}
+
+/*
+ * The token is looked at before the try is charged: a client need not say whose it is, and what it
+ * costs has to be given back to the account that it proves. A signature is cheap to verify.
+ */
+static void check_token(struct attempt *a, const struct auth_token *t)
+{
+	char login[LOGIN_MAX + 1], said[LOGIN_MAX + 1] = "";
+	const char *why = jwt_check(&rules, t->text, t->signature, (int64_t)time(NULL), login);
+
+	if (t->who.login.n > 0)
+		memcpy(said, a->name, sizeof said);
+	if (why == NULL)
+		why = token_name(a, login, said);
+	if (attempt_charge(a))
+		token_decide(a, why);
 }
 
 int on_auth_token(struct chan *c, struct ipc_msg *m)
