@@ -33,7 +33,7 @@ static struct {
 	uint64_t began, written; /* ms on the loop's clock */
 	uint64_t changes; /* entry_changes() when it was begun */
 	uint64_t messages;
-} now;
+} now = { .file = { .fd = -1 } };
 
 static int compare_ids(const void *a, const void *b)
 {
