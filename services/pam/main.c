@@ -51,10 +51,11 @@ static void *keep_guard(void *unused)
 		while (!guard.busy)
 			pthread_cond_wait(&guard.news, &guard.lock);
 		number = guard.number;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += guard.seconds;
 		while (guard.busy && guard.number == number)
-			if (pthread_cond_timedwait(&guard.news, &guard.lock, &until) != 0)
+			if (pthread_cond_clockwait(
+				&guard.news, &guard.lock, CLOCK_MONOTONIC, &until) != 0)
 				_exit(EX_UNAVAILABLE);
 	}
 	return NULL;
