@@ -32,6 +32,7 @@ enum {
 	FETCH_MS = 75 * 1000, /* for chan_ask(); more than fetch_timeout can be */
 	FETCH_URL_MAX = 1024,
 	FETCH_AUTHORIZATION_MAX = 4096,
+	FETCH_CREDENTIAL_MAX = 500, /* bytes of a name and of a secret in it, as set */
 	FETCH_BODY_MAX = 48 * 1024, /* that is sent */
 	FETCH_ANSWER_MAX = 60 * 1024,
 	FETCH_TYPE_MAX = 128,

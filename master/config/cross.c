@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/fetch.h"
 #include "proto/keys.h"
 #include "proto/plan.h"
 #include "proto/rate.h"
@@ -266,6 +267,26 @@ static void check_certificate_logins(const struct conf *c, struct faults *f)
 			    STR_ARG(conf_item(c, "certificate_logins", i)));
 }
 
+/* What is cut off would only be seen when every token is refused. */
+static void check_introspection(const struct conf *c, struct faults *f)
+{
+	static const char *const names[] = { "oauth_introspection_client",
+		"oauth_introspection_secret" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (conf_str(c, names[i]).n > FETCH_CREDENTIAL_MAX)
+			faults_at(f, conf_where(c, names[i]), "%s is longer than %d bytes",
+			    names[i], FETCH_CREDENTIAL_MAX);
+}
+
+/* Otherwise the passwords of the database would count without a word. */
+static void check_pam(const struct conf *c, struct faults *f)
+{
+	if (conf_count(c, "pam_domains") > 0 && conf_int(c, "pam_workers") == 0)
+		faults_at(f, conf_where(c, "pam_domains"),
+		    "pam_domains without pam_workers: PAM would not be asked");
+}
+
 static void check_mechanisms(const struct conf *c, struct faults *f)
 {
 	for (size_t i = 0; i < conf_count(c, "sasl_mechanisms"); i++) {
@@ -450,6 +471,8 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_ranges,
 		check_mechanisms,
 		check_tokens,
+		check_introspection,
+		check_pam,
 		check_ports,
 		check_names,
 		check_destinations,

@@ -18,7 +18,6 @@
 #include "service.h"
 
 enum {
-	CREDENTIAL_MAX = 512, /* bytes of our name and secret, each, as set */
 	DEADLINE = 25 * 1000, /* less than sasl waits */
 	OUTSTANDING_MAX = 256,
 };
@@ -30,6 +29,9 @@ struct introspection {
 };
 
 static char authorization[FETCH_AUTHORIZATION_MAX];
+_Static_assert(
+    sizeof "Basic " + BASE64_SIZE(6 * FETCH_CREDENTIAL_MAX + 1) < FETCH_AUTHORIZATION_MAX,
+    "whatever has to be escaped");
 static bool possible;
 static unsigned outstanding;
 
@@ -55,13 +57,12 @@ static void make_authorization(struct str name, struct str secret)
 	explicit_bzero(authorization, sizeof authorization);
 	if (name.n == 0)
 		return;
-	buf_init(&plain, 6 * CREDENTIAL_MAX + 1);
-	put_form(&plain, str_take(name, CREDENTIAL_MAX));
+	buf_init(&plain, 6 * FETCH_CREDENTIAL_MAX + 1);
+	put_form(&plain, str_take(name, FETCH_CREDENTIAL_MAX));
 	buf_char(&plain, ':');
-	put_form(&plain, str_take(secret, CREDENTIAL_MAX));
+	put_form(&plain, str_take(secret, FETCH_CREDENTIAL_MAX));
 	n = (size_t)snprintf(authorization, sizeof authorization, "Basic ");
-	if (n + BASE64_SIZE(plain.n) < sizeof authorization)
-		base64_encode(buf_view(&plain), authorization + n);
+	base64_encode(buf_view(&plain), authorization + n);
 	explicit_bzero(plain.p, plain.n);
 	buf_clear(&plain);
 }

@@ -90,6 +90,8 @@ static const struct {
 	    "t.conf:2: listener b: 127.0.0.1 port 26 is taken by listener a" },
 	{ "sasl_mechanisms = {\"PLAIN\", \"CRAM-MD5\"}\n",
 	    "t.conf:1: sasl_mechanisms: there is no mechanism \"CRAM-MD5\"" },
+	{ "pam_domains = {\"example.org\"}\n",
+	    "t.conf:1: pam_domains without pam_workers: PAM would not be asked" },
 	{ "oauth_keys = {\"AA==\"}\noauth_audience = \"x\"\n",
 	    "t.conf:1: oauth_keys without oauth_issuer: no token would be taken" },
 	{ "listener a {service = local}\n", "t.conf:1: listener a: that service needs a path" },
