@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "charge.h"
 #include "file.h"
+#include "lane.h"
 #include "load.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -373,6 +374,23 @@ static void discard(struct message *m)
 	drop(m);
 }
 
+static void laned(struct message *m, bool known)
+{
+	struct status st;
+
+	if (!known) {
+		status_set(&st, 451, "4.3.0", "A table could not be asked; try again later");
+		charge_refund(m);
+		answer_message(m, &st);
+		drop(m);
+	} else if (m->memfd != -1 && m->ntargets <= SHORTCUT_RCPTS && !m->hold &&
+		   !message_waits(m)) {
+		accept_go(m);
+	} else {
+		seal(m);
+	}
+}
+
 static void commit(struct message *m)
 {
 	bool small = m->memfd != -1;
@@ -397,10 +415,7 @@ static void commit(struct message *m)
 		m->reserved = need;
 		space_reserve(need);
 	}
-	if (small && m->ntargets <= SHORTCUT_RCPTS && !m->hold && !message_waits(m))
-		accept_go(m);
-	else
-		seal(m);
+	lane_decide(m, laned);
 }
 
 static int refuse_unknown(struct chan *c, const struct ipc_msg *msg)

@@ -7,12 +7,19 @@
 #include "base/alloc.h"
 #include "format.h"
 #include "mail/envelope.h"
+#include "proto/lane.h"
 
 /*
  * u8 flags, u64 trace, u64 arrival, u64 body size, u32 recipients, sender, login, client, u8 number
  * of those that follow: {u8 state, u16 attempts, address, relay, status}. Strings are {u16, bytes}.
  */
-enum { FLAG_WHOLE = 1, LOGIN_TEXT_MAX = 512, RELAY_TEXT_MAX = 512 };
+enum {
+	FLAG_WHOLE = 1,
+	LANE_SHIFT =
+	    1, /* in the flags: 1 + enum lane; 0 in briefs that were made before there was one */
+	LOGIN_TEXT_MAX = 512,
+	RELAY_TEXT_MAX = 512,
+};
 
 static void put_short(struct put *w, struct str s)
 {
@@ -96,8 +103,9 @@ struct brief *brief_new(const struct facts *f)
 	       put_rcpt(&w, &f->rcpts[shown], &cut))
 		shown++;
 	space[count_at] = shown;
+	space[0] = (uint8_t)((f->lane + 1) << LANE_SHIFT);
 	if (!cut && shown == f->left && plain(f))
-		space[0] = FLAG_WHOLE;
+		space[0] |= FLAG_WHOLE;
 	b = xmalloc(sizeof *b + w.n);
 	b->n = (uint16_t)w.n;
 	memcpy(b->bytes, space, w.n);
@@ -143,12 +151,15 @@ int brief_read(struct str bytes, struct facts *f, struct facts_rcpt rcpts[BRIEF_
 	f->login = get_short(&g, LOGIN_TEXT_MAX);
 	f->client = get_short(&g, LOGIN_TEXT_MAX);
 	n = get_u8(&g);
-	if (g.bad || flags > FLAG_WHOLE || n > BRIEF_RCPTS || n > f->left)
+	if (g.bad || flags >> LANE_SHIFT > LANES || n > BRIEF_RCPTS || n > f->left)
 		return -1;
 	for (uint8_t i = 0; i < n; i++)
 		get_rcpt(&g, &rcpts[i]);
 	f->known = true;
-	f->whole = flags == FLAG_WHOLE;
+	f->whole = (flags & FLAG_WHOLE) != 0;
+	flags >>= LANE_SHIFT;
+	f->lane = flags > 0 ? (uint8_t)(flags - 1) : f->sender.n == 0 ? LANE_BOUNCE : LANE_USER;
+	f->lane_rule = STR_NONE;
 	f->parent = 0;
 	f->release = 0;
 	f->actions = NULL;

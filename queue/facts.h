@@ -49,6 +49,8 @@ struct facts {
 	uint64_t body_size;
 	int64_t arrival; /* seconds since 1970 */
 	int64_t release;
+	uint8_t lane; /* enum lane */
+	struct str lane_rule; /* empty: none, or it is not known */
 	struct str sender, login, client;
 	const struct action *actions;
 	uint32_t nactions;

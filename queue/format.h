@@ -94,6 +94,8 @@ struct spool_target {
 /* What the records of a file say. */
 struct spool_content {
 	struct envelope envelope;
+	uint8_t lane; /* enum lane, as the rule of lane_maps wants it */
+	struct str lane_rule; /* empty = there was none: it follows from what the message is */
 	struct edit *edits;
 	uint32_t nedits;
 	struct spool_target *targets; /* of an expansion */

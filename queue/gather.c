@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "lane.h"
 #include "spool.h"
 
 /* As in Postfix, who has got it is not listed any more. */
@@ -28,9 +29,12 @@ static void set_address(struct facts_rcpt *r, struct str given, const struct rou
 }
 
 static void set_envelope(
-    struct facts *f, const struct envelope *e, const struct spool_layout *l, int64_t arrival)
+    struct facts *f, const struct spool_content *c, const struct spool_layout *l, int64_t arrival)
 {
+	const struct envelope *e = &c->envelope;
+
 	f->known = true;
+	f->lane_rule = c->lane_rule;
 	f->trace = e->trace;
 	f->parent = l->parent;
 	f->body_size = l->body_size;
@@ -62,7 +66,7 @@ int gather_message(const struct message *m, struct arena *a, uint32_t max, struc
 
 	if (m->state == M_COLLECTING || m->state == M_LOADING || m->content.envelope.rcpts == NULL)
 		return -1;
-	set_envelope(f, &m->content.envelope, &m->layout, m->content.envelope.arrival);
+	set_envelope(f, &m->content, &m->layout, m->content.envelope.arrival);
 	f->rcpts = rcpts = arena_array(a, room, sizeof *rcpts);
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		const struct target *t = &m->targets[i];
@@ -78,6 +82,7 @@ int gather_message(const struct message *m, struct arena *a, uint32_t max, struc
 		r->state = t->state;
 	}
 	f->whole = f->nrcpts == f->left;
+	f->lane = lane_of(&m->content, m->flags, f->left);
 	return 0;
 }
 
@@ -167,11 +172,12 @@ int gather_file(struct arena *a, struct facts *f)
 	if (find_expanded(parts, n, expanded) == -1)
 		return -1; /* damaged: noticed when it is loaded */
 	rcpts = arena_array(a, slots, sizeof *rcpts);
-	set_envelope(f, &parts[0].content.envelope, &parts[0].layout, parts[0].layout.arrival);
+	set_envelope(f, &parts[0].content, &parts[0].layout, parts[0].layout.arrival);
 	for (unsigned p = 0; p < n; p++)
 		add_part(f, &parts[p], &parts[0].content.envelope, expanded, rcpts, a);
 	f->rcpts = rcpts;
 	f->left = f->nrcpts;
 	f->whole = true;
+	f->lane = lane_of(&parts[0].content, parts[0].layout.flags, f->left);
 	return 0;
 }

@@ -33,6 +33,13 @@ static bool good_route(struct get *g)
 	return get_route_question(g, &q) == 0;
 }
 
+static bool good_lane(struct get *g)
+{
+	struct lane_question q;
+
+	return get_lane_question(g, &q) == 0;
+}
+
 static bool good_resolve(struct get *g)
 {
 	struct resolve_question q;
@@ -54,6 +61,7 @@ static const struct kind {
 } kinds[] = {
 	{ LOOKUP_ROUTE, ROLE_LOOKUP, good_route },
 	{ LOOKUP_EXPLAIN, ROLE_LOOKUP, good_route },
+	{ LOOKUP_LANE, ROLE_LOOKUP, good_lane },
 	{ DELIVER_HOP, ROLE_REMOTE, good_hop },
 	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
 };

@@ -8,11 +8,6 @@
 #include "proto/proc.h"
 #include "settings.h"
 
-static const struct str lane_names[LANES] = { [LANE_USER] = STR("users"),
-	[LANE_BULK] = STR("bulk"),
-	[LANE_REPORT] = STR("reports"),
-	[LANE_BOUNCE] = STR("bounces") };
-
 /* --- what fits -------------------------------------------------------------------------------- */
 
 /* "example.org", ".example.org" for what is below it, or "*". */
@@ -127,12 +122,9 @@ static void load_weights(const struct conf *c, struct sched *s)
 		struct str rest = conf_item(c, "lane_weights", i), name;
 		uint64_t n;
 
-		if (!str_cut(&rest, '=', &name) || str_u64(rest, LANE_WEIGHT_MAX, &n) == -1)
-			continue;
-		for (unsigned l = 0; l < LANES; l++) {
-			if (str_eq(name, lane_names[l]))
-				weights[l] = (unsigned)n;
-		}
+		if (str_cut(&rest, '=', &name) && lane_find(name) < LANES &&
+		    str_u64(rest, LANE_WEIGHT_MAX, &n) == 0)
+			weights[lane_find(name)] = (unsigned)n;
 	}
 	sched_set_weights(s, weights);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "proto/lane.h"
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
@@ -64,6 +65,7 @@ TEXT_GETTER(sender, f->sender)
 TEXT_GETTER(sender_domain, facts_domain(f->sender))
 TEXT_GETTER(login, f->login)
 TEXT_GETTER(client, f->client)
+TEXT_GETTER(lane, lane_name(f->lane))
 
 static uint64_t since(int64_t from, int64_t to)
 {
@@ -131,6 +133,7 @@ static const struct query_field fields[] = {
 	{ "sender-domain", KIND_TEXT, .text = get_sender_domain },
 	{ "login", KIND_TEXT, .text = get_login },
 	{ "client", KIND_TEXT, .text = get_client },
+	{ "lane", KIND_TEXT, .text = get_lane },
 	{ "trace", KIND_TEXT, .text = get_trace },
 	{ "age", KIND_TIME, .number = get_age },
 	{ "size", KIND_SIZE, .number = get_size },

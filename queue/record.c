@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "message.h"
+#include "proto/lane.h"
 #include "query.h"
 
 enum {
@@ -120,6 +121,9 @@ static void put_head(struct buf *b, const struct facts *f)
 	json_text(b, "client", f->client);
 	if (f->login.n > 0)
 		json_text(b, "login", f->login);
+	json_text(b, "lane", lane_name(f->lane));
+	if (f->lane_rule.n > 0)
+		json_text(b, "lane_rule", f->lane_rule);
 	put_actions_of(b, f);
 	if (f->release != 0)
 		buf_printf(b, ", \"release_time\": %lld", (long long)f->release);

@@ -23,6 +23,7 @@ enum {
 	REC_RELEASE, /* i64 time, u32 seconds that were asked for */
 	REC_TLS, /* u8 enum tls_demand */
 	REC_OPTIONAL = 0x8000,
+	REC_LANE = REC_OPTIONAL + 14, /* u8 enum lane, str rule */
 
 	RECORD_FIXED = 6,
 	RECORD_MAX = 64 * 1024,
@@ -80,6 +81,18 @@ static void encode_tls(struct buf *b, const struct envelope *e)
 
 	if (e->tls != TLS_BY_POLICY)
 		record_put(b, REC_TLS, str_bytes(&demand, 1));
+}
+
+static void encode_lane(struct buf *b, const struct spool_content *c)
+{
+	uint8_t space[RULE_MAX + 16];
+	struct put w = put_into(space, sizeof space);
+
+	if (c->lane_rule.n == 0)
+		return;
+	put_u8(&w, c->lane);
+	put_str(&w, c->lane_rule);
+	record_put(b, REC_LANE, put_view(&w));
 }
 
 static void encode_rcpt(struct buf *b, const struct envelope_rcpt *r)
@@ -149,6 +162,7 @@ int records_encode(struct buf *b, const struct spool_content *c)
 	encode_meta(b, e);
 	encode_release(b, e);
 	encode_tls(b, e);
+	encode_lane(b, c);
 	record_text(b, REC_SENDER, e->sender);
 	record_text(b, REC_ENVID, e->envid);
 	record_text(b, REC_CLIENT, e->client);
@@ -218,6 +232,14 @@ static void read_tls(struct get *g, struct reader *r)
 
 	e->tls = get_u8(g);
 	if (e->tls == TLS_BY_POLICY || e->tls >= TLS_DEMANDS)
+		g->bad = true;
+}
+
+static void read_lane(struct get *g, struct reader *r)
+{
+	r->c->lane = get_u8(g);
+	r->c->lane_rule = arena_str(r->a, get_line(g, RULE_MAX));
+	if (r->c->lane >= LANES || r->c->lane_rule.n == 0)
 		g->bad = true;
 }
 
@@ -311,20 +333,24 @@ static void read_target(struct get *g, struct reader *r)
 		g->bad = true;
 }
 
-static void (*const readers[])(struct get *, struct reader *) = {
-	[REC_META] = read_meta,
-	[REC_SENDER] = read_sender,
-	[REC_ENVID] = read_envid,
-	[REC_CLIENT] = read_client,
-	[REC_HELO] = read_helo,
-	[REC_LOGIN] = read_login,
-	[REC_PROTOCOL] = read_protocol,
-	[REC_RCPT] = read_rcpt,
-	[REC_EDIT] = read_edit,
-	[REC_TARGET] = read_target,
-	[REC_ACTION] = read_action,
-	[REC_RELEASE] = read_release,
-	[REC_TLS] = read_tls,
+static const struct {
+	uint16_t type;
+	void (*read)(struct get *g, struct reader *r);
+} readers[] = {
+	{ REC_META, read_meta },
+	{ REC_SENDER, read_sender },
+	{ REC_ENVID, read_envid },
+	{ REC_CLIENT, read_client },
+	{ REC_HELO, read_helo },
+	{ REC_LOGIN, read_login },
+	{ REC_PROTOCOL, read_protocol },
+	{ REC_RCPT, read_rcpt },
+	{ REC_EDIT, read_edit },
+	{ REC_TARGET, read_target },
+	{ REC_ACTION, read_action },
+	{ REC_RELEASE, read_release },
+	{ REC_TLS, read_tls },
+	{ REC_LANE, read_lane },
 };
 
 static int read_record(struct get *g, struct reader *r)
@@ -334,9 +360,11 @@ static int read_record(struct get *g, struct reader *r)
 
 	if (g->bad)
 		return -1;
-	if (type < sizeof readers / sizeof readers[0] && readers[type] != NULL) {
-		readers[type](&payload, r);
-		return get_end(&payload);
+	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+		if (readers[i].type == type) {
+			readers[i].read(&payload, r);
+			return get_end(&payload);
+		}
 	}
 	return (type & REC_OPTIONAL) != 0 ? 0 : -1;
 }

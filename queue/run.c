@@ -8,6 +8,7 @@
 #include "accept.h"
 #include "file.h"
 #include "job.h"
+#include "lane.h"
 #include "load.h"
 #include "outcome.h"
 #include "proto/proc.h"
@@ -306,18 +307,9 @@ static bool same_work(const struct message *m, uint32_t a, uint32_t b)
 	       str_eq(x->way, y->way) && str_eq(x->owner, y->owner);
 }
 
-static uint8_t lane_of(const struct message *m)
-{
-	if ((m->flags & SPOOL_REPORT) != 0)
-		return LANE_REPORT;
-	if (m->content.envelope.sender.n == 0)
-		return LANE_BOUNCE;
-	return m->norder > BULK_RCPTS ? LANE_BULK : LANE_USER;
-}
-
 static void make_works(struct message *m)
 {
-	m->lane = lane_of(m);
+	m->lane = lane_of(&m->content, m->flags, m->norder);
 	m->nworks = 0;
 	for (uint32_t i = 0; i < m->norder; i++)
 		m->nworks += i == 0 || !same_work(m, i - 1, i);

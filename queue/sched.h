@@ -32,9 +32,9 @@
 
 #include "base/str.h"
 #include "bucket.h"
+#include "proto/lane.h"
 
 enum { SCHED_TRANSPORTS = 8, SCHED_POLICIES_MAX = 1000 };
-enum sched_lane { LANE_USER, LANE_BULK, LANE_REPORT, LANE_BOUNCE, LANES };
 
 /* How one transport is used. */
 struct sched_limits {

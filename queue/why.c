@@ -12,8 +12,6 @@
 #include "space.h"
 #include "suspend.h"
 
-static const char *const lane_names[LANES] = { "users", "bulk", "reports", "bounces" };
-
 static const char *const limiter_names[LIMITERS] = { [LIMIT_NONE] = "none",
 	[LIMIT_WORKER] = "worker",
 	[LIMIT_SUSPENSION] = "dead",
@@ -30,8 +28,8 @@ static const char *const limiter_names[LIMITERS] = { [LIMIT_NONE] = "none",
 static void put_lanes(struct buf *b, const char *name, const uint32_t n[LANES])
 {
 	buf_printf(b, ", \"%s\": {", name);
-	for (int l = 0; l < LANES; l++)
-		buf_printf(b, "%s\"%s\": %u", l == 0 ? "" : ", ", lane_names[l], n[l]);
+	for (uint8_t l = 0; l < LANES; l++)
+		buf_printf(b, "%s\"%s\": %u", l == 0 ? "" : ", ", lane_name(l).p, n[l]);
 	buf_z(b, "}");
 }
 

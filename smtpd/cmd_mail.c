@@ -151,6 +151,7 @@ static void fill_envelope(const struct session *s, struct transaction *t, struct
 	e->client = arena_str(&t->arena, str_of(s->client));
 	e->helo = arena_str(&t->arena, str_of(s->helo));
 	e->login = arena_str(&t->arena, str_of(s->login));
+	e->listener = str_of(s->listener);
 	e->protocol = str_of(protocol(s, e->utf8));
 }
 

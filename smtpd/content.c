@@ -102,6 +102,7 @@ static void end_header(struct transaction *t)
 	struct content *c = t->content;
 
 	c->body = true;
+	t->envelope.marks = marks_text(&c->marks);
 	if (c->rules.read_authors)
 		authors_end(&c->authors, &t->arena);
 	waive_tls(t);
@@ -122,8 +123,10 @@ static void through_header(struct transaction *t, struct str in)
 			c->note_tls = str_caseeq(c->scan.name, STR("TLS-Required"));
 			if (c->rules.read_authors)
 				authors_field(&c->authors, &t->arena, c->scan.name);
+			marks_field(&c->marks, c->scan.name);
 			buf_str(&out, c->scan.raw);
 		} else if (p == HEADER_VALUE) {
+			marks_value(&c->marks, c->scan.piece);
 			authors_value(&c->authors, c->scan.piece);
 			if (c->note_id)
 				note_message_id(c, c->scan.piece);

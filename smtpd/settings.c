@@ -1,4 +1,5 @@
 /* The settings of this program. See settings.h. */
+#include "marks.h"
 #include "settings.h"
 
 #include <stdio.h>
@@ -121,6 +122,7 @@ void settings_read(const struct conf *c)
 	s->plaintext_here = conf_bool(c, "submission_plaintext_auth");
 	s->bind_sender = conf_bool(c, "submission_bind_sender");
 	s->hide_client = conf_bool(c, "submission_hide_client");
+	marks_configure(c);
 	read_offers(c);
 }
 

@@ -18,6 +18,7 @@
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/status.h"
+#include "marks.h"
 
 /* What to make of the content, and what to say about it. */
 struct content_rules {
@@ -41,6 +42,7 @@ struct content {
 	struct status fault; /* code 0 = none: why the message will be refused at its end */
 	struct buf held; /* the trace field until content comes; what did not fit into a memfd */
 	struct authors authors; /* if they are read */
+	struct marks marks;
 	bool note_id, note_tls; /* the field at hand is the one */
 	char tls_required[4]; /* value of TLS-Required, without blanks; longer ones mean nothing */
 	size_t tls_required_n;

@@ -6,6 +6,7 @@ enum {
 	HELO_MAX = 255,
 	LOGIN_NAME_MAX = 320,
 	PROTOCOL_MAX = 16,
+	LISTENER_MAX = 255,
 	NOTIFY_ALL = NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY,
 	RCPT_WIRE_MIN = 9, /* two empty strings and a byte: bounds the count before allocating */
 };
@@ -49,6 +50,8 @@ void put_envelope(struct put *w, const struct envelope *e)
 	put_str(w, e->helo);
 	put_str(w, e->login);
 	put_str(w, e->protocol);
+	put_str(w, e->listener);
+	put_str(w, e->marks);
 	put_actions(w, e->actions, e->nactions);
 	put_u32(w, e->nrcpts);
 	for (uint32_t i = 0; i < e->nrcpts; i++)
@@ -72,6 +75,8 @@ int get_envelope(struct get *g, struct arena *a, struct envelope *e)
 	e->helo = arena_str(a, get_line(g, HELO_MAX));
 	e->login = arena_str(a, get_line(g, LOGIN_NAME_MAX));
 	e->protocol = arena_str(a, get_line(g, PROTOCOL_MAX));
+	e->listener = arena_str(a, get_line(g, LISTENER_MAX));
+	e->marks = arena_str(a, get_line(g, MARKS_MAX));
 	get_actions(g, a, &e->actions, &e->nactions);
 	e->nrcpts = get_u32(g);
 	if (e->release < 0 || e->ret > RET_HDRS || e->tls >= TLS_DEMANDS ||

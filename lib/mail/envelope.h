@@ -16,6 +16,7 @@
 enum {
 	ADDRESS_MAX = 320, /* local part 64, @, domain 255: RFC 5321 4.5.3.1 */
 	ENVID_MAX = 100, /* RFC 3461 4.4, decoded */
+	MARKS_MAX = 1000,
 	ORCPT_MAX = 500, /* "rfc822;" and the xtext-decoded address */
 	ENVELOPE_RCPTS = 1000 /* recipients of one transaction */
 };
@@ -47,6 +48,9 @@ struct envelope {
 	struct str helo;
 	struct str login; /* authenticated as; or the user name at the local socket; empty = none */
 	struct str protocol; /* SMTP, ESMTP, ESMTPS, LMTP, ... (RFC 3848) */
+	/* not kept with the message: what its lane is decided by */
+	struct str listener; /* title of the listener; empty = it was made here */
+	struct str marks; /* of its header, "precedence:bulk list-id:<a.example>" (smtpd/marks.h) */
 	struct action *actions; /* what rules want done with it; no ACTION_PREPEND */
 	uint32_t nactions;
 	struct envelope_rcpt *rcpts;

@@ -100,6 +100,42 @@ int get_sender_question(struct get *g, struct sender_question *q)
 	return get_end(g);
 }
 
+void put_lane_question(struct put *w, const struct lane_question *q)
+{
+	put_u64(w, q->trace);
+	put_str(w, q->sender);
+	put_str(w, q->login);
+	put_str(w, q->listener);
+	put_str(w, q->marks);
+}
+
+int get_lane_question(struct get *g, struct lane_question *q)
+{
+	q->trace = get_u64(g);
+	q->sender = get_line(g, ADDRESS_MAX);
+	q->login = get_line(g, ACCESS_LOGIN_MAX);
+	q->listener = get_line(g, ACCESS_LISTENER_MAX);
+	q->marks = get_line(g, MARKS_MAX);
+	return get_end(g);
+}
+
+void put_lane_answer(struct put *w, const struct lane_answer *a)
+{
+	put_u8(w, a->failed);
+	put_u8(w, a->lane);
+	put_str(w, str_take(a->rule, RULE_MAX));
+}
+
+int get_lane_answer(struct get *g, struct lane_answer *a)
+{
+	a->failed = get_bool(g);
+	a->lane = get_u8(g);
+	a->rule = get_line(g, RULE_MAX);
+	if (a->lane > LANES)
+		g->bad = true;
+	return get_end(g);
+}
+
 void put_route_question(struct put *w, const struct route_question *q)
 {
 	put_u64(w, q->trace);

@@ -9,6 +9,7 @@
 #include "mail/envelope.h"
 #include "mail/status.h"
 #include "proto/grant.h"
+#include "proto/lane.h"
 #include "proto/tls_wish.h"
 #include "proto/way.h"
 
@@ -85,6 +86,24 @@ struct sender_question {
 };
 void put_sender_question(struct put *w, const struct sender_question *q);
 int get_sender_question(struct get *g, struct sender_question *q); /* borrows from the packet */
+
+/*
+ * LOOKUP_LANE: in which lane does this message go? By the first rule of lane_maps for one of its marks, its
+ * login, its sender, its listener.
+ */
+struct lane_question {
+	uint64_t trace;
+	struct str sender, login, listener, marks; /* as in struct envelope */
+};
+struct lane_answer {
+	bool failed; /* a table could not say; rule is which */
+	uint8_t lane; /* enum lane; LANES = no rule is for it */
+	struct str rule;
+};
+void put_lane_question(struct put *w, const struct lane_question *q);
+int get_lane_question(struct get *g, struct lane_question *q); /* borrows from the packet */
+void put_lane_answer(struct put *w, const struct lane_answer *a);
+int get_lane_answer(struct get *g, struct lane_answer *a); /* borrows from the packet */
 
 /*
  * LOOKUP_ROUTE: where does mail for this recipient go? Aliases are expanded, rewriting is done, a

@@ -35,6 +35,25 @@ static const struct setting rows[] = {
 	    .roles = R(QUEUE),
 	    .help = "Turns of each kind of mail while there is some of all: mail of people, bulk, "
 		    "reports, bounces. One that is not named has 1." },
+	{ .name = "lane_maps",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP) | R(QUEUE),
+	    .help =
+		"Tables that name the lane of a message: `users`, `bulk`, `reports` or `bounces`. "
+		"Keys, in the order in which they are looked for: `header:FIELD:VALUE` and "
+		"`header:FIELD` for the fields in `lane_headers`; `login:LOGIN`; the sender as "
+		"`user@domain`, `@domain`, or `<>` for the null sender; `listener:TITLE`. `DUNNO` "
+		"ends the search. What no rule is for goes by what it is: a report of this host, a "
+		"message from the null sender, one to more than 10 recipients, any other." },
+	{ .name = "lane_headers",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = ROLES_SMTP,
+	    .help =
+		"At most 8 fields of the header whose values `lane_maps` may ask about, as "
+		"{\"Precedence\", \"List-Id\"}. Of each value the first 64 characters count, in "
+		"lower case and without blanks." },
 	{ .section = "destination",
 	    .name = "domains",
 	    .type = SET_LIST,

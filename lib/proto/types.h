@@ -15,6 +15,7 @@ enum ipc_type {
 	/* queue <-> lookup */
 	LOOKUP_ROUTE,
 	LOOKUP_EXPLAIN,
+	LOOKUP_LANE,
 
 	/* smtpd <-> queue: queue.h */
 	QUEUE_STOCK = 0x0400,

@@ -6,6 +6,7 @@
 
 #include "proto/fetch.h"
 #include "proto/keys.h"
+#include "proto/lane.h"
 #include "proto/plan.h"
 #include "proto/rate.h"
 #include "proto/retry.h"
@@ -377,18 +378,36 @@ static void check_retry(struct str item, struct str where, struct faults *f)
 
 static void check_weight(struct str item, struct str where, struct faults *f)
 {
-	static const struct str lanes[] = { STR("users"), STR("bulk"), STR("reports"),
-		STR("bounces") };
 	struct str rest = item, name;
 	uint64_t n;
-	bool good = str_cut(&rest, '=', &name) && str_u64(rest, 1000, &n) == 0 && n > 0;
-	bool known = false;
 
-	for (size_t i = 0; good && i < sizeof lanes / sizeof lanes[0]; i++)
-		known |= str_eq(name, lanes[i]);
-	if (!known)
+	if (!str_cut(&rest, '=', &name) || lane_find(name) == LANES ||
+	    str_u64(rest, 1000, &n) == -1 || n == 0)
 		faults_at(f, where, "lane_weights: \"%.*s\" is no weight such as \"users=8\"",
 		    STR_ARG(item));
+}
+
+static void check_lane_header(struct str item, struct str where, struct faults *f)
+{
+	bool good = item.n > 0 && item.n <= LANE_HEADER_MAX;
+
+	for (size_t i = 0; good && i < item.n; i++)
+		good = item.p[i] > ' ' && item.p[i] <= '~' && item.p[i] != ':';
+	if (!good)
+		faults_at(f, where, "lane_headers: \"%.*s\" is no name of at most %d characters",
+		    STR_ARG(item), LANE_HEADER_MAX);
+}
+
+static void check_lanes(const struct conf *c, struct faults *f)
+{
+	for (size_t i = 0; i < conf_count(c, "lane_weights"); i++)
+		check_weight(conf_item(c, "lane_weights", i), conf_where(c, "lane_weights"), f);
+	for (size_t i = 0; i < conf_count(c, "lane_headers"); i++)
+		check_lane_header(
+		    conf_item(c, "lane_headers", i), conf_where(c, "lane_headers"), f);
+	if (conf_count(c, "lane_headers") > LANE_HEADERS)
+		faults_at(f, conf_where(c, "lane_headers"),
+		    "lane_headers: more than %d fields cannot be asked about", LANE_HEADERS);
 }
 
 static void check_destinations(const struct conf *c, struct faults *f)
@@ -401,8 +420,7 @@ static void check_destinations(const struct conf *c, struct faults *f)
 			check_rate(conf_item(c, lists[l], i), conf_where(c, lists[l]), lists[l], f);
 	for (size_t i = 0; i < conf_count(c, "retry_times"); i++)
 		check_retry(conf_item(c, "retry_times", i), conf_where(c, "retry_times"), f);
-	for (size_t i = 0; i < conf_count(c, "lane_weights"); i++)
-		check_weight(conf_item(c, "lane_weights", i), conf_where(c, "lane_weights"), f);
+	check_lanes(c, f);
 	for (size_t k = 0; (s = conf_section(c, "destination", k)) != NULL; k++) {
 		if (section_count(s, "domains") + section_count(s, "hosts") == 0)
 			faults_at(f, section_place(s),

@@ -28,7 +28,7 @@ static const struct maps_row maps_rows[] = { MAPS("client_access", client_access
 	MAPS("recipient_canonical_maps", recipient_canonical),
 	MAPS("virtual_alias_maps", virtual_alias), MAPS("alias_maps", alias),
 	MAPS("sender_login_maps", sender_login), MAPS("relay_recipient_maps", relay_recipients),
-	MAPS("transport_maps", transport),
+	MAPS("transport_maps", transport), MAPS("lane_maps", lane),
 	MAPS("sender_dependent_default_transport_maps", sender_transport),
 	MAPS("sender_dependent_relayhost_maps", sender_relayhost),
 	MAPS("remote_tls_policy", remote_tls_policy) };

@@ -51,7 +51,7 @@ struct policy {
 	struct maps relay_clientcerts, local_login;
 	struct maps canonical, sender_canonical, recipient_canonical;
 	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
-	struct maps sender_transport, sender_relayhost;
+	struct maps sender_transport, sender_relayhost, lane;
 	struct maps remote_tls_policy;
 	struct str remote_tls, remote_tls_rule; /* where that knows nothing */
 };

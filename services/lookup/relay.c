@@ -1,22 +1,12 @@
 /* Where mail for other hosts goes. See relay.h. */
 #include "relay.h"
 
-/* By sender, then by "@domain"; DUNNO ends the search without a result, as in Postfix. */
+/* DUNNO ends the search without a result, as in Postfix. */
 static enum found by_sender(
     struct run *r, const struct maps *m, struct str sender, struct table_answer *out)
 {
-	struct parts p;
-	bool ext_left;
-	enum found f;
+	enum found f = run_find_sender(r, m, sender, out);
 
-	if (m->n == 0)
-		return FOUND_NONE;
-	if (sender.n == 0) {
-		f = run_find(r, m, STR("<>"), false, out);
-	} else {
-		p = run_parts(r, sender);
-		f = run_find_address(r, m, &p, false, out, &ext_left);
-	}
 	return f == FOUND && str_caseeq(out->value, STR("DUNNO")) ? FOUND_NONE : f;
 }
 

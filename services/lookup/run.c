@@ -241,6 +241,20 @@ enum found run_find_address(struct run *r, const struct maps *m, const struct pa
 	return run_find(r, m, run_join(r, STR_NONE, p->domain), true, out);
 }
 
+enum found run_find_sender(
+    struct run *r, const struct maps *m, struct str sender, struct table_answer *out)
+{
+	struct parts p;
+	bool ext_left;
+
+	if (m->n == 0)
+		return FOUND_NONE;
+	if (sender.n == 0)
+		return run_find(r, m, STR("<>"), false, out);
+	p = run_parts(r, sender);
+	return run_find_address(r, m, &p, false, out, &ext_left);
+}
+
 bool run_trusted(const struct policy *p, struct str client)
 {
 	struct ip ip;

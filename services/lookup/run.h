@@ -87,6 +87,10 @@ struct parts run_parts(struct run *r, struct str address);
 enum found run_find_address(struct run *r, const struct maps *m, const struct parts *p, bool local,
     struct table_answer *out, bool *ext_left);
 
+/* By sender ("<>" when it is empty), then by "@domain". */
+enum found run_find_sender(
+    struct run *r, const struct maps *m, struct str sender, struct table_answer *out);
+
 /* text + "@" + domain, in r->arena. */
 struct str run_join(struct run *r, struct str text, struct str domain);
 

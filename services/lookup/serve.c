@@ -6,6 +6,7 @@
 
 #include "access.h"
 #include "base/alloc.h"
+#include "lane.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "rcpt.h"
@@ -52,7 +53,7 @@ static struct policy *policy;
 static uint64_t refreshed;
 static struct arena scratch;
 static struct {
-	uint64_t client, rcpt, sender, route, explain, waited;
+	uint64_t client, rcpt, sender, route, explain, lane, waited;
 } counts;
 
 void serve_policy(struct policy *p)
@@ -142,6 +143,22 @@ static int on_sender(struct attempt *t, struct get *g)
 	t->run.tag.trace = q.trace;
 	sender_answer(&t->run, &q, &a);
 	return answer(t, &a);
+}
+
+static int on_lane(struct attempt *t, struct get *g)
+{
+	struct lane_question q;
+	struct lane_answer a;
+	struct put w;
+
+	if (get_lane_question(g, &q) == -1)
+		return -1;
+	t->run.tag.trace = q.trace;
+	lane_answer(&t->run, &q, &a);
+	w = put_start();
+	put_lane_answer(&w, &a);
+	chan_answer(t->chan, t->ref, LOOKUP_LANE, &w, NULL, 0);
+	return 0;
 }
 
 static void fill_route(const struct result *res, struct route *r)
@@ -256,8 +273,8 @@ struct kind {
 };
 static const struct kind kinds[] = { { LOOKUP_CLIENT, on_client, &counts.client },
 	{ LOOKUP_RCPT, on_rcpt, &counts.rcpt }, { LOOKUP_SENDER, on_sender, &counts.sender },
-	{ LOOKUP_ROUTE, on_route, &counts.route },
-	{ LOOKUP_EXPLAIN, on_explain, &counts.explain } };
+	{ LOOKUP_ROUTE, on_route, &counts.route }, { LOOKUP_EXPLAIN, on_explain, &counts.explain },
+	{ LOOKUP_LANE, on_lane, &counts.lane } };
 
 static const struct kind *kind_of(uint16_t type)
 {
@@ -435,7 +452,7 @@ const struct chan_row serve_smtpd_rows[] = { { LOOKUP_CLIENT, 0, on_question },
 const struct chan_row serve_submit_rows[] = { { LOOKUP_CLIENT, 0, on_question },
 	{ LOOKUP_RCPT, 0, on_question }, { LOOKUP_SENDER, 0, on_question }, { 0 } };
 const struct chan_row serve_queue_rows[] = { { LOOKUP_ROUTE, 0, on_question },
-	{ LOOKUP_EXPLAIN, 0, on_question }, { 0 } };
+	{ LOOKUP_EXPLAIN, 0, on_question }, { LOOKUP_LANE, 0, on_question }, { 0 } };
 const struct chan_row serve_auth_rows[] = { { AUTH_CHANGED, 0, on_account_changed }, { 0 } };
 
 void serve_peer_down(struct chan *c)

@@ -21,7 +21,7 @@ int cmd_explain(int argc, char **argv)
 
 	for (size_t i = 0; argc > 1 && i < sizeof subjects / sizeof subjects[0]; i++)
 		if (strcmp(argv[1], subjects[i].name) == 0)
-			return subjects[i].fn(json, argc - 2, argv + 2);
+			return subjects[i].fn(json, argc - 1, argv + 1);
 	fprintf(stderr, "usage: thurn explain [--json] SUBJECT ...\n");
 	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
 		fprintf(stderr, "  %-6s %s\n", subjects[i].name, subjects[i].help);

@@ -151,18 +151,18 @@ int explain_dns(bool json, int argc, char **argv)
 	struct shown shown = { .json = json };
 	struct put w;
 
-	if (argc < 1 || argc > 1 + RESOLVE_TYPES_MAX)
+	if (argc < 2 || argc > 2 + RESOLVE_TYPES_MAX)
 		return tool_fail(EX_USAGE, "usage: thurn explain dns [--json] NAME [TYPE ...]");
-	if (name_of(argv[0], name) == -1)
-		return tool_fail(EX_USAGE, "\"%s\" is no domain name", argv[0]);
-	for (int i = 1; i < argc; i++) {
+	if (name_of(argv[1], name) == -1)
+		return tool_fail(EX_USAGE, "\"%s\" is no domain name", argv[1]);
+	for (int i = 2; i < argc; i++) {
 		q.types[q.ntypes] = dns_type_of(str_of(argv[i]));
 		if (q.types[q.ntypes++] == 0)
 			return tool_fail(
 			    EX_USAGE, "\"%s\" is no type of record that mail needs", argv[i]);
 	}
-	if (argc == 1)
-		usual_types(str_of(argv[0]), &q);
+	if (argc == 2)
+		usual_types(str_of(argv[1]), &q);
 	q.name = shown.name = str_of(name);
 	w = put_start();
 	put_resolve_question(&w, &q);

@@ -19,6 +19,8 @@ struct explained {
 	uint32_t nsteps;
 	bool more_steps;
 	json_t *hop; /* the next hop that is being looked at */
+	struct str from;
+	struct lane_answer lane;
 };
 
 static const char *transport_name(uint8_t t)
@@ -48,6 +50,16 @@ static int on_routes(void *arg, struct get *g)
 		else
 			e->left_out++;
 	}
+	return 0;
+}
+
+static int on_lane(void *arg, struct get *g)
+{
+	struct explained *e = arg;
+
+	if (get_lane_answer(g, &e->lane) == -1)
+		return -1;
+	e->lane.rule = arena_str(&e->arena, e->lane.rule);
 	return 0;
 }
 
@@ -317,12 +329,13 @@ static void print_hop(json_t *hop)
 
 static void print_route(json_t *o)
 {
-	json_t *hop;
+	json_t *hop, *lane = json_object_get(o, "lane");
 	size_t i;
 
 	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
 	    text_of(o, "rule"), text_of(o, "transport"),
 	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
+	printf("    lane: %s (%s)\n", text_of(lane, "name"), text_of(lane, "rule"));
 	if (text_of(o, "sender")[0] != '\0')
 		printf("    sender becomes: %s\n", text_of(o, "sender"));
 	if (text_of(o, "home")[0] != '\0')
@@ -386,10 +399,23 @@ static void show_steps(const struct explained *e, bool json)
 	json_decref(o);
 }
 
+/* The lane of a message to that recipient alone. */
+static void add_lane(json_t *o, const struct explained *e)
+{
+	bool ruled = e->lane.lane < LANES;
+	uint8_t lane = ruled ? e->lane.lane : e->from.n == 0 ? LANE_BOUNCE : LANE_USER;
+
+	json_object_set_new(o, "lane",
+	    json_pack("{s:s, s:o}", "name", e->lane.failed ? "unknown" : lane_name(lane).p, "rule",
+		explain_text(ruled || e->lane.failed ? e->lane.rule : STR("default"))));
+}
+
 static int show(struct explained *e, const struct route *r, bool json)
 {
 	json_t *o = route_json(r);
 	int status = EX_OK;
+
+	add_lane(o, e);
 
 	if (r->transport == TRANSPORT_SMTP || r->transport == TRANSPORT_LMTP)
 		status = add_hops(e, r, o);
@@ -424,22 +450,49 @@ static int canonical(const char *text, struct address *a)
 	return -1;
 }
 
+/* What else a lane may depend on. */
+static int ask_lane(struct explained *e, const char *login, const char *listener, const char *marks)
+{
+	struct put w = put_start();
+	const struct lane_question q = { .sender = e->from,
+		.login = str_of(login),
+		.listener = str_of(listener),
+		.marks = str_of(marks) };
+
+	put_lane_question(&w, &q);
+	return explain_ask(LOOKUP_LANE, &w, on_lane, e);
+}
+
+static const char *or_empty(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
 int explain_route(bool json, int argc, char **argv)
 {
+	const char *login = or_empty(tool_value(&argc, argv, "login"));
+	const char *listener = or_empty(tool_value(&argc, argv, "listener"));
+	const char *header = or_empty(tool_value(&argc, argv, "header"));
 	struct explained e = { .nroutes = 0 };
 	struct address from = { .text = STR_NONE }, to;
-	struct put w = put_start();
+	struct put w;
 	int status;
 
-	if (argc != 2)
-		return tool_fail(EX_USAGE, "usage: thurn explain route [--json] FROM TO");
-	if ((argv[0][0] != '\0' && strcmp(argv[0], "<>") != 0 && canonical(argv[0], &from) == -1) ||
-	    canonical(argv[1], &to) == -1)
+	if (argc != 3)
+		return tool_fail(EX_USAGE,
+		    "usage: thurn explain route [--json] [--login LOGIN] [--listener TITLE] "
+		    "[--header NAME:VALUE] FROM TO");
+	if ((argv[1][0] != '\0' && strcmp(argv[1], "<>") != 0 && canonical(argv[1], &from) == -1) ||
+	    canonical(argv[2], &to) == -1)
 		return EX_USAGE;
 	arena_init(&e.arena);
+	e.from = from.text;
 	e.routes = arena_array(&e.arena, SHOWN_MAX, sizeof *e.routes);
+	status = ask_lane(&e, login, listener, header);
+	w = put_start();
 	put_route_question(&w, &(struct route_question){ .sender = from.text, .rcpt = to.text });
-	status = explain_ask(LOOKUP_EXPLAIN, &w, on_steps, &e);
+	if (status == EX_OK)
+		status = explain_ask(LOOKUP_EXPLAIN, &w, on_steps, &e);
 	if (status == EX_OK)
 		status = explain_ask(LOOKUP_ROUTE, &w, on_routes, &e);
 	if (status == EX_OK) {

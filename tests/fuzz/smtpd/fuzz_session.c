@@ -22,6 +22,9 @@ static void check_messages(void)
 		assert(str_ends(s, STR("\r\n")) && str_find(s, '\0') == -1);
 		for (size_t k = 0; k < s.n; k++)
 			assert(s.p[k] != '\n' || s.p[k - 1] == '\r');
+		s = rig.messages[i].commit.envelope.marks;
+		for (size_t k = 0; k < s.n; k++)
+			assert(s.p[k] >= ' ' && s.p[k] <= '~');
 	}
 }
 
@@ -40,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rig_set("smtp_proxy_networks", "192.0.2.4");
 	rig_set("submission_plaintext_auth", "yes");
 	rig_set("submission_failure_delay", "0");
+	rig_set("lane_headers", "Precedence List-Id Subject");
 	rig_connect(services[data[0] & 3], (data[0] & 4) != 0   ? "192.0.2.3"
 					   : (data[0] & 8) != 0 ? "192.0.2.4"
 								: "127.0.0.1");

@@ -10,6 +10,7 @@
 
 #include "../../../queue/brief.h"
 #include "../../../queue/format.h"
+#include "proto/lane.h"
 
 static struct facts_rcpt rcpts[20];
 static struct facts facts;
@@ -34,6 +35,7 @@ static int set_up(void **state)
 		.sender = STR("alice@example.org"),
 		.login = STR("alice"),
 		.client = STR("192.0.2.7"),
+		.lane = LANE_BULK,
 		.left = 2,
 		.rcpts = rcpts,
 		.nrcpts = 2 };
@@ -65,6 +67,7 @@ static void test_whole(void **state)
 	assert_true(str_eq(f.sender, facts.sender) && str_eq(f.login, facts.login) &&
 		    str_eq(f.client, facts.client));
 	assert_true(f.trace == 7 && f.body_size == 1234 && f.arrival == facts.arrival);
+	assert_int_equal(f.lane, LANE_BULK);
 	assert_true(f.left == 2 && f.nrcpts == 2);
 	assert_true(str_eq(f.rcpts[1].addr, rcpts[1].addr) &&
 		    str_eq(f.rcpts[1].relay, rcpts[1].relay) &&
@@ -114,6 +117,8 @@ static void test_damage(void **state)
 {
 	struct brief *b = brief_new(&facts), *copy;
 	struct str bytes = brief_bytes(b);
+	struct facts_rcpt back[BRIEF_RCPTS];
+	struct facts f;
 
 	(void)state;
 	copy = brief_copy(bytes);
@@ -122,7 +127,14 @@ static void test_damage(void **state)
 	free(copy);
 	for (size_t n = 0; n < bytes.n; n++)
 		assert_null(brief_copy(str_take(bytes, n)));
-	b->bytes[0] = 2;
+	/* what was kept before there were lanes */
+	b->bytes[0] = 1;
+	copy = brief_copy(bytes);
+	assert_non_null(copy);
+	assert_int_equal(brief_read(brief_bytes(copy), &f, back), 0);
+	assert_true(f.whole && f.lane == LANE_USER);
+	free(copy);
+	b->bytes[0] = (LANES + 1) << 1;
 	assert_null(brief_copy(bytes));
 	free(b);
 }

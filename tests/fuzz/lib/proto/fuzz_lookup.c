@@ -36,6 +36,22 @@ static int route_answer(struct get *g, struct arena *a)
 	return get_route_answer(g, a, &x);
 }
 
+static int lane_question(struct get *g, struct arena *a)
+{
+	struct lane_question x;
+
+	(void)a;
+	return get_lane_question(g, &x);
+}
+
+static int lane_answer(struct get *g, struct arena *a)
+{
+	struct lane_answer x;
+
+	(void)a;
+	return get_lane_answer(g, &x);
+}
+
 static int way(struct get *g, struct arena *a)
 {
 	struct way x;
@@ -56,7 +72,7 @@ static int steps(struct get *g, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const gets[])(struct get *, struct arena *) = { access_question, access_answer,
-		route_question, route_answer, steps, way };
+		route_question, route_answer, steps, way, lane_question, lane_answer };
 	struct arena a;
 	struct get g;
 

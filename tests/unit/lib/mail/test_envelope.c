@@ -36,6 +36,8 @@ static struct envelope sample(void)
 		.helo = STR("mx.example"),
 		.login = STR("u"),
 		.protocol = STR("ESMTP"),
+		.listener = STR("mx"),
+		.marks = STR("precedence:bulk"),
 		.actions = (struct action *)three,
 		.nactions = 3,
 		.rcpts = (struct envelope_rcpt *)two,

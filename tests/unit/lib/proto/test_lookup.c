@@ -93,6 +93,33 @@ static void test_route(void **state)
 }
 
 /* What would lead a delivery elsewhere, or an error without a status, is malformed. */
+static void test_lane(void **state)
+{
+	const struct lane_question q = { 7, STR("a@example.org"), STR("login"), STR("mx"),
+		STR("precedence:bulk") };
+	struct lane_answer a = { .lane = LANE_BULK, .rule = STR("hash:lanes(x)") }, b;
+	struct lane_question p;
+	struct put w = put_start();
+	struct get g;
+
+	(void)state;
+	put_lane_question(&w, &q);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_lane_question(&g, &p), 0);
+	assert_true(p.trace == 7 && str_eq(p.sender, q.sender) && str_eq(p.login, q.login) &&
+		    str_eq(p.listener, q.listener) && str_eq(p.marks, q.marks));
+	w = put_start();
+	put_lane_answer(&w, &a);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_lane_answer(&g, &b), 0);
+	assert_true(!b.failed && b.lane == LANE_BULK && str_eq(b.rule, a.rule));
+	a.lane = LANES + 1;
+	w = put_start();
+	put_lane_answer(&w, &a);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_lane_answer(&g, &b), -1);
+}
+
 static void test_hostile(void **state)
 {
 	struct route wrong[] = { { .transport = TRANSPORT_MAILDIR, .home = STR("a/../b") },
@@ -177,7 +204,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_access),
 		cmocka_unit_test(test_route), cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_hostile) };
+		cmocka_unit_test(test_hostile), cmocka_unit_test(test_lane) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
