@@ -8,6 +8,7 @@ enum {
 	REPLY_LINES_MAX = 256,
 	REPLY_BYTES_MAX = 64 * 1024,
 
+	ANCHORS_MAX = 4 * 1024 * 1024, /* bytes of tls_ca_file */
 	HOP_ADDRESSES_MAX = 20, /* addresses tried for one job */
 	HOP_HOST_MAX = 255,
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "limits.h"
 
@@ -14,22 +16,35 @@ enum {
 };
 
 static struct tls_client *client;
+static const char *anchor_file;
+static bool trusting; /* the anchors have been taken apart, or there are none */
 
 void starttls_open(const struct conf *c)
 {
-	struct str file = conf_str(c, "tls_ca_file");
-	char path[4096];
-	size_t n = 0;
+	struct str anchors = STR_NONE;
 
 	tls_open();
-	if (str_copy(file, path, sizeof path) == -1)
-		path[0] = '\0';
-	client = tls_client_new(path, &n);
-	if (n == 0)
-		log_warning(NULL, EV("remote-no-trust-anchors"), KS("file", file));
-	else
-		log_info(NULL, EV("remote-trust-anchors"), KS("file", file), KI("count", n));
+	anchor_file = str_dup(conf_str(c, "tls_ca_file"));
+	if (fd_read_file(anchor_file, ANCHORS_MAX, &anchors) == -1 || anchors.n == 0)
+		log_warning(NULL, EV("remote-no-trust-anchors"), KZ("file", anchor_file), KERRNO);
+	client = tls_client_new(anchors);
+	trusting = anchors.n == 0;
 	dane_open(client);
+}
+
+/* At the first use: most of the time of a start would go into it. */
+static void trust(void)
+{
+	size_t n;
+
+	if (trusting)
+		return;
+	trusting = true;
+	n = tls_client_trust(client);
+	if (n == 0)
+		log_warning(NULL, EV("remote-no-trust-anchors"), KZ("file", anchor_file));
+	else
+		log_info(NULL, EV("remote-trust-anchors"), KZ("file", anchor_file), KI("count", n));
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -99,6 +114,7 @@ int starttls_begin(struct conn *c, const struct starttls_peer *p)
 	buf_init(&session, SESSION_BYTES);
 	make_names(&names, p);
 	make_session(&session, p);
+	trust();
 	r = conn_tls_connect(c, client,
 	    &(struct tls_server){ .host = host,
 		.names = buf_cstr(&names),

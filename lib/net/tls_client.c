@@ -6,6 +6,7 @@
  * Sessions are kept in a table with one place per hash, so that servers cannot make it grow.
  */
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <arpa/inet.h>
@@ -36,6 +37,8 @@ struct place {
 
 struct tls_client {
 	SSL_CTX *ctx;
+	struct str anchors; /* that have not been taken apart yet */
+	size_t nanchors;
 	EVP_MD *sha256, *sha512;
 	uint64_t secret[2]; /* servers must not choose the place */
 	struct place places[SESSION_PLACES];
@@ -127,7 +130,7 @@ static bool set_up_dane(struct tls_client *c)
 	       SSL_CTX_dane_mtype_set(c->ctx, c->sha512, TLSA_SHA512, 2) == 1;
 }
 
-struct tls_client *tls_client_new(const char *anchors, size_t *n)
+struct tls_client *tls_client_new(struct str anchors)
 {
 	struct tls_client *c = xcalloc(1, sizeof *c);
 
@@ -140,11 +143,41 @@ struct tls_client *tls_client_new(const char *anchors, size_t *n)
 	    !set_up_dane(c))
 		abort();
 	set_up(c);
-	/* what stands in front of something unreadable counts */
-	SSL_CTX_load_verify_file(c->ctx, anchors);
-	*n = (size_t)sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(c->ctx)));
-	ERR_clear_error();
+	c->anchors = anchors;
 	return c;
+}
+
+/* The next certificate of a text in PEM, or NULL. */
+static X509 *next_anchor(BIO *pem)
+{
+	X509 *x = X509_new_ex(tls_library(), NULL);
+
+	if (x == NULL)
+		abort();
+	if (PEM_read_bio_X509_AUX(pem, &x, NULL, NULL) != NULL)
+		return x;
+	X509_free(x);
+	return NULL;
+}
+
+size_t tls_client_trust(struct tls_client *c)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+	BIO *pem;
+	X509 *x;
+
+	if (c->anchors.n == 0)
+		return c->nanchors;
+	pem = BIO_new_mem_buf(c->anchors.p, (int)c->anchors.n);
+	if (pem == NULL)
+		abort();
+	for (; (x = next_anchor(pem)) != NULL; X509_free(x))
+		X509_STORE_add_cert(store, x);
+	BIO_free(pem);
+	c->anchors = STR_NONE;
+	c->nanchors = (size_t)sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
+	ERR_clear_error();
+	return c->nanchors;
 }
 
 void tls_client_free(struct tls_client *c)

@@ -1,6 +1,10 @@
 /* Joins the topics of settings, in the order of the manual page. */
 #include "proto/settings.h"
 
+#include <pthread.h>
+
+#include "base/alloc.h"
+
 static struct setting_rows (*const topics[])(void) = {
 	settings_suite,
 	settings_accounts,
@@ -23,16 +27,33 @@ static struct setting_rows (*const topics[])(void) = {
 
 enum { TOPICS = sizeof topics / sizeof topics[0] };
 
-const struct setting *setting_at(size_t i)
+/* All of them by number, made at the first question: they are asked for some 50,000 times a start. */
+static const struct setting **all;
+static size_t nall;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void join(void)
 {
-	for (size_t t = 0; t < TOPICS; t++) {
+	for (size_t t = 0; t < TOPICS; t++)
+		nall += topics[t]().n;
+	all = xcalloc(nall, sizeof *all);
+	for (size_t t = 0, i = 0; t < TOPICS; t++) {
 		struct setting_rows rows = topics[t]();
 
-		if (i < rows.n)
-			return &rows.at[i];
-		i -= rows.n;
+		for (size_t k = 0; k < rows.n; k++)
+			all[i++] = &rows.at[k];
 	}
-	return NULL;
+}
+
+size_t setting_count(void)
+{
+	pthread_once(&once, join);
+	return nall;
+}
+
+const struct setting *setting_at(size_t i)
+{
+	return i < setting_count() ? all[i] : NULL;
 }
 
 size_t setting_index(const struct setting *s)
@@ -47,9 +68,4 @@ size_t setting_index(const struct setting *s)
 		before += rows.n;
 	}
 	return before;
-}
-
-size_t setting_count(void)
-{
-	return setting_index(NULL);
 }

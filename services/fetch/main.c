@@ -3,12 +3,9 @@
  * settings alone, and takes addresses from services/resolver only. See fetch(8).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "limits.h"
 #include "net/tls.h"
@@ -17,35 +14,14 @@
 
 static struct settings settings;
 
-/* All of a file, for the life of the process; empty with errno. */
-static struct str read_all(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct str s = STR_NONE;
-	struct stat st;
-
-	if (fd == -1)
-		return s;
-	errno = EFBIG;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= ANCHORS_MAX) {
-		char *p = xmalloc((size_t)st.st_size + 1);
-		ssize_t n = read(fd, p, (size_t)st.st_size);
-
-		s = str_bytes(p, n < 0 ? 0 : (size_t)n);
-	}
-	close(fd);
-	return s;
-}
-
 static int fetch_open(void)
 {
 	char why[CONF_WHY];
-	struct str anchors;
+	struct str anchors = STR_NONE; /* for the life of the process */
 
 	if (settings_read(proc_conf(), &settings, why) == -1)
 		proc_fatal("fetch-unusable", str_of(why)); /* what a reload is refused with */
-	anchors = read_all(settings.anchors);
-	if (anchors.n == 0)
+	if (fd_read_file(settings.anchors, ANCHORS_MAX, &anchors) == -1 || anchors.n == 0)
 		log_warning(
 		    NULL, EV("fetch-no-trust-anchors"), KZ("file", settings.anchors), KERRNO);
 	tls_open();

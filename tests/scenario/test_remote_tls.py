@@ -256,7 +256,8 @@ def test_bad_policy_defers(suite):
 
 
 def test_trust_anchors_are_logged(suite, world):
-    e = fields(suite, 'remote-trust-anchors')[0]
+    send(suite, 'x@secure.good.test', 'the first use of TLS reads them')
+    e = suite.wait_for(lambda: fields(suite, 'remote-trust-anchors'))[0]
     assert e['file'] == str(world.ca.path) and e['count'] == 1
 
 
