@@ -19,7 +19,6 @@ struct rules {
 	struct arena arena;
 	struct rule *rule;
 	uint32_t n, cap;
-	void *extra; /* of the type, see rules_hooks */
 };
 
 /* What the types differ in. */
