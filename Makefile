@@ -175,6 +175,7 @@ install: all
 	mkdir -p $(DESTDIR)$(SYSCONFDIR)/thurn/tables
 	for f in etc/reports/*.conf; do \
 		$(PUT) -m 644 $$f $(DESTDIR)$(SYSCONFDIR)/thurn/reports/$${f##*/} || exit; done
+	$(PUT) -m 644 etc/reactions.conf $(DESTDIR)$(SYSCONFDIR)/thurn/reactions.conf
 	$(PUT) -m 644 etc/thurn.sysusers $(DESTDIR)/usr/lib/sysusers.d/thurn.conf
 	$(PUT) -m 644 etc/thurn.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/thurn.conf
 	sed 's|@BINDIR@|$(PREFIX)/bin|' etc/thurn.service | $(PUT) -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/thurn.service

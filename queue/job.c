@@ -14,7 +14,9 @@
 #include "proto/types.h"
 #include "run.h"
 #include "settings.h"
+#include "site.h"
 #include "spool.h"
+#include "suspend.h"
 
 /* A job under way: targets order[first .. first + n) of a message. */
 struct job {
@@ -197,22 +199,33 @@ static enum sched_verdict verdict_of(const struct deliver_result *r, uint32_t n)
 	return v;
 }
 
-static bool results_match(const struct job *j, const struct deliver_result *r, uint32_t n)
+static bool results_match(const struct job *j, const struct deliver_results *r)
 {
-	if (n != j->n)
+	if (r->n != j->n)
 		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		if (r[i].slot != target_number(job_target(j, i)))
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (r->at[i].slot != target_number(job_target(j, i)))
 			return false;
 	}
 	return true;
 }
 
+/* The destination has said something that the configuration has an answer to. */
+static void react(const struct job *j, const struct deliver_results *r)
+{
+	const struct route *route = job_target(j, 0)->route;
+	struct sched_site site;
+
+	if (r->reaction.n == 0)
+		return;
+	(void)site_known(route, &site);
+	suspend_react(r->reaction, r->reply, route->nexthop, &site);
+}
+
 static struct sched_end apply_results(struct job *j, struct ipc_msg *m)
 {
-	struct deliver_result *r;
+	struct deliver_results r;
 	struct arena a;
-	uint32_t n;
 	struct get g;
 	struct sched_end end = { .verdict = SCHED_SOFT };
 
@@ -222,15 +235,15 @@ static struct sched_end apply_results(struct job *j, struct ipc_msg *m)
 	}
 	arena_init(&a);
 	g = get_start(m->body);
-	if (m->type != DELIVER_RESULT || get_results(&g, &a, &r, &n) == -1 ||
-	    !results_match(j, r, n)) {
+	if (m->type != DELIVER_RESULT || get_results(&g, &a, &r) == -1 || !results_match(j, &r)) {
 		log_error(&j->m->tag, EV("bad-result"));
 		unknown_result(j);
 	} else {
-		for (uint32_t i = 0; i < n; i++)
-			apply_result(j->m, job_target(j, i), &r[i]);
-		end.verdict = verdict_of(r, n);
-		end.reused = r[0].reused;
+		for (uint32_t i = 0; i < r.n; i++)
+			apply_result(j->m, job_target(j, i), &r.at[i]);
+		end.verdict = verdict_of(r.at, r.n);
+		end.reused = r.at[0].reused;
+		react(j, &r);
 	}
 	arena_clear(&a);
 	return end;

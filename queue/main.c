@@ -197,6 +197,7 @@ static int queue_start(void)
 	load_init();
 	scan_start();
 	control_start();
+	suspend_reload();
 	tick(NULL);
 	return 0;
 }
@@ -205,6 +206,7 @@ static void queue_reload(void)
 {
 	settings_load(run_sched());
 	site_reload();
+	suspend_reload();
 	run_pump();
 }
 

@@ -68,6 +68,7 @@ struct target {
 	bool hard; /* and that must be synced before anything follows from it */
 	bool skipped; /* the same, because its time has not come */
 	bool parked; /* it has not been tried now, because there was no room for it */
+	bool spared; /* its status says only that an administrator did not want it to be tried */
 	bool untold; /* its outcome is logged when the message is accepted */
 	uint16_t attempts;
 	uint16_t early; /* as in struct slot */

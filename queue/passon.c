@@ -54,6 +54,13 @@ static bool good_hop(struct get *g)
 	return get_hop_question(g, &q) == 0;
 }
 
+static bool good_reply(struct get *g)
+{
+	struct reply_question q;
+
+	return get_reply_question(g, &q) == 0;
+}
+
 static const struct kind {
 	uint16_t type;
 	enum role role;
@@ -63,6 +70,7 @@ static const struct kind {
 	{ LOOKUP_EXPLAIN, ROLE_LOOKUP, good_route },
 	{ LOOKUP_LANE, ROLE_LOOKUP, good_lane },
 	{ DELIVER_HOP, ROLE_REMOTE, good_hop },
+	{ DELIVER_REPLY, ROLE_REMOTE, good_reply },
 	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
 };
 

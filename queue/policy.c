@@ -6,28 +6,10 @@
 #include "base/alloc.h"
 #include "proto/lookup.h"
 #include "proto/proc.h"
+#include "proto/scope.h"
 #include "settings.h"
 
 /* --- what fits -------------------------------------------------------------------------------- */
-
-/* "example.org", ".example.org" for what is below it, or "*". */
-static bool fits(struct str pattern, struct str name)
-{
-	if (str_eq(pattern, STR("*")))
-		return true;
-	if (pattern.n == 0 || pattern.p[0] != '.')
-		return str_caseeq(pattern, name);
-	return name.n > pattern.n && str_caseeq(str_skip(name, name.n - pattern.n), pattern);
-}
-
-static bool list_fits(const struct conf_section *s, const char *list, struct str name)
-{
-	for (size_t i = 0; i < section_count(s, list); i++) {
-		if (fits(section_item(s, list, i), name))
-			return true;
-	}
-	return false;
-}
 
 /*
  * All hosts have to be the section's: a domain names whatever hosts it likes, and how one of its own
@@ -36,7 +18,7 @@ static bool list_fits(const struct conf_section *s, const char *list, struct str
 static bool hosts_fit(const struct conf_section *s, const struct mail_reply *hosts)
 {
 	for (uint32_t i = 0; i < hosts->nhosts; i++) {
-		if (!list_fits(s, "hosts", hosts->hosts[i].name))
+		if (!scope_lists(s, "hosts", hosts->hosts[i].name))
 			return false;
 	}
 	return hosts->nhosts > 0;
@@ -45,7 +27,7 @@ static bool hosts_fit(const struct conf_section *s, const struct mail_reply *hos
 static bool section_fits(
     const struct conf_section *s, struct str nexthop, const struct mail_reply *hosts)
 {
-	return list_fits(s, "domains", nexthop) || (hosts != NULL && hosts_fit(s, hosts));
+	return scope_lists(s, "domains", nexthop) || (hosts != NULL && hosts_fit(s, hosts));
 }
 
 static const struct conf_section *section_of(uint16_t policy)

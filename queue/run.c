@@ -174,8 +174,11 @@ static void progress(struct message *m)
 
 static const char dead[] = "suspended after repeated failures";
 
-/* What a suspended destination had waiting is put off without a try. */
-static void put_off(struct message *m, struct sched_work *w, const char *why)
+/*
+ * What a suspended destination had waiting is put off without a try. What was never tried because an
+ * administrator did not want it to be is not there to expire: its status is for lists, and is not kept.
+ */
+static void put_off(struct message *m, struct sched_work *w, const char *why, bool spared)
 {
 	for (uint32_t i = w->first; i < w->first + w->left; i++) {
 		struct target *t = &m->targets[m->order[i]];
@@ -184,9 +187,12 @@ static void put_off(struct message *m, struct sched_work *w, const char *why)
 		if (t->status == NULL) {
 			struct status st;
 
-			status_set(&st, 451, "4.4.1", "Deliveries to this destination are %s", why);
+			status_set(&st, 451, spared ? "4.3.2" : "4.4.1",
+			    "Deliveries to this destination are %s", why);
 			target_status(m, t, &st);
-			target_set(t, t->state, false);
+			t->spared = spared;
+			if (!spared)
+				target_set(t, t->state, false);
 		}
 		counts.deferred++;
 		tell_deferred(m, t);
@@ -209,7 +215,7 @@ static void dropped(struct sched_work *w, uint64_t until)
 
 	(void)until;
 	(void)site_known(work_route(m, w), &site);
-	put_off(m, w, dead);
+	put_off(m, w, dead, false);
 	park_at(m, &site);
 	work_close(m, w);
 	check_later(m);
@@ -331,7 +337,7 @@ static void leave_on_disk(struct message *m, struct sched_work *w)
 	w->left = 0;
 }
 
-/* An administrator does not want it to go now. */
+/* An administrator, or a rule, does not want it to go now. */
 static bool suspended(struct message *m, struct sched_work *w, const struct sched_site *site)
 {
 	const struct suspension *s = suspend_find(work_route(m, w)->nexthop, site);
@@ -339,7 +345,12 @@ static bool suspended(struct message *m, struct sched_work *w, const struct sche
 
 	if (s == NULL)
 		return false;
-	put_off(m, w, "suspended by the administrator");
+	if (s->rule[0] == '\0')
+		put_off(m, w, "suspended by the administrator", true);
+	else
+		put_off(m, w,
+		    arena_printf(&m->arena, "suspended for what it has said (%s)", s->rule).p,
+		    false);
 	aside = suspend_site(s);
 	park_at(m, &aside);
 	return true;
@@ -353,11 +364,12 @@ static void place(struct message *m, struct sched_work *w, const struct sched_si
 		work_close(m, w);
 		return;
 	}
+	suspend_slow(work_route(m, w)->nexthop, site);
 	switch (sched_add(sched, w, site, loop_now(), &until)) {
 	case SCHED_QUEUED:
 		break;
 	case SCHED_SUSPENDED:
-		put_off(m, w, dead);
+		put_off(m, w, dead, false);
 		park_at(m, site);
 		break;
 	case SCHED_FULL:
@@ -402,6 +414,7 @@ static void recheck(struct message *m)
 		if (!w->queued)
 			continue;
 		(void)site_known(work_route(m, w), &site);
+		suspend_slow(work_route(m, w)->nexthop, &site);
 		if (!suspended(m, w, &site))
 			continue;
 		sched_cancel(sched, w, loop_now());

@@ -511,11 +511,12 @@ void sched_resume(struct sched *s, const struct sched_site *site, uint64_t now)
 void sched_slow(
     struct sched *s, const struct sched_site *site, double factor, uint64_t until, uint64_t now)
 {
-	struct sched_dest *d = sched_dest_get(s, site);
-	double slow = sched_slowness(d, now) * factor;
+	struct sched_dest *d = factor > 1 ? sched_dest_get(s, site) : sched_dest_find(s, site);
 
+	if (d == NULL)
+		return;
 	sched_dest_wake(s, d);
-	d->slow = (float)(slow < SLOW_MAX ? slow : SLOW_MAX);
+	d->slow = (float)(factor < SLOW_MAX ? factor : SLOW_MAX);
 	d->slow_until = until;
 	dest_update(s, d, now);
 	sched_dest_rest(s, d, now);

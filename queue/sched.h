@@ -160,7 +160,7 @@ void sched_suspend(struct sched *s, const struct sched_site *site, uint64_t unti
     void (*dropped)(struct sched_work *w, uint64_t until));
 /* Ends its suspension and all that slows it down. */
 void sched_resume(struct sched *s, const struct sched_site *site, uint64_t now);
-/* Cap and rates of a destination are divided by that, until then. */
+/* Cap and rates of a destination are divided by that, until then; 1 ends it. */
 void sched_slow(
     struct sched *s, const struct sched_site *site, double factor, uint64_t until, uint64_t now);
 /* Ends every suspension and pause ("flush"). */

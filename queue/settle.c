@@ -52,7 +52,8 @@ static void expire(struct message *m)
 		struct target *t = &m->targets[i];
 
 		/* nothing expires without one real try, of it or of what its destination is */
-		if (target_final(t) || (!forced && t->attempts == 0 && t->status == NULL))
+		if (target_final(t) ||
+		    (!forced && t->attempts == 0 && (t->status == NULL || t->spared)))
 			continue;
 		give_up(m, t,
 		    forced ? "Given up by the administrator" : "Could not be delivered in time");

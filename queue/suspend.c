@@ -12,11 +12,13 @@
 #include "message.h"
 #include "policy.h"
 #include "pool.h"
+#include "proto/proc.h"
 #include "run.h"
 #include "spool.h"
 
 enum {
-	FILE_MAX = SUSPENSIONS_MAX * (SUSPEND_NAME_MAX + SUSPEND_REASON_MAX + 64),
+	FILE_MAX =
+	    SUSPENSIONS_MAX * (SUSPEND_NAME_MAX + SUSPEND_REASON_MAX + REACTION_NAME_MAX + 80),
 	FOREVER_MS = 365 * 24 * 3600, /* times 1000: what never ends by itself */
 };
 
@@ -36,12 +38,12 @@ const struct suspension *suspend_next(const struct suspension *s)
 	return s == NULL ? TAILQ_FIRST(&all) : TAILQ_NEXT(s, next);
 }
 
-static struct suspension *by_name(struct str name)
+static struct suspension *by_name(struct str name, enum suspension_kind kind)
 {
 	struct suspension *s;
 
 	TAILQ_FOREACH (s, &all, next) {
-		if (str_caseeq(str_of(s->name), name))
+		if (s->kind == kind && str_caseeq(str_of(s->name), name))
 			return s;
 	}
 	return NULL;
@@ -70,38 +72,69 @@ static bool holds(const struct suspension *s, struct str nexthop, const struct s
 	       one_of(site->key, name);
 }
 
-const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site)
+const struct suspension *suspend_holding(
+    const struct suspension *after, struct str nexthop, const struct sched_site *site)
 {
-	struct suspension *s;
+	const struct suspension *s = after;
 
 	if (site->transport != TRANSPORT_SMTP && site->transport != TRANSPORT_LMTP)
 		return NULL;
-	TAILQ_FOREACH (s, &all, next) {
-		if (holds(s, nexthop, site))
-			return s;
+	while ((s = suspend_next(s)) != NULL && !holds(s, nexthop, site))
+		;
+	return s;
+}
+
+const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site)
+{
+	const struct suspension *s = NULL;
+
+	while ((s = suspend_holding(s, nexthop, site)) != NULL && s->kind != SUSPEND_STOP)
+		;
+	return s;
+}
+
+/* For so long from now, in milliseconds. */
+static uint64_t time_left(const struct suspension *s)
+{
+	int64_t left = s->until == 0 ? FOREVER_MS : s->until - wall_seconds();
+
+	return left > 0 ? (uint64_t)left * 1000 : 1;
+}
+
+void suspend_slow(struct str nexthop, const struct sched_site *site)
+{
+	const struct suspension *s = NULL, *most = NULL;
+
+	while ((s = suspend_holding(s, nexthop, site)) != NULL) {
+		if (s->kind == SUSPEND_SLOW && (most == NULL || s->factor > most->factor))
+			most = s;
 	}
-	return NULL;
+	if (most != NULL)
+		sched_slow(
+		    run_sched(), site, most->factor, loop_now() + time_left(most), loop_now());
 }
 
 struct sched_site suspend_site(const struct suspension *s)
 {
 	struct sched_site site = { .transport = SUSPEND_TRANSPORT, .key = str_of(s->name) };
-	int64_t left = s->until == 0 ? FOREVER_MS : s->until - wall_seconds();
 
-	sched_suspend(run_sched(), &site, loop_now() + (left > 0 ? (uint64_t)left * 1000 : 1),
-	    loop_now(), NULL);
+	sched_suspend(run_sched(), &site, loop_now() + time_left(s), loop_now(), NULL);
 	return site;
 }
 
 /* --- on disk ---------------------------------------------------------------------------------- */
+
+/* "suspend", or "slow=4" */
+static const char *const kind_names[SUSPEND_KINDS] = { "suspend", "slow" };
 
 int suspend_encode(struct buf *b)
 {
 	const struct suspension *s = NULL;
 
 	while ((s = suspend_next(s)) != NULL)
-		buf_printf(b, "%lld %lld %s %s\n", (long long)s->since, (long long)s->until,
-		    s->name, s->reason);
+		buf_printf(b, "%lld %lld %s=%u %s %s %s\n", (long long)s->since,
+		    (long long)s->until, kind_names[s->kind], (unsigned)s->factor,
+		    s->rule[0] == '\0' ? "-" : s->rule, s->name, s->reason);
 	return b->full ? -1 : 0;
 }
 
@@ -113,6 +146,30 @@ static int64_t number(struct str *line)
 	return str_cut(line, ' ', &word) && str_u64(word, INT64_MAX, &n) == 0 ? (int64_t)n : -1;
 }
 
+static bool decode_kind(struct str *line, struct suspension *s)
+{
+	struct str factor, name;
+	uint64_t n;
+
+	if (!str_cut(line, ' ', &factor) || !str_cut(&factor, '=', &name) ||
+	    str_u64(factor, UINT16_MAX, &n) == -1)
+		return false;
+	s->factor = (uint16_t)n;
+	for (s->kind = 0; s->kind < SUSPEND_KINDS; s->kind++)
+		if (str_eq(name, str_of(kind_names[s->kind])))
+			return true;
+	return false;
+}
+
+static bool decode_rule(struct str *line, struct suspension *s)
+{
+	struct str rule;
+
+	if (!str_cut(line, ' ', &rule) || rule.n == 0)
+		return false;
+	return str_eq(rule, STR("-")) || str_copy(rule, s->rule, sizeof s->rule) == 0;
+}
+
 static struct suspension *decode_line(struct str line)
 {
 	struct suspension *s = xcalloc(1, sizeof *s);
@@ -120,8 +177,9 @@ static struct suspension *decode_line(struct str line)
 
 	s->since = number(&line);
 	s->until = number(&line);
-	if (s->since >= 0 && s->until >= 0 && str_cut(&line, ' ', &name) && line.p != NULL &&
-	    name.n > 0 && str_copy(name, s->name, sizeof s->name) == 0 &&
+	if (s->since >= 0 && s->until >= 0 && decode_kind(&line, s) && decode_rule(&line, s) &&
+	    str_cut(&line, ' ', &name) && line.p != NULL && name.n > 0 &&
+	    str_copy(name, s->name, sizeof s->name) == 0 &&
 	    str_copy(line, s->reason, sizeof s->reason) == 0)
 		return s;
 	free(s);
@@ -203,6 +261,11 @@ static void write_down(void)
 
 /* --- begin and end ---------------------------------------------------------------------------- */
 
+static const char *const begins[SUSPEND_KINDS] = { EV("destination-suspended"),
+	EV("destination-slowed") };
+static const char *const ends[SUSPEND_KINDS] = { EV("destination-resumed"),
+	EV("destination-unslowed") };
+
 static bool good_name(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++) {
@@ -212,36 +275,61 @@ static bool good_name(struct str name)
 	return name.n > 0 && name.n <= SUSPEND_NAME_MAX;
 }
 
-int suspend_add(struct str name, int64_t seconds, struct str reason)
+/* The one of that name and kind, perhaps a new one; NULL when there are too many. */
+static struct suspension *get(struct str name, enum suspension_kind kind)
 {
-	struct suspension *s = by_name(name);
+	struct suspension *s = by_name(name, kind);
 
-	if (!good_name(name) || (s == NULL && nall >= SUSPENSIONS_MAX))
-		return -1;
-	if (s == NULL) {
-		s = xcalloc(1, sizeof *s);
-		for (size_t i = 0; i < name.n; i++)
-			s->name[i] = ascii_lower(name.p[i]);
-		TAILQ_INSERT_TAIL(&all, s, next);
-		nall++;
-	}
+	if (s != NULL || nall >= SUSPENSIONS_MAX)
+		return s;
+	s = xcalloc(1, sizeof *s);
+	s->kind = kind;
+	for (size_t i = 0; i < name.n; i++)
+		s->name[i] = ascii_lower(name.p[i]);
+	TAILQ_INSERT_TAIL(&all, s, next);
+	nall++;
+	return s;
+}
+
+static void begin(struct suspension *s, int64_t seconds, struct str reason)
+{
 	s->since = wall_seconds();
 	s->until = seconds > 0 ? s->since + seconds : 0;
 	(void)str_copy(str_take(reason, SUSPEND_REASON_MAX), s->reason, sizeof s->reason);
-	log_notice(NULL, EV("destination-suspended"), KZ("name", s->name), KI("until", s->until),
-	    KZ("reason", s->reason));
+	log_notice(NULL, begins[s->kind], KZ("name", s->name), KI("until", s->until),
+	    KZ("reason", s->reason), KZ("rule", s->rule), KS("where", suspend_where(s)));
 	write_down();
-	(void)suspend_site(s);
+	if (s->kind == SUSPEND_STOP)
+		(void)suspend_site(s);
 	run_recheck();
+}
+
+int suspend_add(struct str name, int64_t seconds, struct str reason)
+{
+	struct suspension *s = good_name(name) ? get(name, SUSPEND_STOP) : NULL;
+
+	if (s == NULL)
+		return -1;
+	s->rule[0] = '\0';
+	begin(s, seconds, reason);
 	return 0;
 }
 
 static void end(struct suspension *s)
 {
-	struct sched_site site = { .transport = SUSPEND_TRANSPORT, .key = str_of(s->name) };
+	struct sched_site aside = { .transport = SUSPEND_TRANSPORT, .key = str_of(s->name) };
 
-	log_notice(NULL, EV("destination-resumed"), KZ("name", s->name), KZ("reason", s->reason));
-	sched_resume(run_sched(), &site, loop_now());
+	log_notice(NULL, ends[s->kind], KZ("name", s->name), KZ("reason", s->reason),
+	    KZ("rule", s->rule), KS("where", suspend_where(s)));
+	if (s->kind == SUSPEND_STOP) {
+		sched_resume(run_sched(), &aside, loop_now());
+	} else {
+		/* the others that slow it down count again with its next message */
+		for (uint8_t t = TRANSPORT_SMTP; t <= TRANSPORT_LMTP; t++)
+			sched_slow(run_sched(),
+			    &(struct sched_site){ .transport = t, .key = aside.key }, 1, 0,
+			    loop_now());
+	}
 	remove_one(s);
 	write_down();
 	run_pump();
@@ -249,21 +337,108 @@ static void end(struct suspension *s)
 
 bool suspend_end(struct str name)
 {
-	struct suspension *s = by_name(name);
+	struct suspension *s;
+	bool any = false;
 
-	if (s != NULL)
-		end(s);
-	return s != NULL;
+	for (unsigned kind = 0; kind < SUSPEND_KINDS; kind++) {
+		s = by_name(name, kind);
+		any |= s != NULL;
+		if (s != NULL)
+			end(s);
+	}
+	return any;
+}
+
+/* Ends those for which over() is true. */
+static void end_some(bool (*over)(const struct suspension *s))
+{
+	struct suspension *s, *next;
+
+	for (s = TAILQ_FIRST(&all); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, next);
+		if (over(s))
+			end(s);
+	}
+}
+
+static bool is_past(const struct suspension *s)
+{
+	return s->until != 0 && s->until <= wall_seconds();
 }
 
 void suspend_tick(void)
 {
-	struct suspension *s, *next;
-	int64_t now = wall_seconds();
+	end_some(is_past);
+}
 
-	for (s = TAILQ_FIRST(&all); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, next);
-		if (s->until != 0 && s->until <= now)
-			end(s);
+/* --- rules ------------------------------------------------------------------------------------ */
+
+static const struct conf_section *section_of(struct str rule)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(proc_conf(), "reaction", i)) != NULL; i++)
+		if (str_eq(section_title(s), rule))
+			return s;
+	return NULL;
+}
+
+struct str suspend_where(const struct suspension *s)
+{
+	const struct conf_section *sec = s->rule[0] == '\0' ? NULL : section_of(str_of(s->rule));
+
+	return sec == NULL ? STR_NONE : section_where(sec, "reply");
+}
+
+static bool has_no_section(const struct suspension *s)
+{
+	return s->rule[0] != '\0' && section_of(str_of(s->rule)) == NULL;
+}
+
+void suspend_reload(void)
+{
+	end_some(has_no_section);
+}
+
+/* The same again: writing it down for each of many replies would be of no use. */
+static void prolong(struct suspension *s, int64_t seconds)
+{
+	int64_t until = wall_seconds() + seconds;
+
+	if (s->until == 0 || until - s->until < seconds / 10)
+		return;
+	s->until = until;
+	write_down();
+	if (s->kind == SUSPEND_STOP)
+		(void)suspend_site(s);
+}
+
+void suspend_react(
+    struct str rule, struct str reply, struct str nexthop, const struct sched_site *site)
+{
+	const struct conf_section *sec = section_of(rule);
+	struct str name = good_name(site->key) ? site->key : nexthop;
+	struct suspension *s;
+	int64_t seconds;
+	enum suspension_kind kind;
+
+	if (sec == NULL || !good_name(name))
+		return;
+	seconds = (int64_t)(section_time(sec, "time") / 1000);
+	kind = str_eq(section_str(sec, "action"), STR("slow")) ? SUSPEND_SLOW : SUSPEND_STOP;
+	s = get(name, kind);
+	if (s == NULL) {
+		log_error(NULL, EV("reaction-too-many"), KS("rule", rule), KS("name", name));
+		return;
 	}
+	/* what an administrator wants stays as it is */
+	if (s->since != 0 && s->rule[0] == '\0')
+		return;
+	if (s->since != 0 && str_eq(str_of(s->rule), rule)) {
+		prolong(s, seconds);
+		return;
+	}
+	(void)str_copy(rule, s->rule, sizeof s->rule);
+	s->factor = (uint16_t)section_int(sec, "factor");
+	begin(s, seconds, reply);
 }

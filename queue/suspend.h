@@ -1,8 +1,10 @@
 /*
- * What an administrator has suspended: destinations, by the name of a next hop, of an MX host, or of a
- * section "destination". Kept in a file of the spool, so that a restart does not end it.
+ * What holds for destinations beside what the scheduler finds out: an administrator has suspended them,
+ * or a section "reaction" suspends them or slows them down for what they have said. By the name of a
+ * next hop, of an MX host, of a section "destination", or the key of a destination. Kept in a file of
+ * the spool, so that a restart does not end it.
  *
- * Messages for one wait on disk, parked at a destination of its own that the scheduler never sends to;
+ * Messages for one that is suspended wait on disk, parked at a destination of its own that the scheduler never sends to;
  * when it ends they are called from there, some at a time, and go where they belong.
  */
 #ifndef QUEUE_SUSPEND_H
@@ -11,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "base/buf.h"
+#include "proto/deliver.h"
 #include "sched.h"
 
 enum {
@@ -20,8 +23,13 @@ enum {
 	SUSPEND_TRANSPORT = SCHED_TRANSPORTS - 1, /* of those destinations; no real one has it */
 };
 
+enum suspension_kind { SUSPEND_STOP, SUSPEND_SLOW, SUSPEND_KINDS };
+
 struct suspension {
 	TAILQ_ENTRY(suspension) next;
+	uint8_t kind; /* enum suspension_kind */
+	uint16_t factor; /* SUSPEND_SLOW */
+	char rule[REACTION_NAME_MAX + 1]; /* title of the section; empty: an administrator's */
 	int64_t since, until; /* seconds since 1970; until 0 = until it is resumed */
 	char name[SUSPEND_NAME_MAX + 1]; /* in lower case */
 	char reason[SUSPEND_REASON_MAX + 1];
@@ -31,10 +39,28 @@ struct suspension {
 void suspend_open(void);
 /* 0, or -1 when there are too many, or the name is none. One with that name is replaced. */
 int suspend_add(struct str name, int64_t seconds, struct str reason);
-/* Ends it; false when there is none. */
+/*
+ * A reply of a destination, to mail for that next hop, fits the section of that title: does what that
+ * says. Said again, it lasts longer.
+ */
+void suspend_react(
+    struct str rule, struct str reply, struct str nexthop, const struct sched_site *site);
+/* Where the section of a rule begins: "thurn.conf:7"; empty = there is none. */
+struct str suspend_where(const struct suspension *s);
+/* Ends all of that name; false when there is none. */
 bool suspend_end(struct str name);
-/* The one that holds for that next hop, which belongs to that destination; or NULL. */
+/* After a reload: ends those whose section is gone. */
+void suspend_reload(void);
+/*
+ * The first behind `after` (NULL = of all) that holds for that next hop, which belongs to that
+ * destination; or NULL.
+ */
+const struct suspension *suspend_holding(
+    const struct suspension *after, struct str nexthop, const struct sched_site *site);
+/* The one that suspends it, or NULL. */
 const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site);
+/* Tells the scheduler how much it is to be slowed down. */
+void suspend_slow(struct str nexthop, const struct sched_site *site);
 /* Where its messages are parked: suspended there for as long as it lasts. */
 struct sched_site suspend_site(const struct suspension *s);
 /* The longest ago first, NULL at the end. */

@@ -40,7 +40,32 @@ static void put_suspension(struct buf *b, const struct suspension *s)
 	buf_printf(b, ", \"since\": %lld, \"until\": %lld, \"reason\": ", (long long)s->since,
 	    (long long)s->until);
 	record_string(b, str_of(s->reason));
+	if (s->kind == SUSPEND_SLOW)
+		buf_printf(b, ", \"slowed\": %u", (unsigned)s->factor);
+	if (s->rule[0] != '\0') {
+		buf_z(b, ", \"rule\": ");
+		record_string(b, str_of(s->rule));
+		buf_z(b, ", \"where\": ");
+		record_string(b, suspend_where(s));
+	}
 	buf_z(b, "}");
+}
+
+/* What replies have led to. */
+static void put_reactions(struct buf *b, struct str nexthop, const struct sched_site *site)
+{
+	const struct suspension *s = NULL;
+	bool first = true;
+
+	buf_z(b, ", \"reactions\": [");
+	while ((s = suspend_holding(s, nexthop, site)) != NULL) {
+		if (s->rule[0] == '\0')
+			continue;
+		buf_z(b, first ? "" : ", ");
+		put_suspension(b, s);
+		first = false;
+	}
+	buf_z(b, "]");
 }
 
 /* The limiter, and how long it lasts. What is above the scheduler comes first. */
@@ -98,6 +123,7 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 		buf_z(b, ", \"suspension\": ");
 		put_suspension(b, s);
 	}
+	put_reactions(b, name, site);
 	put_lanes(b, "on_disk", s != NULL ? parked.parked : v->parked);
 	buf_z(b, "}");
 }

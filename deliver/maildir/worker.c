@@ -203,7 +203,7 @@ static void answer(const struct job *j)
 		.type = DELIVER_RESULT, .flags = IPC_REPLY, .id = j->id, .gen = j->gen
 	};
 
-	put_results(&body, j->results, j->d.nrcpts);
+	put_results(&body, &(struct deliver_results){ .at = j->results, .n = j->d.nrcpts });
 	m.body = put_view(&body);
 	/* without an answer the queue takes the job for "unknown" and looks for the file next time
 	 */

@@ -8,11 +8,13 @@
 #include "base/crash.h"
 #include "hop.h"
 #include "proto/types.h"
+#include "reaction.h"
 #include "session.h"
 
-enum { TEXT_SHORT = 180 };
-_Static_assert(
-    JOB_RCPTS *(TEXT_SHORT + HOP_HOST_MAX + IP_TEXT + RESULT_TLS_MAX + 64) < IPC_BODY_MAX,
+enum { TEXT_SHORT = 160 };
+_Static_assert(JOB_RCPTS *(TEXT_SHORT + HOP_HOST_MAX + IP_TEXT + RESULT_TLS_MAX + 64) +
+		       REACTION_NAME_MAX + REACTION_REPLY_MAX <
+		   IPC_BODY_MAX,
     "must fit");
 
 static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
@@ -90,13 +92,18 @@ static bool greylisted(const struct status *st)
 	return false;
 }
 
-static uint8_t fault_of(const struct outcome *o)
+static bool is_reply(uint8_t fault)
 {
-	if (o->fault != FAULT_REPLY && o->fault != FAULT_BUSY)
-		return o->fault;
-	if (!status_temporary(o->status))
-		return o->fault == FAULT_BUSY ? FAULT_BUSY : FAULT_NONE;
-	return greylisted(o->status) ? FAULT_GREYLIST : o->fault;
+	return fault == FAULT_REPLY || fault == FAULT_BUSY;
+}
+
+static uint8_t fault_of(uint8_t fault, const struct status *st)
+{
+	if (!is_reply(fault))
+		return fault;
+	if (!status_temporary(st))
+		return fault == FAULT_BUSY ? FAULT_BUSY : FAULT_NONE;
+	return greylisted(st) ? FAULT_GREYLIST : fault;
 }
 
 void job_settle(struct job *j, uint32_t i, const struct outcome *o)
@@ -109,13 +116,15 @@ void job_settle(struct job *j, uint32_t i, const struct outcome *o)
 	j->left--;
 	r->slot = j->d.rcpts[i].slot;
 	r->status = *o->status;
+	if (is_reply(o->fault) && !status_good(o->status))
+		reaction_note(j, o->relay, &r->status);
 	r->hop = j->order[j->at];
 	r->relay = arena_str(&j->arena, str_take(o->relay, RELAY_MAX));
 	r->tls = arena_str(&j->arena, str_take(o->tls, RESULT_TLS_MAX));
-	r->fault = fault_of(o);
+	r->fault = fault_of(o->fault, &r->status);
 	r->reused = !j->connected;
 	r->dsn = o->dsn;
-	count(o->status);
+	count(&r->status);
 }
 
 void job_settle_rest(struct job *j, const struct outcome *o)
@@ -127,15 +136,19 @@ void job_settle_rest(struct job *j, const struct outcome *o)
 /* Many long texts of the server do not fit a packet together: then each is cut. */
 static struct put encode(struct job *j)
 {
+	const struct deliver_results all = { .at = j->results,
+		.n = j->d.nrcpts,
+		.reaction = j->reaction.rule,
+		.reply = j->reaction.reply };
 	struct put w = put_start();
 
-	put_results(&w, j->results, j->d.nrcpts);
+	put_results(&w, &all);
 	if (!w.bad)
 		return w;
 	for (uint32_t i = 0; i < j->d.nrcpts; i++)
 		j->results[i].status.text[TEXT_SHORT] = '\0';
 	w = put_start();
-	put_results(&w, j->results, j->d.nrcpts);
+	put_results(&w, &all);
 	return w;
 }
 

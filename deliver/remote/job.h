@@ -24,6 +24,12 @@ enum rcpt_state {
 	RCPT_SETTLED,
 };
 
+/* Which section "reaction" a reply fits. In the job's arena. */
+struct job_reaction {
+	struct str rule, reply; /* empty = none so far */
+	bool undecided; /* a reply cost too much: no other of this job is compared */
+};
+
 struct job {
 	TAILQ_ENTRY(job) next; /* while it waits in its hop */
 	LIST_ENTRY(job) all;
@@ -40,6 +46,7 @@ struct job {
 	uint32_t left; /* recipients that are not settled */
 	struct hop *hop;
 	struct session *session; /* that works on it; NULL while it waits */
+	struct job_reaction reaction;
 	bool connected; /* a connection was made for it */
 	bool fresh; /* needs a new connection: an old one failed before its first answer */
 	bool looked;

@@ -12,6 +12,7 @@
 #include "job.h"
 #include "nexthop.h"
 #include "own.h"
+#include "reaction.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "settings.h"
@@ -32,6 +33,7 @@ static int configure(void)
 		log_error(NULL, EV("remote-bad-own-address"));
 		return -1;
 	}
+	reaction_configure(proc_conf());
 	return nexthop_configure(proc_conf());
 }
 
@@ -90,6 +92,7 @@ static void queue_down(struct chan *c)
 static const struct chan_row queue_rows[] = {
 	{ DELIVER_JOB, 1, on_job },
 	{ DELIVER_HOP, 0, explain_hop },
+	{ DELIVER_REPLY, 0, reaction_explain },
 	{ 0 },
 };
 

@@ -100,49 +100,51 @@ const char *fault_name(uint8_t fault)
 	return fault < FAULTS ? names[fault] : "?";
 }
 
-void put_results(struct put *w, const struct deliver_result *r, uint32_t n)
+void put_results(struct put *w, const struct deliver_results *all)
 {
-	put_u32(w, n);
-	for (uint32_t i = 0; i < n; i++) {
-		put_u32(w, r[i].slot);
-		put_status(w, &r[i].status);
-		put_str(w, r[i].relay);
-		put_u8(w, r[i].hop);
-		put_str(w, r[i].tls);
-		put_u8(w, r[i].fault);
-		put_u8(w, r[i].reused);
-		put_u8(w, r[i].dsn);
+	put_str(w, all->reaction);
+	put_str(w, str_take(all->reply, REACTION_REPLY_MAX));
+	put_u32(w, all->n);
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct deliver_result *r = &all->at[i];
+
+		put_u32(w, r->slot);
+		put_status(w, &r->status);
+		put_str(w, r->relay);
+		put_u8(w, r->hop);
+		put_str(w, r->tls);
+		put_u8(w, r->fault);
+		put_u8(w, r->reused);
+		put_u8(w, r->dsn);
 	}
 }
 
-int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint32_t *n)
+static void get_result(struct get *g, struct arena *a, struct deliver_result *r)
 {
-	uint32_t count = get_u32(g);
+	r->slot = get_u32(g);
+	get_status(g, &r->status);
+	r->relay = arena_str(a, get_line(g, RELAY_MAX));
+	r->hop = get_u8(g);
+	r->tls = arena_str(a, get_line(g, RESULT_TLS_MAX));
+	r->fault = get_u8(g);
+	r->reused = get_bool(g);
+	r->dsn = get_bool(g);
+	if (r->status.code == 0 || r->fault >= FAULTS || r->hop >= WAY_HOPS)
+		g->bad = true;
+}
 
-	*r = NULL;
-	*n = 0;
-	if (g->bad || count == 0 || count > JOB_RCPTS ||
-	    (size_t)(g->end - g->p) / RESULT_WIRE_MIN < count)
+int get_results(struct get *g, struct arena *a, struct deliver_results *r)
+{
+	r->reaction = arena_str(a, get_line(g, REACTION_NAME_MAX));
+	r->reply = arena_str(a, get_line(g, REACTION_REPLY_MAX));
+	r->n = get_u32(g);
+	if (g->bad || r->n == 0 || r->n > JOB_RCPTS ||
+	    (size_t)(g->end - g->p) / RESULT_WIRE_MIN < r->n)
 		return -1;
-	*r = arena_array(a, count, sizeof **r);
-	for (uint32_t i = 0; i < count; i++) {
-		struct deliver_result *x = &(*r)[i];
-
-		x->slot = get_u32(g);
-		get_status(g, &x->status);
-		x->relay = arena_str(a, get_line(g, RELAY_MAX));
-		x->hop = get_u8(g);
-		x->tls = arena_str(a, get_line(g, RESULT_TLS_MAX));
-		x->fault = get_u8(g);
-		x->reused = get_bool(g);
-		x->dsn = get_bool(g);
-		if (x->status.code == 0 || x->fault >= FAULTS || x->hop >= WAY_HOPS)
-			g->bad = true;
-	}
-	if (get_end(g) == -1)
-		return -1;
-	*n = count;
-	return 0;
+	r->at = arena_array(a, r->n, sizeof *r->at);
+	for (uint32_t i = 0; i < r->n; i++)
+		get_result(g, a, &r->at[i]);
+	return get_end(g);
 }
 
 /* --- explaining ------------------------------------------------------------------------------ */
@@ -161,6 +163,38 @@ int get_hop_question(struct get *g, struct hop_question *q)
 	get_way_hop(g, &q->hop);
 	if (q->transport != TRANSPORT_SMTP && q->transport != TRANSPORT_LMTP)
 		g->bad = true;
+	return get_end(g);
+}
+
+void put_reply_question(struct put *w, const struct reply_question *q)
+{
+	put_str(w, q->destination);
+	put_str(w, q->reply);
+}
+
+int get_reply_question(struct get *g, struct reply_question *q)
+{
+	q->destination = get_line(g, NEXTHOP_MAX);
+	q->reply = get_line(g, STATUS_TEXT_MAX);
+	return get_end(g);
+}
+
+void put_reply_verdict(struct put *w, const struct reply_verdict *v)
+{
+	put_str(w, v->rule);
+	put_str(w, v->where);
+	put_str(w, v->action);
+	put_u8(w, v->temporary);
+	put_str(w, v->why);
+}
+
+int get_reply_verdict(struct get *g, struct reply_verdict *v)
+{
+	v->rule = get_line(g, REACTION_NAME_MAX);
+	v->where = get_line(g, STATUS_TEXT_MAX);
+	v->action = get_line(g, REACTION_NAME_MAX);
+	v->temporary = get_bool(g);
+	v->why = get_line(g, STATUS_TEXT_MAX);
 	return get_end(g);
 }
 

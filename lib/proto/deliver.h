@@ -21,6 +21,8 @@ enum {
 	JOB_RCPTS = 100,
 	RELAY_MAX = 400, /* of deliver_result.relay */
 	RESULT_TLS_MAX = 100,
+	REACTION_NAME_MAX = 64,
+	REACTION_REPLY_MAX = 200, /* bytes of a reply that are told */
 };
 
 struct deliver_rcpt {
@@ -82,9 +84,15 @@ struct deliver_result {
 	bool reused; /* by a connection that was there before this job */
 	bool dsn; /* the next hop announced DSN and has taken over the duty to report success */
 };
-void put_results(struct put *w, const struct deliver_result *r, uint32_t n);
-/* Relays are copied into a, the array is a's. At most JOB_RCPTS. */
-int get_results(struct get *g, struct arena *a, struct deliver_result **r, uint32_t *n);
+struct deliver_results {
+	struct deliver_result *at; /* per recipient, in the order of the job */
+	uint32_t n; /* at most JOB_RCPTS */
+	struct str reaction; /* title of the section "reaction" that a reply fits; empty = none */
+	struct str reply; /* that reply */
+};
+void put_results(struct put *w, const struct deliver_results *r);
+/* Strings are copied into a, the array is a's. */
+int get_results(struct get *g, struct arena *a, struct deliver_results *r);
 
 /*
  * DELIVER_HOP (request): where would mail for this next hop be sent now, and in which order are the
@@ -139,6 +147,25 @@ enum {
 	HOP_RECORD_DATA_MAX = 64,
 	HOP_REASON_MAX = 200,
 };
+/*
+ * DELIVER_REPLY (request): what would be done if that host said that? Answer: struct reply_verdict.
+ */
+struct reply_question {
+	struct str destination; /* a next hop, or one of its hosts */
+	struct str reply; /* "421 4.7.0 text" */
+};
+struct reply_verdict {
+	struct str rule; /* title of the section; empty = nothing */
+	struct str where; /* "thurn.conf:12" */
+	struct str action;
+	bool temporary;
+	struct str why; /* a section that could not be decided, and why; or empty */
+};
+void put_reply_question(struct put *w, const struct reply_question *q);
+int get_reply_question(struct get *g, struct reply_question *q); /* borrows from the packet */
+void put_reply_verdict(struct put *w, const struct reply_verdict *v);
+int get_reply_verdict(struct get *g, struct reply_verdict *v); /* borrows from the packet */
+
 void put_hop_question(struct put *w, const struct hop_question *q);
 int get_hop_question(struct get *g, struct hop_question *q); /* borrows from the packet */
 void put_hop_reply(struct put *w, const struct hop_reply *r);

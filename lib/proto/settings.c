@@ -23,6 +23,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_certificate,
 	settings_report,
 	settings_destination,
+	settings_reaction,
 };
 
 enum { TOPICS = sizeof topics / sizeof topics[0] };

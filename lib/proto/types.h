@@ -27,6 +27,7 @@ enum ipc_type {
 	DELIVER_JOB = 0x0500,
 	DELIVER_RESULT,
 	DELIVER_HOP,
+	DELIVER_REPLY,
 
 	/* auth <-> pam: pam.h */
 	PAM_CHECK = 0x0d00,

@@ -93,8 +93,7 @@ static int cut_pattern(struct str *rest, struct str *pattern, char *why)
 	return 0;
 }
 
-static pcre2_code *compile_bytes(
-    const PCRE2_UCHAR *p, size_t n, uint32_t options, char *why)
+static pcre2_code *compile_bytes(const PCRE2_UCHAR *p, size_t n, uint32_t options, char *why)
 {
 	PCRE2_UCHAR text[160];
 	PCRE2_SIZE at;
@@ -173,8 +172,8 @@ uint32_t regex_groups(const struct regex *r)
 int regex_match(const struct regex *r, struct str subject, char why[TABLE_WHY])
 {
 	PCRE2_UCHAR text[120];
-	int n = pcre2_match(
-	    r->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, engine.data, engine.match);
+	int n =
+	    pcre2_match(r->code, (PCRE2_SPTR)subject.p, subject.n, 0, 0, engine.data, engine.match);
 
 	if (n >= 0)
 		return 1;

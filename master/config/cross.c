@@ -12,6 +12,7 @@
 #include "proto/retry.h"
 #include "proto/sasl.h"
 #include "proto/service.h"
+#include "table/regex.h"
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -434,6 +435,39 @@ static void check_destinations(const struct conf *c, struct faults *f)
 	}
 }
 
+/* What is a word in the file of the spool that says what is in force. */
+static bool word_title(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+	return s.n > 0 && s.n <= REACTION_NAME_MAX && !str_eq(s, STR("-"));
+}
+
+static void check_reactions(const struct conf *c, struct faults *f)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "reaction", i)) != NULL; i++) {
+		struct str title = section_title(s), text = section_str(s, "reply");
+		char why[TABLE_WHY];
+		struct regex *r = regex_new(&text, false, why);
+
+		if (!word_title(title))
+			faults_at(f, section_place(s),
+			    "the title of a reaction must be one word of at most %d bytes",
+			    REACTION_NAME_MAX);
+		if (r == NULL)
+			faults_at(f, section_where(s, "reply"), "reaction %.*s: reply: %s",
+			    STR_ARG(title), why);
+		else if (text.n > 0)
+			faults_at(f, section_where(s, "reply"),
+			    "reaction %.*s: reply: nothing may stand behind the pattern",
+			    STR_ARG(title));
+		regex_free(r);
+	}
+}
+
 /* --- languages of reports --------------------------------------------------------------------- */
 
 static bool language_tag(struct str s)
@@ -494,6 +528,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_ports,
 		check_names,
 		check_destinations,
+		check_reactions,
 		check_reports,
 	};
 

@@ -132,6 +132,20 @@ def test_suspension_ends_by_itself(suite, hosts):
     assert [e['fields']['name'] for e in suite.events('destination-resumed')][-1] == 'provider'
 
 
+def test_never_tried_does_not_expire():
+    """What an administrator has kept from its destination for longer than a message lives is tried once when that is over."""
+    with FaultServer() as server:
+        conf = 'minimal_backoff = 1s\nmaximal_backoff = 1s\nqueue_lifetime = 1s\n' \
+               f'relayhost = "{server.hop}"\nremote_ports = {{{server.port}}}\n'
+        with conftest.running(conf=conf) as s:
+            s.tool('queue', 'suspend', server.hop)
+            send(s, 'kept', 'a@remote.test')
+            s.wait_for(lambda: len(s.events('deferred')) == 4)
+            assert not s.events('expired') and 'suspended by the administrator' in s.events('deferred')[3]['fields']['status']
+            s.tool('queue', 'resume', server.hop)
+            s.wait_for(lambda: server.messages)
+
+
 def test_busy_site_is_not_dead(suite):
     """It says 421 to half of them for a while: nothing is suspended, all arrive."""
     with FaultServer() as server:

@@ -11,6 +11,8 @@ static const struct {
 	const char *help;
 } subjects[] = {
 	{ "route", explain_route, "FROM TO           where a message would go, by which rules" },
+	{ "reply", explain_reply,
+	    "DESTINATION REPLY  what would be done if a host said that, by which rule" },
 	{ "dns", explain_dns,
 	    "NAME [TYPE ...]    what the resolver says of a name, and how sure that is" },
 };

@@ -24,6 +24,7 @@ json_t *explain_bytes(struct str s); /* in hexadecimal */
 void explain_print(json_t *o);
 
 int explain_dns(bool json, int argc, char **argv);
+int explain_reply(bool json, int argc, char **argv);
 int explain_route(bool json, int argc, char **argv);
 
 #endif

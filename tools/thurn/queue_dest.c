@@ -39,7 +39,7 @@ static const struct {
 } limiters[] = {
 	{ "none", "nothing holds it up" },
 	{ "volume", "the file system of the spool has failed: nothing is delivered" },
-	{ "suspended", "suspended by the administrator" },
+	{ "suspended", "suspended by the administrator, or by a rule for what it has said" },
 	{ "worker", "there is no process for this transport now" },
 	{ "dns", "where it is is being asked of the resolver" },
 	{ "dead", "suspended after repeated failures of the site" },
@@ -127,6 +127,38 @@ static void print_limiter(json_t *o)
 		printf("  reason: %s\n", text_of(s, "reason"));
 }
 
+static void print_suspension(json_t *o)
+{
+	const char *rule = text_of(o, "rule");
+	long long slowed = number_of(o, "slowed");
+
+	if (slowed != 0)
+		printf(", slowed down %lld times,", slowed);
+	printf(" since ");
+	print_time(number_of(o, "since"));
+	if (number_of(o, "until") != 0) {
+		printf(" until ");
+		print_time(number_of(o, "until"));
+	}
+	if (rule[0] != '\0')
+		printf(" by rule %s (%s)", rule, text_of(o, "where"));
+	if (text_of(o, "reason")[0] != '\0')
+		printf(": %s", text_of(o, "reason"));
+	putchar('\n');
+}
+
+static void print_reactions(json_t *all)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(all, i, o)
+	{
+		printf("  reaction");
+		print_suspension(o);
+	}
+}
+
 static void print_why(json_t *o)
 {
 	json_t *slowed = json_object_get(o, "slowed");
@@ -140,6 +172,7 @@ static void print_why(json_t *o)
 	if (slowed != NULL)
 		printf("  slowed down %.1f times for %lld s\n", json_real_value(slowed),
 		    number_of(o, "slowed_ms") / 1000);
+	print_reactions(json_object_get(o, "reactions"));
 	print_lanes("in memory", json_object_get(o, "in_memory"));
 	print_lanes("on disk, in turn", json_object_get(o, "on_disk"));
 	if (number_of(o, "deferred") > 0) {
@@ -210,15 +243,8 @@ static void on_suspended(void *arg, struct str json, struct ipc_msg *m)
 
 	(void)arg;
 	(void)m;
-	printf("%s since ", text_of(o, "name"));
-	print_time(number_of(o, "since"));
-	if (number_of(o, "until") != 0) {
-		printf(" until ");
-		print_time(number_of(o, "until"));
-	}
-	if (text_of(o, "reason")[0] != '\0')
-		printf(": %s", text_of(o, "reason"));
-	putchar('\n');
+	fputs(text_of(o, "name"), stdout);
+	print_suspension(o);
 	json_decref(o);
 }
 

@@ -41,15 +41,14 @@ static void job(struct get *g, struct arena *a)
 
 static void results(struct get *g, struct arena *a)
 {
-	struct deliver_result *r;
-	uint32_t n, again;
+	struct deliver_results r, again;
 	struct put w = put_start();
 
-	if (get_results(g, a, &r, &n) == -1)
+	if (get_results(g, a, &r) == -1)
 		return;
-	put_results(&w, r, n);
+	put_results(&w, &r);
 	*g = get_start(put_view(&w));
-	assert(!w.bad && get_results(g, a, &r, &again) == 0 && n == again);
+	assert(!w.bad && get_results(g, a, &again) == 0 && r.n == again.n);
 }
 
 static void small(struct get *g, struct arena *a)
@@ -58,11 +57,17 @@ static void small(struct get *g, struct arena *a)
 	struct queue_stock s;
 	struct queue_large l;
 	struct queue_answer q;
+	struct reply_question question;
+	struct reply_verdict verdict;
 
 	(void)a;
 	(void)get_stock(&copy, &s);
 	copy = *g;
 	(void)get_large(&copy, &l);
+	copy = *g;
+	(void)get_reply_question(&copy, &question);
+	copy = *g;
+	(void)get_reply_verdict(&copy, &verdict);
 	(void)get_queue_answer(g, &q);
 }
 

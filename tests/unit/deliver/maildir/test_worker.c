@@ -93,8 +93,7 @@ static uint32_t read_result(int fd)
 	struct arena a;
 	struct ipc_msg m;
 	struct get g;
-	struct deliver_result *r;
-	uint32_t n;
+	struct deliver_results r;
 
 	arena_init(&a);
 	assert_int_equal(ipc_recv(fd, &m, packet), 1);
@@ -102,10 +101,10 @@ static uint32_t read_result(int fd)
 	assert_int_equal(m.flags, IPC_REPLY);
 	assert_int_equal(m.gen, 77);
 	g = get_start(m.body);
-	assert_int_equal(get_results(&g, &a, &r, &n), 0);
-	assert_int_equal(n, 1);
-	assert_int_equal(r[0].slot, 3);
-	assert_int_equal(r[0].status.code, 250);
+	assert_int_equal(get_results(&g, &a, &r), 0);
+	assert_int_equal(r.n, 1);
+	assert_int_equal(r.at[0].slot, 3);
+	assert_int_equal(r.at[0].status.code, 250);
 	arena_clear(&a);
 	return m.id;
 }

@@ -154,6 +154,7 @@ static int queue = -1;
 static uint8_t packet[IPC_PACKET_MAX];
 static struct arena results_arena;
 static struct deliver_result *results;
+static struct deliver_results answer;
 
 static const char body[] = "Subject: t\r\n\r\n.x\r\n";
 
@@ -198,7 +199,6 @@ static uint32_t wait_results(void)
 	static const struct timespec tick = { .tv_nsec = 500000 };
 	struct ipc_msg m;
 	struct get g;
-	uint32_t n;
 
 	for (int i = 0; i < PATIENCE_S * 2000; i++) {
 		loop_poll();
@@ -210,8 +210,9 @@ static uint32_t wait_results(void)
 		assert_int_equal(m.id, 5);
 		assert_int_equal(m.gen, 6);
 		g = get_start(m.body);
-		assert_int_equal(get_results(&g, &results_arena, &results, &n), 0);
-		return n;
+		assert_int_equal(get_results(&g, &results_arena, &answer), 0);
+		results = answer.at;
+		return answer.n;
 	}
 	fail_msg("no answer; server: %s", problem);
 	return 0;

@@ -173,9 +173,8 @@ static void test_job(void **state)
 		.hop = 3,
 		.tls = STR("TLSv1.3 X verified"),
 		.fault = FAULT_TLS,
-		.reused = true },
-			      *rs;
-	uint32_t n;
+		.reused = true };
+	struct deliver_results rs;
 	struct put w = put_start();
 	struct get g;
 
@@ -192,11 +191,14 @@ static void test_job(void **state)
 	assert_true(str_eq(out.way, j.way));
 	status_set(&res.status, 250, "2.0.0", "stored");
 	w = put_start();
-	put_results(&w, &res, 1);
+	put_results(&w,
+	    &(struct deliver_results){
+		.at = &res, .n = 1, .reaction = STR("slow-down"), .reply = STR("421 4.7.0 no") });
 	g = get_start(put_view(&w));
-	assert_int_equal(get_results(&g, &a, &rs, &n), 0);
-	assert_true(n == 1 && rs[0].fault == FAULT_TLS && rs[0].reused && !rs[0].dsn);
-	assert_true(rs[0].hop == 3 && rs[0].slot == 4);
+	assert_int_equal(get_results(&g, &a, &rs), 0);
+	assert_true(rs.n == 1 && rs.at[0].fault == FAULT_TLS && rs.at[0].reused && !rs.at[0].dsn);
+	assert_true(rs.at[0].hop == 3 && rs.at[0].slot == 4);
+	assert_true(str_eq(rs.reaction, STR("slow-down")) && str_eq(rs.reply, STR("421 4.7.0 no")));
 	arena_clear(&a);
 }
 

@@ -1,0 +1,23 @@
+/*
+ * Which section "reaction" of the configuration a reply fits. What servers say is matched here, where
+ * nothing can be reached; the queue, which is told the title of the section, acts.
+ */
+#ifndef REMOTE_REACTION_H
+#define REMOTE_REACTION_H
+
+#include "job.h"
+#include "proto/conf.h"
+
+/* Reads the sections in force. */
+void reaction_configure(const struct conf *c);
+
+/*
+ * A host has refused something of that job: the first section that fits is kept in the job, and a 5xx
+ * becomes a 4xx when the section says so. relay: "host[address]:port".
+ */
+void reaction_note(struct job *j, struct str relay, struct status *st);
+
+/* DELIVER_REPLY. */
+int reaction_explain(struct chan *c, struct ipc_msg *m);
+
+#endif

@@ -1,0 +1,192 @@
+"""Sections "reaction": what a destination says makes the suite slow down, stop, or not believe in a 5xx; for a while, and shown."""
+import json, re, smtplib
+import pytest
+import conftest
+from smtp_fault_server import FaultServer, Hosts
+
+EXAMPLES = conftest.TESTS.parent / 'etc/reactions.conf'
+AT = {'slow.test': '127.0.0.2', 'stop.test': '127.0.0.3', 'block.test': '127.0.0.4', 'over.test': '127.0.0.5'}
+RULES = '''
+reaction hurried {{
+  reply = '/^450 4\\.7\\.28 .*rate limit/'
+  action = slow
+  factor = 4
+  time = {slow}
+}}
+reaction stopped {{
+  reply = '/^421 4\\.7\\.0 \\[TS\\d+\\]/'
+  domains = {{"stop.test"}}
+  action = suspend
+  time = 1h
+}}
+reaction blocked {{
+  reply = '/^5\\d\\d .*block list 7 .* MAIL FROM/'
+  action = suspend
+  time = 2s
+  temporary = yes
+}}
+reaction costly {{
+  reply = '/^452 4\\.3\\.1 (a+)+$/'
+  action = suspend
+}}
+'''
+
+
+def settings(hosts, rules=RULES.format(slow='1h')):
+    static = ', '.join(f'"{d}={a}"' for d, a in AT.items())
+    return f'''minimal_backoff = 1s
+maximal_backoff = 2s
+remote_port = {hosts.port}
+remote_ports = {{{hosts.port}}}
+static_hosts = {{{static}}}
+{rules}
+include "{EXAMPLES}"
+'''
+
+
+@pytest.fixture(scope='module')
+def hosts():
+    h = Hosts({a: {} for a in AT.values()})
+    yield h
+    assert h.faults() == []
+    h.close()
+
+
+@pytest.fixture(scope='module')
+def suite(hosts):
+    s = conftest.Suite(conf=settings(hosts))
+    try:
+        s.start()
+        yield s
+    finally:
+        s.close()
+
+
+def send(suite, subject, to):
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.sendmail('user1@example.test', [to], f'Subject: {subject}\r\n\r\nbody\r\n')
+
+
+def why(suite, name):
+    return json.loads(suite.tool('queue', 'why', '--json', name).stdout.splitlines()[0])
+
+
+def suspended(suite):
+    return {s['name']: s for s in map(json.loads, suite.tool('queue', 'suspended', '--json').stdout.splitlines())}
+
+
+def line_of(suite, what):
+    return 1 + next(i for i, l in enumerate(open(suite.conf).read().splitlines()) if what in l)
+
+
+def test_slow_and_restart(suite, hosts):
+    """Slowed down by the rule, which is named; no longer than it says, also when it is said again; kept over a restart; lifted by hand."""
+    hosts.at[AT['slow.test']].plan('mail', '450 4.7.28 rate limit exceeded', times=2)
+    send(suite, 'slow', 'a@slow.test')
+    suite.wait_for(lambda: hosts.taken('slow'))
+    w = why(suite, 'slow.test')
+    (r,) = w['reactions']
+    assert (w['slowed'], w['cap']) == (4, 5) and 3500 * 1000 < w['slowed_ms'] <= 3600 * 1000
+    assert (r['rule'], r['slowed']) == ('hurried', 4) and 'rate limit exceeded (in reply to MAIL FROM' in r['reason']
+    assert r['where'].endswith(f":{line_of(suite, 'rate limit')}")
+    text = suite.tool('queue', 'why', 'slow.test').stdout
+    assert 'reaction, slowed down 4 times, since' in text and 'by rule hurried (' in text
+    (e,) = suite.events('destination-slowed')  # once, though it was said twice
+    assert e['fields']['rule'] == 'hurried' and e['fields']['name'] == 'slow.test'
+    suite.stop()
+    suite.users = 0
+    suite.start()
+    assert suspended(suite)['slow.test']['rule'] == 'hurried'
+    send(suite, 'slow again', 'a@slow.test')
+    suite.wait_for(lambda: hosts.taken('slow again'))
+    assert why(suite, 'slow.test')['cap'] == 5
+    suite.tool('queue', 'resume', 'slow.test')
+    w = why(suite, 'slow.test')
+    assert w['reactions'] == [] and w['cap'] == 20 and 'slow.test' not in suspended(suite)
+
+
+def test_suspend_in_scope(suite, hosts):
+    """A 421 from the destination of the rule keeps its mail on disk; the same from another one does not."""
+    for d in ('over.test', 'stop.test'):
+        hosts.at[AT[d]].plan('mail', '421 4.7.0 [TS03] all messages from you are deferred')
+        send(suite, f'421 {d}', f'a@{d}')
+    suite.wait_for(lambda: 'stop.test' in suspended(suite) and hosts.taken('421 over.test'))
+    assert 'over.test' not in suspended(suite)
+    send(suite, 'behind', 'b@stop.test')
+    w = suite.wait_for(lambda: (lambda w: w['on_disk']['users'] == 2 and w)(why(suite, 'stop.test')))
+    assert w['limiter'] == 'suspended' and w['reactions'][0]['rule'] == 'stopped'
+    e = [e for e in suite.events('deferred') if e['fields']['to'] == 'b@stop.test'][0]
+    assert 'suspended for what it has said (stopped)' in e['fields']['status']
+    assert not hosts.taken('behind')
+    suite.tool('queue', 'resume', 'stop.test')
+    suite.wait_for(lambda: hosts.taken('behind') and hosts.taken('421 stop.test'))
+
+
+def test_block_is_no_bounce(suite, hosts):
+    """A 5xx about this host: the message stays, goes when the suspension has ended by itself, and nothing is bounced."""
+    hosts.at[AT['block.test']].plan('mail', '554 5.7.1 your address is on block list 7')
+    send(suite, 'block', 'a@block.test')
+    suite.wait_for(lambda: hosts.taken('block'), seconds=30)
+    (e,) = suite.events('destination-suspended')[-1:]
+    assert e['fields']['rule'] == 'blocked' and e['fields']['name'] == 'block.test'
+    assert suite.events('destination-resumed')[-1]['fields']['name'] == 'block.test'
+    assert not [e for e in suite.events('bounced') if e['fields']['to'] == 'a@block.test']
+
+
+def test_costly_match(suite, hosts):
+    """A reply that PCRE2 cannot decide within its limits leads to nothing, and is told."""
+    hosts.at[AT['over.test']].plan('rcpt', '452 4.3.1 ' + 'a' * 60)
+    send(suite, 'costly', 'a@over.test')
+    suite.wait_for(lambda: hosts.taken('costly'))
+    (e,) = suite.events('reaction-undecided')
+    assert e['fields']['rule'] == 'costly' and 'limit' in e['fields']['error']
+    assert 'over.test' not in suspended(suite)
+
+
+def test_explain(suite):
+    def explain(*args):
+        return suite.tool('explain', 'reply', *args).stdout
+
+    line = line_of(suite, 'TS')
+    assert explain('stop.test', '421 4.7.0 [TS01] later').startswith('suspend by rule stopped (') and f':{line})' in \
+        explain('stop.test', '421 4.7.0 [TS01] later')
+    assert explain('over.test', '421 4.7.0 [TS01] later') == 'nothing: no rule fits\n'
+    assert 'cannot be decided' in explain('over.test', '452 4.3.1 ' + 'a' * 60 + '.')
+    v = json.loads(explain('--json', 'x.test', '550 5.7.1 block list 7 (in reply to MAIL FROM command)'))
+    assert (v['rule'], v['action'], v['temporary']) == ('blocked', 'suspend', True)
+
+
+def test_examples(suite):
+    """Each section of the file that comes with the suite fits the reply that stands above it, from a host of its own."""
+    sections = re.findall(r'# Says: (.*)\nreaction (\S+) {\n((?:\t.*\n)*)}', EXAMPLES.read_text())
+    assert len(sections) == EXAMPLES.read_text().count('\nreaction ') > 5
+    for reply, title, body in sections:
+        host = re.search(r'hosts = { (\S+?)[, ]', body)
+        v = json.loads(suite.tool('explain', 'reply', '--json', f'mx{host[1]}' if host else 'any.test', reply).stdout)
+        assert v.get('rule') == title, (reply, v)
+
+
+def test_reload_without_the_rule(suite, hosts):
+    """What the section of a reaction that has gone has done is over."""
+    hosts.at[AT['slow.test']].plan('mail', '450 4.7.28 rate limit exceeded')
+    send(suite, 'last', 'a@slow.test')
+    suite.wait_for(lambda: 'slow.test' in suspended(suite))
+    text = open(suite.conf).read()
+    with open(suite.conf, 'w') as f:
+        f.write(text.replace('reaction hurried', 'reaction slower'))
+    suite.tool('reload')
+    suite.wait_for(lambda: 'slow.test' not in suspended(suite))
+    assert why(suite, 'slow.test')['reactions'] == []
+
+
+@pytest.mark.parametrize('section,complaint', [
+    ("reaction a {\n reply = '/(/'\n}", 'reaction a: reply: '),
+    ("reaction a {\n reply = '/x/ y'\n}", 'nothing may stand behind the pattern'),
+    ('reaction a {\n domains = {"x"}\n}', 'wants /pattern/'),
+    ("reaction \"a b\" {\n reply = '/x/'\n}", 'must be one word'),
+])
+def test_check(suite, section, complaint, tmp_path):
+    conf = tmp_path / 'thurn.conf'
+    conf.write_text(open(suite.conf).read() + section + '\n')
+    r = suite.tool('-c', str(conf), 'config', 'check', check=False)
+    assert r.returncode != 0 and complaint in r.stdout + r.stderr
