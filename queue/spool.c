@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,37 +14,93 @@
 
 #include "base/id.h"
 
-#define MARKER  "thurn-spool"
-#define CORRUPT "corrupt"
-#define PROBE   "probe"
+#define MARKER     "thurn-spool"
+#define CORRUPT    "corrupt"
+#define PROBE      "probe"
 #define CHECKPOINT "checkpoint"
 
-static int root = -1, marker = -1, corrupt = -1, dirs[SPOOL_DIRS];
+static int root = -1, marker = -1, corrupt = -1;
+/* Until one of them is made the root is in its place, which has no file of such a name. */
+static atomic_int dirs[SPOOL_DIRS];
+/* Whether the root says so durably. */
+static _Atomic enum { IN_ROOT, NOT_SYNCED, SYNC_FAILED } entries[SPOOL_DIRS];
 
-/* --- start ----------------------------------------------------------------------------------- */
+/* --- directories ----------------------------------------------------------------------------- */
 
-/* Opens a directory of the spool, making it if it is not there. */
-static int open_dir(const char *name, bool *made)
+static int open_dir(const char *name)
 {
-	if (mkdirat(root, name, 0700) == 0)
-		*made = true;
-	else if (errno != EEXIST)
-		return -1;
 	return openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static int open_all(bool *made)
+static int make_dir(const char *name)
 {
-	corrupt = open_dir(CORRUPT, made);
-	if (corrupt == -1)
+	if (mkdirat(root, name, 0700) == -1 && errno != EEXIST)
+		return -1;
+	return open_dir(name);
+}
+
+static void dir_name(unsigned dir, char out[8])
+{
+	snprintf(out, 8, "%02x", dir);
+}
+
+static int dir_of(uint64_t id)
+{
+	return dirs[spool_dir_of(id)];
+}
+
+static bool is_made(unsigned dir)
+{
+	return dirs[dir] != root;
+}
+
+/* With its first file: to make all of them would be most of the time of a first start. */
+static int dir_for(uint64_t id)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	unsigned dir = spool_dir_of(id);
+	char name[8];
+	int fd;
+
+	if (is_made(dir))
+		return dirs[dir];
+	dir_name(dir, name);
+	pthread_mutex_lock(&lock);
+	fd = is_made(dir) ? dirs[dir] : make_dir(name);
+	if (fd != -1 && !is_made(dir)) {
+		entries[dir] = NOT_SYNCED;
+		dirs[dir] = fd;
+	}
+	pthread_mutex_unlock(&lock);
+	return fd;
+}
+
+/* A sync that failed is not repeated: the directory stays one that the next start may not find. */
+static int sync_entry(unsigned dir)
+{
+	if (entries[dir] == NOT_SYNCED)
+		entries[dir] = fsync(root) == 0 ? IN_ROOT : SYNC_FAILED;
+	if (entries[dir] == IN_ROOT)
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
+static int open_all(void)
+{
+	corrupt = make_dir(CORRUPT);
+	/* whoever made the others may have been killed before it could do that */
+	if (corrupt == -1 || fsync(root) == -1)
 		return -1;
 	for (unsigned i = 0; i < SPOOL_DIRS; i++) {
 		char name[8];
+		int fd;
 
-		snprintf(name, sizeof name, "%02x", i);
-		dirs[i] = open_dir(name, made);
-		if (dirs[i] == -1)
+		dir_name(i, name);
+		fd = open_dir(name);
+		if (fd == -1 && errno != ENOENT)
 			return -1;
+		dirs[i] = fd != -1 ? fd : root;
 	}
 	return 0;
 }
@@ -50,7 +108,6 @@ static int open_all(bool *made)
 int spool_open(int dir, char why[256])
 {
 	struct stat st;
-	bool made = false;
 
 	root = dir;
 	marker = openat(root, MARKER, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -59,7 +116,7 @@ int spool_open(int dir, char why[256])
 		    "there is no file \"" MARKER "\" in the spool directory: is it mounted?");
 		return -1;
 	}
-	if (open_all(&made) == -1 || (made && fsync(root) == -1)) {
+	if (open_all() == -1) {
 		snprintf(why, 256, "cannot open the spool directories: %s", strerror(errno));
 		return -1;
 	}
@@ -119,13 +176,18 @@ int spool_open_file(uint64_t id, unsigned part, int flags)
 	char name[SPOOL_NAME];
 
 	spool_name(id, part, name);
-	return openat(
-	    dirs[spool_dir_of(id)], name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	return openat(dir_of(id), name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
 int spool_new_file(uint64_t id, unsigned part)
 {
-	return spool_open_file(id, part, O_RDWR | O_CREAT | O_EXCL);
+	char name[SPOOL_NAME];
+	int dir = dir_for(id);
+
+	spool_name(id, part, name);
+	return dir == -1
+		   ? -1
+		   : openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 int spool_open_trash(uint64_t id, int64_t when, int flags)
@@ -133,13 +195,13 @@ int spool_open_trash(uint64_t id, int64_t when, int flags)
 	char name[SPOOL_NAME];
 
 	trash_name(id, when, name);
-	return openat(dirs[spool_dir_of(id)], name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	return openat(dir_of(id), name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
 int spool_trash(uint64_t id, int64_t when)
 {
 	char from[SPOOL_NAME], to[SPOOL_NAME];
-	int dir = dirs[spool_dir_of(id)];
+	int dir = dir_of(id);
 
 	spool_name(id, 0, from);
 	trash_name(id, when, to);
@@ -149,7 +211,7 @@ int spool_trash(uint64_t id, int64_t when)
 int spool_untrash(uint64_t id, int64_t when)
 {
 	char from[SPOOL_NAME], to[SPOOL_NAME];
-	int dir = dirs[spool_dir_of(id)];
+	int dir = dir_of(id);
 
 	trash_name(id, when, from);
 	spool_name(id, 0, to);
@@ -163,11 +225,11 @@ int spool_remove_trash(uint64_t id, int64_t when)
 	/* an expansion without its message is removed at the next start; one that is not there may
 	 * be a message that has come back, which needs its expansions */
 	trash_name(id, when, name);
-	if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1)
+	if (unlinkat(dir_of(id), name, 0) == -1)
 		return errno == ENOENT ? 0 : -1;
 	for (unsigned part = 1; part < SPOOL_PARTS; part++) {
 		spool_name(id, part, name);
-		if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1)
+		if (unlinkat(dir_of(id), name, 0) == -1)
 			return errno == ENOENT ? 0 : -1;
 	}
 	return 0;
@@ -178,7 +240,7 @@ int spool_remove(uint64_t id, unsigned part)
 	char name[SPOOL_NAME];
 
 	spool_name(id, part, name);
-	if (unlinkat(dirs[spool_dir_of(id)], name, 0) == -1 && errno != ENOENT)
+	if (unlinkat(dir_of(id), name, 0) == -1 && errno != ENOENT)
 		return -1;
 	return 0;
 }
@@ -199,7 +261,7 @@ int spool_quarantine(uint64_t id, unsigned part)
 	char name[SPOOL_NAME];
 
 	spool_name(id, part, name);
-	return renameat(dirs[spool_dir_of(id)], name, corrupt, name);
+	return renameat(dir_of(id), name, corrupt, name);
 }
 
 /* The time of the marker. */
@@ -225,7 +287,9 @@ int spool_ran(int64_t ms)
 
 int spool_sync_dir(unsigned dir)
 {
-	return fsync(dir == SPOOL_CORRUPT ? corrupt : dirs[dir]);
+	if (dir == SPOOL_CORRUPT)
+		return fsync(corrupt);
+	return sync_entry(dir) == -1 ? -1 : fsync(dirs[dir]);
 }
 
 int spool_set_next(int fd, int64_t seconds, bool scheduled)
@@ -252,11 +316,13 @@ uint64_t spool_stamp(int fd)
 
 int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name, uint64_t inode), void *arg)
 {
-	int fd = openat(dirs[dir], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d;
 	struct dirent *e;
-	int error;
+	int fd, error;
+	DIR *d;
 
+	if (!is_made(dir))
+		return 0;
+	fd = openat(dirs[dir], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	d = fdopendir(fd);
@@ -285,7 +351,7 @@ int spool_stat(uint64_t id, unsigned part, int64_t trashed, struct spool_times *
 		trash_name(id, trashed, name);
 	else
 		spool_name(id, part, name);
-	if (fstatat(dirs[spool_dir_of(id)], name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(dir_of(id), name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return -1;
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
 		errno = EINVAL;

@@ -23,7 +23,7 @@ enum {
 
 /*
  * Takes the spool over: looks for the marker (without it this is not the spool, perhaps an empty
- * mount point), opens and where needed makes the directories. why (256 bytes) gets a sentence.
+ * mount point) and opens the directories. why (256 bytes) gets a sentence.
  */
 int spool_open(int dir, char why[256]);
 
@@ -33,7 +33,8 @@ void spool_name(uint64_t id, unsigned part, char out[SPOOL_NAME]);
 /* The reverse: -1 if it is not such a name. trashed: since when it is in the trash, or 0. */
 int spool_parse_name(struct str name, uint64_t *id, unsigned *part, int64_t *trashed);
 
-/* Descriptor, or -1 with errno. new: O_RDWR | O_CREAT | O_EXCL, EEXIST if there is one. */
+/* Descriptor, or -1 with errno. new: O_RDWR | O_CREAT | O_EXCL, EEXIST if there is one;
+ * makes the hash directory if it is the first file in it (spool_sync_dir() knows). */
 int spool_new_file(uint64_t id, unsigned part);
 int spool_open_file(uint64_t id, unsigned part, int flags);
 /* The same of a message (part 0) in the trash, where it has the name `<id>~<seconds since 1970>`. */

@@ -355,6 +355,9 @@ def test_unfinished_and_strange_files(suite):
     names = {'00/aaaaaaaaaaaaa': b'', '00/x': b'x', '01/bbbbbbbbbbbbb': b'', '02/aaaaaaaaaaaac.7': b'junk'}
 
     def make():
+        for d in range(6):
+            (spool / f'{d:02x}').mkdir(0o700, exist_ok=True)
+            os.chown(spool / f'{d:02x}', owner.st_uid, owner.st_gid)
         for name, data in names.items():
             (spool / name).write_bytes(data)
             os.chown(spool / name, owner.st_uid, owner.st_gid)
