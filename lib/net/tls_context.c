@@ -66,6 +66,7 @@ void tls_open(void)
 	if (library == NULL)
 		abort();
 	tls_key_open(library);
+	tls_schedule_open(library);
 	ticket_cipher = EVP_CIPHER_fetch(library, "AES-256-CBC", NULL);
 	if (ticket_cipher == NULL || RAND_bytes_ex(library, &byte, 1, 0) != 1 ||
 	    RAND_priv_bytes_ex(library, &byte, 1, 0) != 1 ||

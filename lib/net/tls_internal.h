@@ -14,6 +14,12 @@ void tls_key_open(OSSL_LIB_CTX *library);
 /* The key of that certificate, whose private operations go to the signer; NULL on failure. */
 EVP_PKEY *tls_key_new(X509 *certificate, uint64_t id);
 
+/* --- tls_schedule.c: secrets of TLS 1.3 ------------------------------------------------------ */
+
+/* Once, before the first handshake. */
+void tls_schedule_open(OSSL_LIB_CTX *library);
+extern const OSSL_DISPATCH tls_schedule_functions[];
+
 /* --- tls_context.c ---------------------------------------------------------------------------- */
 
 OSSL_LIB_CTX *tls_library(void);

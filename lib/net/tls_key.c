@@ -4,8 +4,8 @@
  * by asking the signer. libssl hands digest_sign() the whole text that a handshake signs, so the
  * other side can see what it is asked for.
  *
- * The provider has no other operation; everything else, also with these keys' public halves, is
- * done by OpenSSL's default provider, which the library context prefers.
+ * Beside them the provider has the key schedule (tls_schedule.c); everything else, also with these
+ * keys' public halves, is done by OpenSSL's default provider, which the library context prefers.
  */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -310,13 +310,26 @@ static const OSSL_ALGORITHM signatures[] = {
 	{ NULL },
 };
 
+/* not MINE: nobody asks for it by name */
+static const OSSL_ALGORITHM derivations[] = {
+	{ OSSL_KDF_NAME_TLS1_3_KDF, "provider=thurn,thurn.schedule=yes", tls_schedule_functions },
+	{ NULL },
+};
+
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
 	(void)provider;
 	*no_cache = 0;
-	if (operation == OSSL_OP_KEYMGMT)
+	switch (operation) {
+	case OSSL_OP_KEYMGMT:
 		return managements;
-	return operation == OSSL_OP_SIGNATURE ? signatures : NULL;
+	case OSSL_OP_SIGNATURE:
+		return signatures;
+	case OSSL_OP_KDF:
+		return derivations;
+	default:
+		return NULL;
+	}
 }
 
 static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from_core,
@@ -336,11 +349,12 @@ static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *from
 void tls_key_open(OSSL_LIB_CTX *l)
 {
 	library = l;
-	/* an algorithm that both have is the default provider's, unless asked otherwise */
+	/* an algorithm that both have is the default provider's, unless asked otherwise; all but the
+	 * key schedule */
 	if (OSSL_PROVIDER_load(l, "default") == NULL ||
 	    OSSL_PROVIDER_add_builtin(l, PROVIDER, provider_init) != 1 ||
 	    OSSL_PROVIDER_load(l, PROVIDER) == NULL ||
-	    EVP_set_default_properties(l, "?provider=default") != 1)
+	    EVP_set_default_properties(l, "?provider!=" PROVIDER ",?thurn.schedule=yes") != 1)
 		abort();
 }
 
