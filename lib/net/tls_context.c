@@ -23,8 +23,13 @@ enum {
 	CLIENT_CHAIN = 16384, /* bytes of a client's certificates */
 };
 
-/* RFC 9325 4.2; the server's choice, so AES first where the machine has it */
-#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
+/*
+ * RFC 9325 4.2, RFC 8446 9.1; the server's choice, so AES first where the machine has it. Of its two
+ * sizes, the one with SHA-256 comes first: it is beyond anybody's reach as well, and a resumed
+ * handshake with SHA-384 costs a tenth more.
+ */
+#define CIPHERS    "ECDHE+AESGCM+AES128:ECDHE+AESGCM+AES256:ECDHE+CHACHA20:@SECLEVEL=2"
+#define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 struct host {
 	X509 *certificate;
@@ -277,6 +282,7 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 	if (SSL_CTX_set_min_proto_version(x, c->policy.only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) !=
 		1 ||
 	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 ||
+	    SSL_CTX_set_ciphersuites(x, CIPHERS_13) != 1 ||
 	    SSL_CTX_set1_groups_list(x, TLS_GROUPS) != 1 ||
 	    SSL_CTX_set1_sigalgs_list(x, TLS_SIGNATURES) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket) != 1)
