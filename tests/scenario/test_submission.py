@@ -4,6 +4,7 @@ import pytest
 
 # a proxy that may say who has logged in: how other services than AUTH come by a login
 PROXY = '''smtp_xclient_networks = {"127.0.0.1"}
+submission_workers = 2
 sender_login_maps = {"inline:{sales@example.test=user1@example.test}"}
 virtual_alias_maps = {"inline:{alias@example.test=user1@example.test, {both@example.test=user1@example.test user2@example.test}}"}
 submission_client_access = {"inline:{203.0.113.66=REJECT}"}
@@ -49,9 +50,9 @@ def test_nobody_sends_without_login(suite):
         assert s.mail('sender@client.test')[0] == 250
 
 
-def test_submission_is_a_process_of_its_own(suite):
+def test_submission_has_processes_of_its_own(proxied):
     pids = {}
-    for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()):
+    for r in map(json.loads, proxied.tool('status', '--json').stdout.splitlines()):
         pids.setdefault(r.get('process'), set()).add(r.get('pid'))
     assert len(pids['smtpd-submit']) == 2 and not pids['smtpd-submit'] & (pids['smtpd'] | pids['smtpd-local'])
 
