@@ -184,6 +184,28 @@ static int open_file(const struct entry *e)
 				       : spool_open_file(entry_id(e), 0, O_RDONLY);
 }
 
+/* A record each, before that of the message. */
+static void show_transcripts(
+    struct connection *c, struct chan_ref ref, int fd, const struct facts *f, struct arena *a)
+{
+	struct transcript all[TRANSCRIPTS];
+	struct spool_layout l;
+	const char *why;
+	unsigned n;
+
+	if (spool_check(fd, false, &l, &why) != SPOOL_GOOD)
+		return;
+	n = transcripts_read(fd, &l, a, all);
+	for (unsigned i = 0; i < n; i++) {
+		struct buf b;
+
+		buf_init(&b, IPC_BODY_MAX);
+		if (record_transcript(&b, f, &all[i]))
+			control_record(c, ref, buf_view(&b), -1);
+		buf_clear(&b);
+	}
+}
+
 static void show(struct connection *c, struct chan_ref ref, const struct entry *e)
 {
 	int fd = open_file(e);
@@ -202,6 +224,7 @@ static void show(struct connection *c, struct chan_ref ref, const struct entry *
 		control_end(
 		    c, ref, EX_TEMPFAIL, "The message is not complete yet, or cannot be read");
 	} else {
+		show_transcripts(c, ref, fd, &f, &a);
 		control_record(c, ref, buf_view(&b), fd);
 		control_end(c, ref, EX_OK, "");
 	}

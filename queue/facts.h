@@ -27,6 +27,7 @@ enum entry_state {
 
 /* A recipient that is still to be delivered, or whose failure is still to be reported. */
 struct facts_rcpt {
+	uint32_t target; /* its number (message.h); 0 where only a brief is known */
 	struct str addr;
 	struct str given; /* the address it came from; empty = the same */
 	struct str relay;

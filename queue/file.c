@@ -13,6 +13,7 @@
 #include "base/crash.h"
 #include "space.h"
 #include "spool.h"
+#include "transcript.h"
 
 /* A slot as it is to be written: a copy, because the target may change meanwhile. */
 struct slot_image {
@@ -400,6 +401,8 @@ static int run_update(struct task *t)
 	struct message *m = message_of(t);
 	int error = put_all_images(m, t);
 
+	if (error == 0)
+		transcripts_write(m->writing, m->fd, &m->layout);
 	/* the time comes last, because every write changes it; it need not survive a power cut,
 	 * except where it means "held" */
 	if (error == 0 && m->next_try != 0 &&
@@ -416,6 +419,8 @@ static void update_done(struct task *t, int error)
 {
 	struct message *m = message_of(t);
 
+	transcripts_free(m->writing);
+	m->writing = NULL;
 	free(m->images);
 	m->images = NULL;
 	m->nimages = 0;
@@ -453,6 +458,8 @@ void file_update(struct message *m, int64_t next, bool sync, file_done *done)
 
 	m->next_try = next;
 	m->sync_file = hard || sync;
+	m->writing = m->transcripts;
+	m->transcripts = NULL;
 	m->task.sync_dir = POOL_NO_DIR;
 	start(m, run_update, POOL_WORK, done);
 	m->task.done = update_done;

@@ -75,6 +75,7 @@ int gather_message(const struct message *m, struct arena *a, uint32_t max, struc
 		if (t->expanded || !listed(t->state) || f->left++ >= max)
 			continue;
 		r = &rcpts[f->nrcpts++];
+		r->target = target_number(t);
 		set_address(r, target_rcpt(m, t)->addr, t->route);
 		r->relay = t->relay;
 		r->status = status_text(a, t->status);
@@ -135,7 +136,7 @@ static int find_expanded(const struct part *parts, unsigned n, bool *expanded)
 	return 0;
 }
 
-static void add_part(struct facts *f, const struct part *p, const struct envelope *e,
+static void add_part(struct facts *f, const struct part *p, unsigned n, const struct envelope *e,
     const bool *expanded, struct facts_rcpt *rcpts, struct arena *a)
 {
 	bool member = p->layout.kind == SPOOL_EXPANSION;
@@ -148,6 +149,7 @@ static void add_part(struct facts *f, const struct part *p, const struct envelop
 		if ((!member && expanded[i]) || !listed(s->state))
 			continue;
 		r = &rcpts[f->nrcpts++];
+		r->target = target_number(&(struct target){ .part = (uint8_t)n, .index = i });
 		set_address(r, e->rcpts[rcpt].addr, member ? &p->content.targets[i].route : NULL);
 		r->relay = s->relay;
 		r->status = status_text(a, &s->status);
@@ -174,7 +176,7 @@ int gather_file(struct arena *a, struct facts *f)
 	rcpts = arena_array(a, slots, sizeof *rcpts);
 	set_envelope(f, &parts[0].content, &parts[0].layout, parts[0].layout.arrival);
 	for (unsigned p = 0; p < n; p++)
-		add_part(f, &parts[p], &parts[0].content.envelope, expanded, rcpts, a);
+		add_part(f, &parts[p], p, &parts[0].content.envelope, expanded, rcpts, a);
 	f->rcpts = rcpts;
 	f->left = f->nrcpts;
 	f->whole = true;

@@ -17,6 +17,7 @@
 #include "site.h"
 #include "spool.h"
 #include "suspend.h"
+#include "transcript.h"
 
 /* A job under way: targets order[first .. first + n) of a message. */
 struct job {
@@ -210,6 +211,18 @@ static bool results_match(const struct job *j, const struct deliver_results *r)
 	return true;
 }
 
+/* What was said is of use as long as something is deferred for it. */
+static void keep_transcript(struct job *j, const struct deliver_results *r)
+{
+	struct transcript t = { .time = wall_millis(), .text = r->transcript };
+
+	for (uint32_t i = 0; i < r->n; i++)
+		if (status_temporary(&r->at[i].status))
+			t.targets[t.n++] = target_number(job_target(j, i));
+	if (t.n > 0 && t.text.n > 0)
+		transcripts_add(&j->m->transcripts, &t);
+}
+
 /* The destination has said something that the configuration has an answer to. */
 static void react(const struct job *j, const struct deliver_results *r)
 {
@@ -243,6 +256,7 @@ static struct sched_end apply_results(struct job *j, struct ipc_msg *m)
 			apply_result(j->m, job_target(j, i), &r.at[i]);
 		end.verdict = verdict_of(r.at, r.n);
 		end.reused = r.at[0].reused;
+		keep_transcript(j, &r);
 		react(j, &r);
 	}
 	arena_clear(&a);

@@ -13,6 +13,7 @@
 #include "gather.h"
 #include "base/loop.h"
 #include "space.h"
+#include "transcript.h"
 
 enum {
 	POOL_MAX = 256, /* structs kept for the next message */
@@ -123,6 +124,7 @@ void message_free(struct message *m)
 	buf_clear(&m->text);
 	buf_clear(&m->records);
 	free(m->slots);
+	transcripts_free(m->transcripts);
 	space_release(m->reserved);
 	if (m->entry != NULL) {
 		keep_brief(m);

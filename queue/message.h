@@ -98,6 +98,7 @@ struct redirect {
 };
 
 struct report;
+struct transcripts;
 
 struct message {
 	struct tag tag;
@@ -156,6 +157,8 @@ struct message {
 	void (*task_done)(struct message *m, int error);
 	struct slot_image *images;
 	uint32_t nimages;
+	struct transcripts *transcripts; /* to be written with the next slots */
+	struct transcripts *writing; /* of its task */
 	struct buf records;
 	uint8_t *slots;
 	struct spool_layout *part_layouts; /* of the expansions, by part */

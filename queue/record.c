@@ -154,6 +154,35 @@ void record_facts(struct buf *b, const struct facts *f)
 	buf_z(b, "}");
 }
 
+static const struct facts_rcpt *rcpt_of(const struct facts *f, uint32_t target)
+{
+	for (uint32_t i = 0; i < f->nrcpts; i++)
+		if (f->rcpts[i].target == target)
+			return &f->rcpts[i];
+	return NULL;
+}
+
+bool record_transcript(struct buf *b, const struct facts *f, const struct transcript *t)
+{
+	bool any = false;
+
+	buf_printf(b, "{\"time\": %lld.%03d, \"recipients\": [", (long long)(t->time / 1000),
+	    (int)(t->time % 1000));
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct facts_rcpt *r = rcpt_of(f, t->targets[i]);
+
+		if (r == NULL)
+			continue;
+		buf_z(b, any ? ", " : "");
+		record_string(b, r->addr);
+		any = true;
+	}
+	buf_z(b, "]");
+	json_text(b, "transcript", t->text);
+	buf_z(b, "}");
+	return any;
+}
+
 void record_shape(struct buf *b, const char *kind, const struct shape_row *r)
 {
 	buf_printf(b, "{\"row\": \"%s\", \"domain\": ", kind);

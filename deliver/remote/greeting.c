@@ -14,11 +14,13 @@ static bool lmtp(const struct session *s)
 
 static void hello(struct session *s, const char *verb, enum step step)
 {
+	char line[sizeof settings()->hostname + 16];
+
 	if (s->state != S_HELLO || step == STEP_HELO)
 		session_state(s, S_HELLO);
+	snprintf(line, sizeof line, "%s %s\r\n", verb, settings()->hostname);
 	s->caps = (struct caps){ 0 }; /* what was said in plain text counts no more under TLS */
-	conn_printf(&s->conn, "%s %s\r\n", verb, settings()->hostname);
-	session_expect(s, step, 0);
+	(void)session_command(s, str_of(line), step, 0);
 }
 
 static void first_hello(struct session *s)
@@ -89,8 +91,7 @@ static void ready(struct session *s)
 		session_state(s, S_READY);
 	} else if (s->caps.starttls) {
 		session_state(s, S_STARTTLS);
-		conn_write(&s->conn, STR("STARTTLS\r\n"));
-		session_expect(s, STEP_STARTTLS, 0);
+		(void)session_command(s, STR("STARTTLS\r\n"), STEP_STARTTLS, 0);
 	} else {
 		status_set(&st, 451, "4.7.4", "%s does not offer TLS (TLS policy %s)", s->relay,
 		    tls_level_name(level_of(s)));
@@ -123,6 +124,7 @@ void greeting_secured(struct session *s)
 	struct status st;
 
 	starttls_text(&s->conn, &p, s->tls_text);
+	transcript_note(&s->job->transcript, "%s", s->tls_text);
 	if (starttls_check(&s->conn, &p, &st) == -1) {
 		session_fail(s, &st);
 	} else if (s->hop->wish.implicit) {

@@ -11,9 +11,9 @@
 #include "reaction.h"
 #include "session.h"
 
-enum { TEXT_SHORT = 160 };
+enum { TEXT_SHORT = 120 };
 _Static_assert(JOB_RCPTS *(TEXT_SHORT + HOP_HOST_MAX + IP_TEXT + RESULT_TLS_MAX + 64) +
-		       REACTION_NAME_MAX + REACTION_REPLY_MAX <
+		       REACTION_NAME_MAX + REACTION_REPLY_MAX + TRANSCRIPT_MAX <
 		   IPC_BODY_MAX,
     "must fit");
 
@@ -33,6 +33,7 @@ static void job_free(struct job *j)
 	if (j->fd != -1)
 		close(j->fd);
 	body_downgrade_free(j->down);
+	transcript_clear(&j->transcript);
 	free(j->results);
 	free(j->state);
 	arena_clear(&j->arena);
@@ -45,6 +46,7 @@ int job_receive(struct chan *c, struct ipc_msg *m)
 	struct get g = get_start(m->body);
 
 	arena_init(&j->arena);
+	transcript_init(&j->transcript);
 	j->fd = ipc_take_fd(m, 0);
 	LIST_INSERT_HEAD(&jobs, j, all);
 	njobs++;
@@ -116,8 +118,8 @@ void job_settle(struct job *j, uint32_t i, const struct outcome *o)
 	j->left--;
 	r->slot = j->d.rcpts[i].slot;
 	r->status = *o->status;
-	if (is_reply(o->fault) && !status_good(o->status))
-		reaction_note(j, o->relay, &r->status);
+	if (o->said != NULL)
+		reaction_note(j, o->relay, o->said, &r->status);
 	r->hop = j->order[j->at];
 	r->relay = arena_str(&j->arena, str_take(o->relay, RELAY_MAX));
 	r->tls = arena_str(&j->arena, str_take(o->tls, RESULT_TLS_MAX));
@@ -133,13 +135,22 @@ void job_settle_rest(struct job *j, const struct outcome *o)
 		job_settle(j, i, o);
 }
 
+static bool any_deferred(const struct job *j)
+{
+	for (uint32_t i = 0; i < j->d.nrcpts; i++)
+		if (status_temporary(&j->results[i].status))
+			return true;
+	return false;
+}
+
 /* Many long texts of the server do not fit a packet together: then each is cut. */
 static struct put encode(struct job *j)
 {
 	const struct deliver_results all = { .at = j->results,
 		.n = j->d.nrcpts,
 		.reaction = j->reaction.rule,
-		.reply = j->reaction.reply };
+		.reply = j->reaction.reply,
+		.transcript = any_deferred(j) ? buf_view(&j->transcript.text) : STR_NONE };
 	struct put w = put_start();
 
 	put_results(&w, &all);

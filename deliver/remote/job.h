@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "body.h"
 #include "proto/deliver.h"
+#include "transcript.h"
 
 struct hop;
 struct session;
@@ -47,6 +48,7 @@ struct job {
 	struct hop *hop;
 	struct session *session; /* that works on it; NULL while it waits */
 	struct job_reaction reaction;
+	struct transcript transcript;
 	bool connected; /* a connection was made for it */
 	bool fresh; /* needs a new connection: an old one failed before its first answer */
 	bool looked;
@@ -60,6 +62,7 @@ int job_receive(struct chan *c, struct ipc_msg *m);
 /* The outcome of recipient i; relay and tls are copied. Only the first one counts. */
 struct outcome {
 	const struct status *status;
+	const struct status *said; /* the reply that it comes from; NULL = from none */
 	struct str relay, tls;
 	uint8_t fault; /* enum deliver_fault */
 	bool dsn; /* the next hop reports success itself */

@@ -76,7 +76,8 @@ static void soften(struct status *st)
 		st->enhanced[0] = '4';
 }
 
-void reaction_note(struct job *j, struct str relay, struct status *st)
+void reaction_note(
+    struct job *j, struct str relay, const struct status *said, struct status *outcome)
 {
 	const struct conf_section *s, *failed;
 	char why[TABLE_WHY];
@@ -87,7 +88,7 @@ void reaction_note(struct job *j, struct str relay, struct status *st)
 		return;
 	if (end > 0)
 		host = str_take(relay, (size_t)end);
-	reply = arena_printf(&j->arena, "%d %s %s", st->code, st->enhanced, st->text);
+	reply = arena_printf(&j->arena, "%d %s %s", said->code, said->enhanced, said->text);
 	s = find(j->hop->way.nexthop, host, reply, &failed, why);
 	if (failed != NULL) {
 		struct tag tag = job_tag(j);
@@ -99,7 +100,7 @@ void reaction_note(struct job *j, struct str relay, struct status *st)
 	if (s == NULL)
 		return;
 	if (section_bool(s, "temporary"))
-		soften(st);
+		soften(outcome);
 	if (j->reaction.rule.n == 0) {
 		j->reaction.rule = arena_str(&j->arena, section_title(s));
 		j->reaction.reply = reply;

@@ -12,10 +12,11 @@
 void reaction_configure(const struct conf *c);
 
 /*
- * A host has refused something of that job: the first section that fits is kept in the job, and a 5xx
- * becomes a 4xx when the section says so. relay: "host[address]:port".
+ * A host has refused something of that job: the first section that fits what it said is kept in the job,
+ * and the outcome becomes a 4xx when the section says so. relay: "host[address]:port".
  */
-void reaction_note(struct job *j, struct str relay, struct status *st);
+void reaction_note(
+    struct job *j, struct str relay, const struct status *said, struct status *outcome);
 
 /* DELIVER_REPLY. */
 int reaction_explain(struct chan *c, struct ipc_msg *m);

@@ -101,7 +101,8 @@ static uint8_t fault_of(const struct session *s, const struct status *st, bool e
 
 void session_fail(struct session *s, const struct status *st)
 {
-	struct status softer;
+	struct status softer, reply;
+	const struct status *said = session_said(s, &reply);
 	struct job *j = s->job;
 	/* that there is nothing to connect to is no failure of whoever might be there */
 	bool nowhere = s->state == S_RESOLVING && !status_temporary(st);
@@ -113,6 +114,8 @@ void session_fail(struct session *s, const struct status *st)
 	    early && !status_temporary(st) && s->hop->wish.require == TLS_REQUIRE_ALWAYS;
 	struct outcome o;
 
+	if (j != NULL && said == NULL)
+		transcript_note(&j->transcript, "%s", st->text);
 	s->later = s->later || (early && status_temporary(st));
 	if (early && s->next < s->order.n) {
 		log_info(
@@ -134,9 +137,11 @@ void session_fail(struct session *s, const struct status *st)
 	}
 	if (demanding && s->later)
 		st = soften(st, &softer);
-	o = (struct outcome){
-		.status = st, .relay = str_of(s->relay), .tls = str_of(s->tls_text), .fault = fault
-	};
+	o = (struct outcome){ .status = st,
+		.said = said,
+		.relay = str_of(s->relay),
+		.tls = str_of(s->tls_text),
+		.fault = fault };
 	if ((early || nowhere) && hop_submit_elsewhere(j, &o))
 		return;
 	job_settle_rest(j, &o);
@@ -190,6 +195,15 @@ void session_expect(struct session *s, enum step step, uint32_t rcpt)
 	    (struct expect){ .step = (uint8_t)step, .rcpt = (uint16_t)rcpt };
 }
 
+int session_command(struct session *s, struct str line, enum step step, uint32_t rcpt)
+{
+	if (conn_write(&s->conn, line) == -1)
+		return -1;
+	session_expect(s, step, rcpt);
+	transcript_add(&s->job->transcript, TRANSCRIPT_SAID, line);
+	return 0;
+}
+
 static struct expect take_expect(struct session *s)
 {
 	struct expect e = s->expects[s->first];
@@ -219,6 +233,14 @@ void session_reply_status(
 		status_set(st, 451, "4.5.0",
 		    "%s answered with %d, which makes no sense (in reply to %s)", s->relay, r->code,
 		    steps[step].command);
+}
+
+const struct status *session_said(struct session *s, struct status *st)
+{
+	if (!s->replying)
+		return NULL;
+	session_reply_status(s, &s->reply, s->step, st);
+	return status_good(st) ? NULL : st;
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -273,6 +295,7 @@ static void go_on(struct session *s)
 		if (s->job == NULL)
 			return;
 		s->job->session = s;
+		transcript_note(&s->job->transcript, "again by %s", s->relay);
 	}
 }
 
@@ -301,6 +324,7 @@ static void take_reply(struct session *s)
 		}
 	}
 	e = take_expect(s);
+	s->step = e.step;
 	s->t.answered = true;
 	/* what follows cannot be the answer to something that is about to be sent; behind the end
 	 * of a message it is looked at when its outcome has been noted */
@@ -332,6 +356,8 @@ static bool take_line(struct session *s)
 		protocol_error(s, r == -1 ? "line too long" : "reply to no command");
 		return false;
 	}
+	if (s->job != NULL)
+		transcript_add(&s->job->transcript, TRANSCRIPT_HEARD, line);
 	state = reply_line(&s->reply, line);
 	if (state != REPLY_BAD && s->state == S_HELLO && s->reply.lines > 1 && s->reply.code == 250)
 		caps_line(&s->caps, s->reply.line);
@@ -408,6 +434,7 @@ static void on_end(struct conn *c, enum conn_end why)
 	}
 	describe_end(s, why, &st);
 	if (greeting_plain_instead(s, &st)) {
+		transcript_note(&s->job->transcript, "%s", st.text);
 		connect_again(s);
 		return;
 	}
@@ -453,6 +480,8 @@ static void on_dialled(void *arg, const struct dialled *d)
 			continue;
 		lately_note(LATELY_DEAD, &t[i].ip, s->site->port, loop_now());
 		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(d->error[i]));
+		if (fd != -1)
+			transcript_note(&s->job->transcript, "%s", st.text);
 	}
 	if (fd == -1) {
 		session_fail(s, &st);
@@ -461,6 +490,7 @@ static void on_dialled(void *arg, const struct dialled *d)
 	s->ip = t[d->which].ip;
 	lately_forget(LATELY_DEAD, &s->ip, s->site->port);
 	name_relay(s, &t[d->which]);
+	transcript_note(&s->job->transcript, "connected to %s", s->relay);
 	connected(s, &fd);
 }
 
@@ -550,6 +580,7 @@ bool session_elsewhere(struct session *s, const struct status *why)
 	if (s->next == s->order.n)
 		return false;
 	log_info(NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", why->text));
+	transcript_note(&s->job->transcript, "%s", why->text);
 	conn_close(&s->conn);
 	s->served = 0;
 	s->need_rset = false;
@@ -598,6 +629,7 @@ void session_run(struct session *s, struct job *j)
 {
 	s->job = j;
 	j->session = s;
+	transcript_note(&j->transcript, "again by %s", s->relay);
 	go_on(s);
 	set_deadline(s);
 }

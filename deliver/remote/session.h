@@ -67,6 +67,7 @@ struct transaction {
 	bool begun; /* MAIL was written: counts as a message */
 	bool down; /* the content is converted to 7 bits: job->down */
 	enum body_form form;
+	uint64_t sent; /* bytes of content */
 	struct mail_needs needs;
 	struct body body;
 };
@@ -104,6 +105,7 @@ struct session {
 	bool need_rset; /* the last transaction was left half-way */
 	bool last; /* the server said 421: close after this */
 	bool replying; /* what it has said is being dealt with */
+	uint8_t step; /* of that: enum step */
 	struct transaction t;
 };
 
@@ -122,8 +124,17 @@ void session_abort(struct session *s);
 
 void session_state(struct session *s, enum session_state to);
 void session_expect(struct session *s, enum step step, uint32_t rcpt);
+/*
+ * Writes a command, with its CRLF, that is answered by that step, and puts it into the transcript: so
+ * none with a secret. -1 when there is no room now.
+ */
+int session_command(struct session *s, struct str line, enum step step, uint32_t rcpt);
 /* Gives up the connection; st is the outcome of what was not settled. s is S_DEAD afterwards. */
 void session_fail(struct session *s, const struct status *st);
+/*
+ * The refusal that is being dealt with, as it came; in *st. NULL when it is none.
+ */
+const struct status *session_said(struct session *s, struct status *st);
 /*
  * This host cannot take the job, for want of something that another may have: goes on to the next
  * one. False when there is none.

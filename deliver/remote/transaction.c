@@ -18,8 +18,11 @@ static struct buf content = { .max = 8 * (BLOCK + DOWNGRADE_HEADER_MAX) };
 
 static void settle(struct session *s, uint32_t i, const struct status *st)
 {
+	struct status reply;
+
 	job_settle(s->job, i,
 	    &(struct outcome){ .status = st,
+		.said = status_good(st) ? NULL : session_said(s, &reply),
 		.relay = str_of(s->relay),
 		.tls = str_of(s->tls_text),
 		.fault = s->last ? FAULT_BUSY : FAULT_REPLY,
@@ -164,10 +167,7 @@ void transaction_begin(struct session *s)
 
 static bool say(struct session *s, struct str command, enum step step, uint32_t rcpt)
 {
-	if (conn_write(&s->conn, command) == -1)
-		return false;
-	session_expect(s, step, rcpt);
-	return true;
+	return session_command(s, command, step, rcpt) == 0;
 }
 
 static bool send_rset(struct session *s)
@@ -262,9 +262,13 @@ static void send_block(struct session *s)
 			session_expect(s, STEP_CHUNK, ANYBODY);
 	}
 	conn_write(&s->conn, buf_view(&content));
+	s->t.sent += content.n;
 	buf_reset(&content);
-	if (r == 0)
-		session_state(s, S_FINAL);
+	if (r != 0)
+		return;
+	transcript_note(&s->job->transcript, "%llu bytes of content%s",
+	    (unsigned long long)s->t.sent, s->t.form == BODY_BDAT ? " by BDAT" : "");
+	session_state(s, S_FINAL);
 }
 
 /* RFC 2033 4.2: an answer for each recipient that was accepted. */

@@ -20,7 +20,8 @@
  *	1280 minutes and above}
  * QUEUE_CTL_SUMMARY {}               one record of counters
  * QUEUE_CTL_SHOW {str id}            a record as of a list, with body_offset and body_size, and the
- *	file as a descriptor with it
+ *	file as a descriptor with it; before it a record {time, recipients [address], transcript} for
+ *	each dialogue with another host that has left some of them deferred, the latest first
  * QUEUE_CTL_LOGINS {str login, "" = all}: a record {login, hour, hour_until, day, day_until} for each that
  *	has sent to other hosts in a period that is not over
  * QUEUE_CTL_ACT {str action, str where, str note, i64 when, str to, str nexthop, bool dry}: hold release requeue delete flush

@@ -104,6 +104,7 @@ void put_results(struct put *w, const struct deliver_results *all)
 {
 	put_str(w, all->reaction);
 	put_str(w, str_take(all->reply, REACTION_REPLY_MAX));
+	put_str(w, all->transcript);
 	put_u32(w, all->n);
 	for (uint32_t i = 0; i < all->n; i++) {
 		const struct deliver_result *r = &all->at[i];
@@ -137,6 +138,7 @@ int get_results(struct get *g, struct arena *a, struct deliver_results *r)
 {
 	r->reaction = arena_str(a, get_line(g, REACTION_NAME_MAX));
 	r->reply = arena_str(a, get_line(g, REACTION_REPLY_MAX));
+	r->transcript = arena_str(a, get_str(g, TRANSCRIPT_MAX));
 	r->n = get_u32(g);
 	if (g->bad || r->n == 0 || r->n > JOB_RCPTS ||
 	    (size_t)(g->end - g->p) / RESULT_WIRE_MIN < r->n)

@@ -21,6 +21,7 @@ enum {
 	JOB_RCPTS = 100,
 	RELAY_MAX = 400, /* of deliver_result.relay */
 	RESULT_TLS_MAX = 100,
+	TRANSCRIPT_MAX = 4096,
 	REACTION_NAME_MAX = 64,
 	REACTION_REPLY_MAX = 200, /* bytes of a reply that are told */
 };
@@ -89,6 +90,8 @@ struct deliver_results {
 	uint32_t n; /* at most JOB_RCPTS */
 	struct str reaction; /* title of the section "reaction" that a reply fits; empty = none */
 	struct str reply; /* that reply */
+	struct str
+	    transcript; /* what was said, if a recipient is deferred: lines of text, or empty */
 };
 void put_results(struct put *w, const struct deliver_results *r);
 /* Strings are copied into a, the array is a's. */

@@ -106,9 +106,9 @@ def test_slow_and_restart(suite, hosts):
 
 
 def test_suspend_in_scope(suite, hosts):
-    """A 421 from the destination of the rule keeps its mail on disk; the same from another one does not."""
+    """A 421 instead of a greeting from the destination of the rule keeps its mail on disk; the same from another one does not."""
     for d in ('over.test', 'stop.test'):
-        hosts.at[AT[d]].plan('mail', '421 4.7.0 [TS03] all messages from you are deferred')
+        hosts.at[AT[d]].plan('connect', '421 4.7.0 [TS03] all messages from you are deferred')
         send(suite, f'421 {d}', f'a@{d}')
     suite.wait_for(lambda: 'stop.test' in suspended(suite) and hosts.taken('421 over.test'))
     assert 'over.test' not in suspended(suite)

@@ -115,9 +115,10 @@ static int do_show(int argc, char **argv)
 
 	parts |= tool_flag(&argc, argv, "envelope", 'e') ? PART_ENVELOPE : 0;
 	parts |= tool_flag(&argc, argv, "header", 'h') ? PART_HEADER : 0;
+	parts |= tool_flag(&argc, argv, "json", 'j') ? PART_JSON : 0;
 	parts |= tool_flag(&argc, argv, "body", 'b') ? PART_BODY : 0;
 	if (argc != 2 || argv[1][0] == '-')
-		return tool_fail(EX_USAGE, "usage: thurn queue show [-e] [-h] [-b] ID");
+		return tool_fail(EX_USAGE, "usage: thurn queue show [-e] [-h] [-b] [-j] ID");
 	if (parts == 0)
 		parts = PART_ENVELOPE | PART_HEADER | PART_BODY;
 	return queue_show(argv[1], parts);
@@ -204,7 +205,8 @@ static const struct {
 	{ "summary", do_summary, "[--json]         counters" },
 	{ "shape", do_shape, "[-s] [STATE ...]  how old what waits is, by domain" },
 	{ "logins", do_logins, "[--json] [LOGIN]  what they have sent to other hosts" },
-	{ "show", do_show, "[-e] [-h] [-b] ID   envelope, header, body of a message" },
+	{ "show", do_show,
+	    "[-e] [-h] [-b] [-j] ID   envelope, transcripts, header, body of a message" },
 	{ "hold", do_act, "ID ... | ALL | - | --where QUERY  do not try it until it is released" },
 	{ "release", do_act, "ID ... | ALL | -" },
 	{ "requeue", do_act, "ID ... | ALL | -    route it anew" },

@@ -327,6 +327,7 @@ void queue_ids_clear(struct queue_ids *ids)
 /* --- one message ----------------------------------------------------------------------------- */
 
 struct shown {
+	json_t *transcripts;
 	unsigned parts;
 	bool failed;
 };
@@ -365,6 +366,30 @@ static int copy_message(int fd, off_t at, uint64_t size, unsigned parts)
 	return 0;
 }
 
+static const char *text_of(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+/* The latest first: for whom, and what was said, each line by how much time had passed. */
+static void print_transcripts(json_t *all)
+{
+	json_t *t, *rcpt;
+	size_t i, k;
+
+	json_array_foreach(all, i, t)
+	{
+		time_t when = (time_t)json_number_value(json_object_get(t, "time"));
+
+		fputs("\ntranscript:", stdout);
+		json_array_foreach(json_object_get(t, "recipients"), k, rcpt)
+		    printf(" %s", json_string_value(rcpt));
+		printf(", ended %s%s", ctime(&when), text_of(t, "transcript"));
+	}
+}
+
 /* A line per field, as JSON. */
 static void envelope_as_json(json_t *o)
 {
@@ -374,18 +399,14 @@ static void envelope_as_json(json_t *o)
 
 	json_object_foreach(o, key, value)
 	{
+		if (strcmp(key, "transcripts") == 0)
+			continue;
 		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 		printf("%s: %s\n", key, text != NULL ? text : "");
 		free(text);
 	}
+	print_transcripts(json_object_get(o, "transcripts"));
 	putchar('\n');
-}
-
-static const char *text_of(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
 }
 
 /* "*** WHAT deferred/abcdefghijklm ***" */
@@ -424,15 +445,28 @@ static void envelope_as_postcat(json_t *o)
 	postcat_mark(o, "MESSAGE CONTENTS");
 }
 
+static void print_json(json_t *o)
+{
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+}
+
 static void on_shown(void *arg, struct str json, struct ipc_msg *m)
 {
 	struct shown *s = arg;
 	json_t *o = json_loadb(json.p, json.n, 0, NULL);
 	int fd = ipc_take_fd(m, 0);
-
 	bool postcat = (s->parts & PART_POSTCAT) != 0 && (s->parts & PART_ENVELOPE) != 0;
 
-	if (o != NULL && (s->parts & PART_ENVELOPE) != 0)
+	if (json_object_get(o, "transcript") != NULL) { /* before the message itself */
+		json_array_append_new(s->transcripts, o);
+		return;
+	}
+	if (o != NULL && json_array_size(s->transcripts) > 0)
+		json_object_set(o, "transcripts", s->transcripts);
+	if (o != NULL && (s->parts & PART_JSON) != 0)
+		print_json(o);
+	else if (o != NULL && (s->parts & PART_ENVELOPE) != 0)
 		(postcat ? envelope_as_postcat : envelope_as_json)(o);
 	if (fd != -1 && (s->parts & (PART_HEADER | PART_BODY)) != 0 &&
 	    copy_message(fd, (off_t)json_integer_value(json_object_get(o, "body_offset")),
@@ -449,7 +483,7 @@ static void on_shown(void *arg, struct str json, struct ipc_msg *m)
 
 int queue_show(const char *id, unsigned parts)
 {
-	struct shown s = { .parts = parts };
+	struct shown s = { .transcripts = json_array(), .parts = parts };
 	struct put w = put_start();
 	struct control_answer answer;
 	int r;
@@ -464,6 +498,7 @@ int queue_show(const char *id, unsigned parts)
 			tool_warn("fatal: open queue file %s: %s", id,
 			    answer.status == EX_DATAERR ? strerror(ENOENT) : answer.text);
 	}
+	json_decref(s.transcripts);
 	if (s.failed)
 		return tool_fail(EX_IOERR, "%s: cannot be read", id);
 	return r;

@@ -47,8 +47,11 @@ int queue_shape(const char *where, bool by_sender, uint32_t rows, bool json);
 /* Prints the counters, as JSON or as a table. */
 int queue_summary(bool json);
 
-enum { PART_ENVELOPE = 1, PART_HEADER = 2, PART_BODY = 4, PART_POSTCAT = 8 };
-/* Prints these parts of a message; PART_POSTCAT: in the words of postcat(1). The exit status. */
+enum { PART_ENVELOPE = 1, PART_HEADER = 2, PART_BODY = 4, PART_POSTCAT = 8, PART_JSON = 16 };
+/*
+ * Prints these parts of a message; PART_POSTCAT: in the words of postcat(1); PART_JSON: the envelope as
+ * one object. The exit status.
+ */
 int queue_show(const char *id, unsigned parts);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../../queue/format.h"
+#include "../../../queue/transcript.h"
 #include "base/alloc.h"
 #include "base/crc32c.h"
 
@@ -67,6 +68,28 @@ static void records(const uint8_t *data, size_t size)
 	}
 }
 
+/* A place of a transcript, with the checksum that it should have. */
+static void transcripts(const uint8_t *data, size_t size)
+{
+	static int fd = -1;
+	const struct spool_layout l = { .id = 0 };
+	uint8_t place[SPOOL_TRAILER + TRANSCRIPT_PLACE] = { 0 }, *p = place + SPOOL_TRAILER;
+	struct transcript all[TRANSCRIPTS];
+	struct arena a;
+	unsigned n;
+
+	if (fd == -1)
+		fd = memfd_create("transcripts", MFD_CLOEXEC);
+	memcpy(p + 4, data, size < TRANSCRIPT_PLACE - 4 ? size : TRANSCRIPT_PLACE - 4);
+	put32(p, crc32c(crc32c(0, &l.id, sizeof l.id), p + 4, TRANSCRIPT_PLACE - 4));
+	if (pwrite(fd, place, sizeof place, 0) != sizeof place)
+		abort();
+	arena_init(&a);
+	n = transcripts_read(fd, &l, &a, all);
+	assert(n <= 1 && (n == 0 || (all[0].n <= JOB_RCPTS && all[0].text.n <= TRANSCRIPT_MAX)));
+	arena_clear(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int fd = -1;
@@ -76,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (fd == -1)
 		fd = memfd_create("spool", MFD_CLOEXEC);
+	transcripts(data, size);
 	p = xmalloc(size + 1);
 	if (size > 0)
 		memcpy(p, data, size);
