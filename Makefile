@@ -39,7 +39,7 @@ T_CFLAGS  += -fstack-clash-protection -fcf-protection
 endif
 # Whatever a program does not use is left out by --as-needed: master and spawn end up with libc alone.
 T_LIBS := -levent_core -levent_pthreads -lseccomp -lconfuse -llmdb -ldb -lpcre2-8 -lssl -lcrypto -lcrypt \
-	-lidn2 -lidn -lgsasl -lpam -lunistring -ljansson -lunbound -lcurl -lpthread
+	-lidn2 -lidn -lgsasl -lpam -lunistring -ljansson -lunbound -lcurl -lz -lpthread
 
 COMPILE = @mkdir -p $(@D); echo "  CC      $<"; \
 	$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -132,7 +132,7 @@ fuzzers: $(FUZZ_BIN)
 
 BUILD_DEPS := gcc make python3 openssl libc6-dev libevent-dev libseccomp-dev libconfuse-dev liblmdb-dev libdb5.3-dev \
 	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev libunbound-dev \
-	libgsasl-dev libidn-dev libpam0g-dev libcurl4-openssl-dev
+	libgsasl-dev libidn-dev libpam0g-dev libcurl4-openssl-dev zlib1g-dev
 TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest python3-pytest-xdist curl swaks libnet-ssleay-perl msmtp \
 	isync libsasl2-modules mutt neomutt sslscan libpam-pwdfile strace ldnsutils xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14 gsasl
 APT        := apt-get -o DPkg::Lock::Timeout=300

@@ -29,6 +29,7 @@
 #include "space.h"
 #include "spool.h"
 #include "stock.h"
+#include "submit.h"
 #include "suspend.h"
 #include "trash.h"
 
@@ -59,6 +60,8 @@ static const struct chan_row smtpd_rows[] = {
 	{ 0 },
 };
 
+static const struct chan_row policy_rows[] = { { QUEUE_REPORT, 0, submit_on_report }, { 0 } };
+
 static const struct chan_row no_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
@@ -69,6 +72,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed,
 	    .one = true },
 	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
+	{ ROLE_POLICY, .rows = policy_rows, .down = accept_down },
 	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed, .one = true },
 	{ 0 },
 };

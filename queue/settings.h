@@ -19,6 +19,7 @@ struct settings {
 	unsigned threads;
 	char hostname[256];
 	char postmaster[321];
+	char tls_report_sender[321];
 };
 extern struct settings settings;
 

@@ -6,6 +6,7 @@
 #include "lately.h"
 #include "settings.h"
 #include "starttls.h"
+#include "told.h"
 
 static bool lmtp(const struct session *s)
 {
@@ -73,6 +74,7 @@ static bool wants_tls(const struct session *s)
 /* There is no TLS to be had here: that matters to some policies. */
 static void without_tls(struct session *s, const struct status *st)
 {
+	told_failure(s, TLS_FAILED_STARTTLS, "");
 	if (level_of(s) == TLS_LEVEL_MAY)
 		session_state(s, S_READY);
 	else
@@ -88,6 +90,9 @@ static void ready(struct session *s)
 		    "REQUIRETLS support required, which %s does not offer", s->relay);
 		session_fail(s, &st);
 	} else if (!wants_tls(s)) {
+		if (!s->tls)
+			told_failure(
+			    s, TLS_FAILED_OTHERWISE, "TLS has failed there a short while ago");
 		session_state(s, S_READY);
 	} else if (s->caps.starttls) {
 		session_state(s, S_STARTTLS);
@@ -126,8 +131,12 @@ void greeting_secured(struct session *s)
 	starttls_text(&s->conn, &p, s->tls_text);
 	transcript_note(&s->job->transcript, "%s", s->tls_text);
 	if (starttls_check(&s->conn, &p, &st) == -1) {
+		told_secured(s, false);
 		session_fail(s, &st);
-	} else if (s->hop->wish.implicit) {
+		return;
+	}
+	told_secured(s, true);
+	if (s->hop->wish.implicit) {
 		session_state(s, S_GREETING);
 		session_expect(s, STEP_GREETING, 0);
 	} else {

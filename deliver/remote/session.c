@@ -13,6 +13,7 @@
 #include "greeting.h"
 #include "lately.h"
 #include "settings.h"
+#include "told.h"
 #include "transaction.h"
 
 enum {
@@ -433,6 +434,8 @@ static void on_end(struct conn *c, enum conn_end why)
 		return;
 	}
 	describe_end(s, why, &st);
+	if (s->state == S_HANDSHAKE)
+		told_failure(s, TLS_FAILED_OTHERWISE, st.text);
 	if (greeting_plain_instead(s, &st)) {
 		transcript_note(&s->job->transcript, "%s", st.text);
 		connect_again(s);
@@ -536,6 +539,7 @@ static void on_policy(void *arg)
 		dial_next(s);
 		return;
 	}
+	told_refused(s);
 	skip_host(s);
 	session_fail(s, &st);
 }

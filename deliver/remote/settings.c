@@ -26,6 +26,7 @@ void settings_read(const struct conf *c)
 	now.port = (uint16_t)conf_int(c, "remote_port");
 	now.family = read_family(conf_str(c, "remote_address_preference"));
 	now.sts = conf_bool(c, "mta_sts");
+	now.reports = conf_bool(c, "tls_reports");
 	now.plain = conf_time(c, "remote_tls_plain_time");
 	now.dead = conf_time(c, "remote_dead_time");
 	now.connections = (unsigned)conf_int(c, "remote_connections");

@@ -12,6 +12,7 @@ struct settings {
 	uint16_t port; /* of hosts without one */
 	enum family family;
 	bool sts; /* MTA-STS policies are asked for */
+	bool reports; /* services/policy is told how TLS went */
 	unsigned connections; /* open at the same time */
 	unsigned messages; /* over one connection */
 	uint64_t idle; /* all times in milliseconds */

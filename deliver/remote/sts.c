@@ -20,7 +20,8 @@ static void enforce(struct tlspolicy_find *f, const struct policy_reply *r)
 		snprintf(reason, sizeof reason, "%.*s", STR_ARG(r->why));
 		tlspolicy_decide(f, TLS_BY_STS, TLS_LEVEL_VERIFY, reason);
 	} else {
-		snprintf(reason, sizeof reason, "it is not among the hosts of the %.*s", STR_ARG(r->why));
+		snprintf(reason, sizeof reason, "it is not among the hosts of the %.*s",
+		    STR_ARG(r->why));
 		tlspolicy_refuse(f, TLS_BY_STS, reason);
 	}
 }
@@ -36,7 +37,12 @@ static void on_policy(struct ask *ask, struct ipc_msg *m)
 		g = get_start(m->body);
 	if (m == NULL || m->type != POLICY_ASK || get_policy_reply(&g, &r) == -1) {
 		tlspolicy_refuse(f, TLS_BY_STS, "nobody tells whether there is an MTA-STS policy");
-	} else if (r.mode == STS_ENFORCE) {
+		return;
+	}
+	f->policy.sts_mode = r.mode;
+	f->policy.sts_named = r.named;
+	f->policy.sts_failure = r.failure;
+	if (r.mode == STS_ENFORCE) {
 		enforce(f, &r);
 	} else {
 		snprintf(reason, sizeof reason, "%.*s%s", STR_ARG(r.why),

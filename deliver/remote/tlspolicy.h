@@ -25,6 +25,9 @@ struct tlspolicy {
 	struct str base; /* TLSA base domain (RFC 7672 2.2.3); empty = there are no records */
 	struct tls_association *dane; /* the usable ones */
 	size_t ndane;
+	/* what services/policy says; mode STS_NONE and no failure also when it was not asked */
+	uint8_t sts_mode, sts_failure;
+	bool sts_named;
 	struct dns_answer found; /* all of them, and what DNSSEC says of them */
 };
 

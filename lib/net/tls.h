@@ -156,6 +156,9 @@ struct tls_server {
 
 enum { TLS_FINGERPRINT = 32, TLS_PEER_NAME = 255 };
 
+/* What is wrong with a server's certificate. */
+enum tls_fault { TLS_FAULT_NONE, TLS_FAULT_CHAIN, TLS_FAULT_EXPIRED, TLS_FAULT_NAME };
+
 struct tls_facts {
 	const char *version; /* "TLSv1.3" */
 	const char *cipher; /* IANA's name: "TLS_AES_256_GCM_SHA384" */
@@ -170,6 +173,7 @@ struct tls_facts {
 	/* of a server's */
 	bool dane; /* TLSA records were what it was measured by */
 	bool named; /* it has one of the names that were wanted */
+	uint8_t fault; /* enum tls_fault: of what kind distrust is */
 	/* of a client's */
 	bool shown;
 	uint8_t certificate[TLS_FINGERPRINT]; /* SHA-256 of all of it */

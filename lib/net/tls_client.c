@@ -313,6 +313,15 @@ static bool has_one_of(X509 *x, struct str names)
 	return false;
 }
 
+static enum tls_fault fault_of(long verdict, bool named)
+{
+	if (verdict == X509_V_ERR_CERT_HAS_EXPIRED)
+		return TLS_FAULT_EXPIRED;
+	if (verdict == X509_V_ERR_HOSTNAME_MISMATCH || (verdict == X509_V_OK && !named))
+		return TLS_FAULT_NAME;
+	return verdict == X509_V_OK ? TLS_FAULT_NONE : TLS_FAULT_CHAIN;
+}
+
 void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts)
 {
 	X509 *x = SSL_get0_peer_certificate(ssl);
@@ -320,11 +329,13 @@ void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts)
 
 	if (x == NULL || !tls_fingerprint(x, true, facts->fingerprint)) {
 		facts->distrust = "the server has no certificate";
+		facts->fault = TLS_FAULT_CHAIN;
 		return;
 	}
 	facts->trusted = verdict == X509_V_OK;
 	/* OpenSSL has looked at the names where they matter to TLSA records */
 	facts->named = facts->dane ? facts->trusted : has_one_of(x, str_of(names));
+	facts->fault = (uint8_t)fault_of(verdict, facts->named);
 	if (!facts->trusted)
 		facts->distrust = X509_verify_cert_error_string(verdict);
 	else if (!facts->named)

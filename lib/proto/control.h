@@ -39,6 +39,9 @@
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
  * POLICY_CTL_LIST {str domain, "" = all}: what is known of each, as in thurn-tls(1). POLICY_CTL_FLUSH {str domain, "" =
  *	all}: a record {"count": domains that were forgotten}
+ * POLICY_CTL_TALLIES {str domain, "" = all}: what is counted for reports: records {domain, begin, end (0 = it goes on),
+ *	due (0 = not yet over), good, bad, lost (sessions)}, of one domain also {report}: as it would be now.
+ * POLICY_CTL_REPORT {str domain, "" = all}: ends what is counted and reports it now: a record {"count": reports}
  * AUTH_CTL_...                       changes and listings of auth.h; AUTH_CTL_TEST {struct auth_check}
  *
  * The tool's side of it is control.c.

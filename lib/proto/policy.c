@@ -31,6 +31,7 @@ void put_policy_reply(struct put *w, const struct policy_reply *r)
 {
 	put_u8(w, r->mode);
 	put_u8(w, r->named);
+	put_u8(w, r->failure);
 	put_str(w, str_take(r->why, POLICY_WHY_MAX));
 }
 
@@ -38,8 +39,9 @@ int get_policy_reply(struct get *g, struct policy_reply *r)
 {
 	r->mode = get_u8(g);
 	r->named = get_bool(g);
+	r->failure = get_u8(g);
 	r->why = get_line(g, POLICY_WHY_MAX);
-	if (r->mode >= STS_MODES)
+	if (r->mode >= STS_MODES || r->failure >= TLS_FAILURES)
 		g->bad = true;
 	return get_end(g);
 }

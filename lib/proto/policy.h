@@ -6,6 +6,7 @@
 #define PROTO_POLICY_H
 
 #include "base/ipc.h"
+#include "proto/tls_result.h"
 
 enum {
 	POLICY_MS = 125 * 1000, /* for chan_ask(): DNS and HTTPS behind each other */
@@ -24,6 +25,7 @@ struct policy_question {
 struct policy_reply {
 	uint8_t mode; /* STS_NONE: there is no policy, or one that says so */
 	bool named; /* the host is one of those of the policy */
+	uint8_t failure; /* enum tls_failure: why there is no policy, where there should be one */
 	struct str why; /* where it is from, or why there is none, for people */
 };
 void put_policy_question(struct put *w, const struct policy_question *q);

@@ -213,3 +213,20 @@ int get_commit_part(struct get *g, struct arena *a, struct queue_commit *c, bool
 		return -1;
 	return 0;
 }
+
+void put_queue_report(struct put *w, const struct queue_report *r)
+{
+	put_u64(w, r->trace);
+	put_str(w, r->to);
+	put_str(w, r->text);
+}
+
+int get_queue_report(struct get *g, struct queue_report *r)
+{
+	r->trace = get_u64(g);
+	r->to = get_line(g, ADDRESS_MAX);
+	r->text = get_str(g, QUEUE_REPORT_MAX);
+	if (r->to.n == 0 || r->text.n == 0)
+		g->bad = true;
+	return get_end(g);
+}

@@ -17,6 +17,8 @@
  * QUEUE_COMMIT (request, smtpd -> queue): struct queue_commit. Answer: QUEUE_COMMIT, struct
  *	queue_answer + that memfd. 250 means synced; nothing else does. After any answer the id is
  *	used up.
+ * QUEUE_REPORT (request, policy -> queue): struct queue_report: a report about TLS, a message of this host's
+ *	own from tls_report_sender. Answer: QUEUE_REPORT {status}, 250 as with a COMMIT.
  */
 #ifndef PROTO_QUEUE_H
 #define PROTO_QUEUE_H
@@ -81,6 +83,15 @@ struct queue_commit {
  */
 void put_commit(struct put *w, const struct queue_commit *c, uint32_t *from);
 int get_commit_part(struct get *g, struct arena *a, struct queue_commit *c, bool *more);
+
+enum { QUEUE_REPORT_MAX = 60 * 1024 };
+struct queue_report {
+	uint64_t trace;
+	struct str to; /* one address, in canonical form */
+	struct str text; /* the message, with CRLF, 7 bits */
+};
+void put_queue_report(struct put *w, const struct queue_report *r);
+int get_queue_report(struct get *g, struct queue_report *r); /* borrows from the packet */
 
 void put_edits(struct put *w, const struct edit *e, uint32_t n);
 int get_edits(struct get *g, struct arena *a, struct edit **e, uint32_t *n);

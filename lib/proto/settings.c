@@ -15,6 +15,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_routing,
 	settings_queue,
 	settings_remote,
+	settings_tls_report,
 	settings_dns,
 	settings_fetch,
 	settings_tls,

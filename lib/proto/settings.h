@@ -33,6 +33,7 @@ struct setting_rows settings_submission(void);
 struct setting_rows settings_routing(void);
 struct setting_rows settings_queue(void);
 struct setting_rows settings_remote(void);
+struct setting_rows settings_tls_report(void);
 struct setting_rows settings_dns(void);
 struct setting_rows settings_fetch(void);
 struct setting_rows settings_tls(void);

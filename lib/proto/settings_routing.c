@@ -40,7 +40,7 @@ static const struct setting rows[] = {
 	{ .name = "postmaster",
 	    .type = SET_STR,
 	    .def = "",
-	    .roles = R(LOOKUP) | R(QUEUE),
+	    .roles = R(LOOKUP) | R(QUEUE) | R(POLICY),
 	    .help = "Address that gets the mail to postmaster in every own domain where neither a "
 		    "table nor "
 		    "an account has that name, and hears of bounces that cannot be delivered; for "

@@ -22,6 +22,8 @@ enum ipc_type {
 	QUEUE_LARGE,
 	QUEUE_COMMIT,
 	QUEUE_ABORT,
+	/* policy <-> queue */
+	QUEUE_REPORT,
 
 	/* queue <-> deliver-*: deliver.h */
 	DELIVER_JOB = 0x0500,
@@ -57,9 +59,13 @@ enum ipc_type {
 	RESOLVE_CLIENT,
 
 	/* deliver-remote <-> policy: policy.h; tools <-> policy: control.h */
-	POLICY_ASK = 0x0d00,
+	POLICY_ASK = 0x0e00,
 	POLICY_CTL_LIST,
 	POLICY_CTL_FLUSH,
+	POLICY_CTL_TALLIES,
+	POLICY_CTL_REPORT,
+	/* deliver-remote -> policy: tls_result.h */
+	POLICY_RESULT,
 
 	/* policy, auth <-> fetch: fetch.h */
 	FETCH_ASK = 0x0c00,

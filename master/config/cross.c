@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mail/address.h"
 #include "proto/fetch.h"
 #include "proto/keys.h"
 #include "proto/lane.h"
@@ -511,6 +512,21 @@ static void check_reports(const struct conf *c, struct faults *f)
 		    "report_language: there is no section report \"%.*s\"", STR_ARG(wanted));
 }
 
+/* They stand in header fields, and in the envelope of what the queue sends. */
+static void check_report_addresses(const struct conf *c, struct faults *f)
+{
+	static const char *const names[] = { "tls_report_sender", "tls_report_contact" };
+	struct address a;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct str text = conf_str(c, names[i]);
+
+		if (text.n > 0 && address_parse(text, 0, &a) != ADDRESS_OK)
+			faults_at(f, conf_where(c, names[i]), "%s: \"%.*s\" is no mail address",
+			    names[i], STR_ARG(text));
+	}
+}
+
 void cross_check(const struct conf *c, struct faults *f)
 {
 	static void (*const checks[])(const struct conf *, struct faults *) = {
@@ -530,6 +546,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_destinations,
 		check_reactions,
 		check_reports,
+		check_report_addresses,
 	};
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

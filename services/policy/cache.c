@@ -14,13 +14,13 @@
 #include "base/siphash.h"
 #include "net/dns.h"
 #include "proto/fetch.h"
-#include "store.h"
 
 enum { BUCKETS = 8192, VERSION = 1 };
 
 static LIST_HEAD(, entry) table[BUCKETS];
 static TAILQ_HEAD(entry_list, entry) order = TAILQ_HEAD_INITIALIZER(order);
 static struct cache_counts counts;
+static struct store *store;
 static uint64_t secret[2]; /* senders must not choose the bucket */
 
 static size_t bucket(struct str domain)
@@ -134,7 +134,8 @@ void cache_keep(struct entry *e, struct str id, struct str text, const struct st
 	e->fetched = (int64_t)time(NULL);
 	e->expires = e->fetched + p->max_age;
 	if (!had && counts.policies > POLICIES_MAX) {
-		log_warning(NULL, EV("policy-not-kept"), KZ("domain", e->domain), KZ("error", "too many"));
+		log_warning(
+		    NULL, EV("policy-not-kept"), KZ("domain", e->domain), KZ("error", "too many"));
 		return;
 	}
 	put_u8(&w, VERSION);
@@ -142,7 +143,7 @@ void cache_keep(struct entry *e, struct str id, struct str text, const struct st
 	put_i64(&w, e->expires);
 	put_str(&w, str_of(e->id));
 	put_str(&w, text);
-	store_put(str_of(e->domain), &(struct str){ (const char *)w.p, w.n });
+	store_put(store, str_of(e->domain), &(struct str){ (const char *)w.p, w.n });
 }
 
 void cache_drop(struct entry *e)
@@ -151,7 +152,7 @@ void cache_drop(struct entry *e)
 		return;
 	forget_text(e);
 	e->id[0] = '\0';
-	store_put(str_of(e->domain), NULL);
+	store_put(store, str_of(e->domain), NULL);
 }
 
 static void load(struct str domain, struct str value)
@@ -178,9 +179,10 @@ static void load(struct str domain, struct str value)
 	snprintf(e->why, sizeof e->why, "kept from before");
 }
 
-void cache_open(void)
+void cache_open(struct store *s)
 {
+	store = s;
 	secret[0] = id_random();
 	secret[1] = id_random();
-	store_each(load);
+	store_each(store, load);
 }

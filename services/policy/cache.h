@@ -8,10 +8,12 @@
 #include <sys/queue.h>
 
 #include "base/chan.h"
+#include "store.h"
 #include "sts.h"
 
 enum {
-	ENTRIES_MAX = 100 * 1000, /* domains; beyond that, those that have none are forgotten first */
+	ENTRIES_MAX =
+	    100 * 1000, /* domains; beyond that, those that have none are forgotten first */
 	POLICIES_MAX = 20 * 1000, /* that are kept; more are used and not kept */
 };
 
@@ -28,6 +30,7 @@ struct entry {
 	/* on the loop's clock: until when nobody needs to look again, or may fetch again */
 	uint64_t checked, fetch_again;
 	char why[POLICY_WHY_MAX + 1]; /* how the last look went, for people */
+	uint8_t failure; /* enum tls_failure: the same for reports */
 
 	/* discover.c */
 	struct ask ask;
@@ -38,7 +41,7 @@ struct entry {
 };
 
 /* Reads what is on disk; what is malformed or has expired is dropped. */
-void cache_open(void);
+void cache_open(struct store *s);
 
 struct entry *cache_find(struct str domain); /* NULL: not known */
 /* Makes it, if it is not known; NULL when there is no room. */

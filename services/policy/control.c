@@ -4,13 +4,17 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "cache.h"
 #include "discover.h"
 #include "net/dns.h"
+#include "outbox.h"
 #include "proto/callers.h"
+#include "proto/proc.h"
 #include "proto/types.h"
+#include "tallies.h"
 
 static void record(struct chan *c, struct chan_ref ref, json_t *o)
 {
@@ -100,9 +104,108 @@ static int on_flush(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
+/* --- reports ---------------------------------------------------------------------------------- */
+
+/* One that is being counted, or waits to be reported. whole: with all that is in it. */
+static void tell(
+    struct chan *c, struct chan_ref ref, const struct tally *t, int64_t due, bool whole)
+{
+	uint64_t good, bad;
+	json_t *o;
+
+	tally_sums(t, &good, &bad);
+	o = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "domain", text_of(str_of(t->domain)),
+	    "begin", (json_int_t)t->begin, "end", (json_int_t)t->end, "due", (json_int_t)due,
+	    "good", (json_int_t)good, "bad", (json_int_t)bad, "lost", (json_int_t)t->lost);
+	if (whole)
+		json_object_set_new(
+		    o, "report", report_json(t, outbox_reporter(), (int64_t)time(NULL), true));
+	record(c, ref, o);
+}
+
+/* A question of a tool about reports. */
+struct listing {
+	struct chan *chan;
+	struct chan_ref ref;
+	struct str domain; /* "" = all */
+	unsigned n;
+};
+
+static void tell_waiting(void *arg, struct str domain, int64_t begin, int64_t due)
+{
+	struct listing *l = arg;
+	struct tally *t;
+
+	if (l->domain.n > 0 && !str_eq(l->domain, domain))
+		return;
+	t = tallies_load(domain, begin);
+	if (t == NULL)
+		return;
+	tell(l->chan, l->ref, t, due, l->domain.n > 0);
+	tally_free(t);
+	l->n++;
+}
+
+/* "" = all, in short; else those of that domain. */
+static int on_tallies(struct chan *c, struct ipc_msg *m)
+{
+	struct listing l = { .chan = c, .ref = { m->id, m->gen } };
+
+	if (get_domain(m, &l.domain) == -1)
+		return -1;
+	outbox_each(tell_waiting, &l);
+	for (struct tally *t = tallies_next(NULL); t != NULL; t = tallies_next(t)) {
+		if (l.domain.n > 0 && !str_eq(l.domain, str_of(t->domain)))
+			continue;
+		tell(c, l.ref, t, 0, l.domain.n > 0);
+		l.n++;
+	}
+	if (l.domain.n > 0 && l.n == 0)
+		caller_end(c, l.ref, EX_DATAERR, "nothing was counted for that domain");
+	else
+		caller_end(c, l.ref, EX_OK, "");
+	return 0;
+}
+
+static void close_all(struct str domain)
+{
+	struct tally *t, *next;
+
+	if (domain.n > 0) {
+		tallies_close(domain);
+		return;
+	}
+	for (t = tallies_next(NULL); t != NULL; t = next) {
+		next = tallies_next(t);
+		tallies_close(str_of(t->domain));
+	}
+}
+
+/* What was counted until now is over, and reported now. "" = of all domains. */
+static int on_report(struct chan *c, struct ipc_msg *m)
+{
+	struct chan_ref ref = { m->id, m->gen };
+	struct str domain;
+	unsigned n;
+
+	if (get_domain(m, &domain) == -1)
+		return -1;
+	if (!conf_bool(proc_conf(), "tls_reports")) {
+		caller_end(c, ref, EX_CONFIG, "tls_reports is not set");
+		return 0;
+	}
+	close_all(domain);
+	n = outbox_hurry(domain);
+	record(c, ref, json_pack("{s:i}", "count", (int)n));
+	caller_end(c, ref, EX_OK, "");
+	return 0;
+}
+
 static const struct chan_row rows[] = {
 	{ POLICY_CTL_LIST, 0, on_list },
 	{ POLICY_CTL_FLUSH, 0, on_flush },
+	{ POLICY_CTL_TALLIES, 0, on_tallies },
+	{ POLICY_CTL_REPORT, 0, on_report },
 	{ 0 },
 };
 

@@ -52,9 +52,10 @@ static void say(struct entry *e, const char *what, struct str why)
 }
 
 /* RFC 8461 3.3: a policy that is still valid goes on to count. */
-static void failed(struct entry *e, struct str why)
+static void failed(struct entry *e, enum tls_failure failure, struct str why)
 {
 	counts.failed++;
+	e->failure = (uint8_t)failure;
 	e->fetch_again = loop_now() + FETCH_AGAIN_S * (uint64_t)SECOND;
 	say(e, "there is a policy, but it cannot be had", why);
 	log_warning(NULL, EV("sts-policy-failed"), KZ("domain", e->domain), KZ("id", e->found),
@@ -78,11 +79,12 @@ static void take_policy(struct entry *e, struct str text)
 	const char *why;
 
 	if (sts_parse(text, &p, &why) == -1) {
-		failed(e, str_of(why));
+		failed(e, TLS_FAILED_STS_POLICY, str_of(why));
 		return;
 	}
 	counts.fetched++;
 	e->why[0] = '\0';
+	e->failure = TLS_FAILED_NOT;
 	e->fetch_again = 0;
 	cache_keep(e, str_of(e->found), text, &p);
 	log_info(NULL, EV("sts-policy"), KZ("domain", e->domain), KZ("mode", sts_mode_name(p.mode)),
@@ -100,14 +102,16 @@ static void on_fetched(struct ask *a, struct ipc_msg *m)
 	if (m != NULL)
 		g = get_start(m->body);
 	if (m == NULL || m->type != FETCH_ASK || get_fetch_reply(&g, &r) == -1) {
-		failed(e, STR("the HTTPS client does not answer"));
+		failed(e, TLS_FAILED_STS_FETCH, STR("the HTTPS client does not answer"));
 	} else if (r.outcome != FETCH_ANSWERED) {
-		failed(e, r.why.n > 0 ? r.why : str_of(fetch_outcome_name(r.outcome)));
+		failed(e,
+		    r.outcome == FETCH_BAD_CERTIFICATE ? TLS_FAILED_STS_WEB : TLS_FAILED_STS_FETCH,
+		    r.why.n > 0 ? r.why : str_of(fetch_outcome_name(r.outcome)));
 	} else if (r.status != 200) {
 		snprintf(text, sizeof text, "status %u", r.status);
-		failed(e, str_of(text));
+		failed(e, TLS_FAILED_STS_FETCH, str_of(text));
 	} else if (!plain_text(r.type)) {
-		failed(e, STR("it is not text/plain"));
+		failed(e, TLS_FAILED_STS_POLICY, STR("it is not text/plain"));
 	} else {
 		take_policy(e, r.body);
 	}
@@ -115,8 +119,10 @@ static void on_fetched(struct ask *a, struct ipc_msg *m)
 
 static void fetch(struct entry *e)
 {
-	struct fetch_question q = { .kind = FETCH_STS, .target = str_of(e->domain),
-		.authorization = STR_NONE, .body = STR_NONE };
+	struct fetch_question q = { .kind = FETCH_STS,
+		.target = str_of(e->domain),
+		.authorization = STR_NONE,
+		.body = STR_NONE };
 	struct put w = put_start();
 
 	put_fetch_question(&w, &q);
@@ -178,6 +184,7 @@ static void take_answer(struct entry *e, const struct dns_answer *a, struct str 
 	}
 	none = pick_record(a, &id);
 	if (none != NULL) {
+		e->failure = TLS_FAILED_NOT;
 		say(e, none, STR_NONE);
 		settle(e, a->ttl);
 		return;
@@ -195,7 +202,8 @@ static void on_record(struct ask *ask, struct ipc_msg *m)
 	arena_init(&arena);
 	if (m != NULL)
 		g = get_start(m->body);
-	if (m == NULL || m->type != RESOLVE_ASK || get_resolve_reply(&g, &arena, &r) == -1 || r.n != 1)
+	if (m == NULL || m->type != RESOLVE_ASK || get_resolve_reply(&g, &arena, &r) == -1 ||
+	    r.n != 1)
 		take_answer(e, &(struct dns_answer){ .status = DNS_TEMPORARY },
 		    STR("the resolver does not answer"));
 	else
@@ -219,7 +227,8 @@ static void look(struct entry *e)
 	counts.looked++;
 	e->busy = true;
 	put_resolve_question(&w, &q);
-	chan_ask(proc_peer(ROLE_RESOLVER), &e->ask, RESOLVE_ASK, &w, NULL, 0, RESOLVE_MS, on_record, e);
+	chan_ask(
+	    proc_peer(ROLE_RESOLVER), &e->ask, RESOLVE_ASK, &w, NULL, 0, RESOLVE_MS, on_record, e);
 }
 
 /* --- for others ------------------------------------------------------------------------------- */
@@ -249,6 +258,7 @@ void discover_flush(struct entry *e)
 {
 	cache_drop(e);
 	e->checked = e->fetch_again = 0;
+	e->failure = TLS_FAILED_NOT;
 	e->why[0] = '\0';
 }
 
@@ -286,7 +296,7 @@ void discover_status(struct buf *out)
 {
 	struct cache_counts n = cache_counts();
 
-	buf_printf(out, "domains %u\npolicies %u\nlooked %llu\nfetched %llu\nfailed %llu\n", n.entries,
-	    n.policies, (unsigned long long)counts.looked, (unsigned long long)counts.fetched,
-	    (unsigned long long)counts.failed);
+	buf_printf(out, "domains %u\npolicies %u\nlooked %llu\nfetched %llu\nfailed %llu\n",
+	    n.entries, n.policies, (unsigned long long)counts.looked,
+	    (unsigned long long)counts.fetched, (unsigned long long)counts.failed);
 }

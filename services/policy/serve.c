@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "discover.h"
 #include "proto/types.h"
+#include "tallies.h"
 
 enum { WAITING_MAX = 20 * 1000 /* questions */, DAY = 86400 };
 
@@ -18,9 +19,10 @@ static void describe(const struct entry *e, char out[POLICY_WHY_MAX + 1])
 	int64_t left = e->expires - (int64_t)time(NULL);
 
 	if (cache_holds(e))
-		snprintf(out, POLICY_WHY_MAX + 1, "MTA-STS policy %s, mode %s, for %lld %s%s%.100s", e->id,
-		    sts_mode_name(e->policy.mode), (long long)(left < DAY ? left : left / DAY),
-		    left < DAY ? "seconds" : "days", e->why[0] != '\0' ? "; " : "", e->why);
+		snprintf(out, POLICY_WHY_MAX + 1, "MTA-STS policy %s, mode %s, for %lld %s%s%.100s",
+		    e->id, sts_mode_name(e->policy.mode),
+		    (long long)(left < DAY ? left : left / DAY), left < DAY ? "seconds" : "days",
+		    e->why[0] != '\0' ? "; " : "", e->why);
 	else
 		snprintf(out, POLICY_WHY_MAX + 1, "no MTA-STS policy: %.150s", e->why);
 }
@@ -30,7 +32,8 @@ static void answer(const struct entry *e, const struct waiter *w)
 	char why[POLICY_WHY_MAX + 1];
 	bool holds = cache_holds(e);
 	struct policy_reply r = { .mode = holds ? e->policy.mode : STS_NONE,
-		.named = holds && sts_names(str_bytes(e->text, e->size), w->host) };
+		.named = holds && sts_names(str_bytes(e->text, e->size), w->host),
+		.failure = holds ? TLS_FAILED_NOT : e->failure };
 	struct put out = put_start();
 
 	waiting--;
@@ -62,7 +65,26 @@ static int on_ask(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
-const struct chan_row serve_rows[] = { { POLICY_ASK, 0, on_ask }, { 0 } };
+/* Of the policy that it is about, what is known here counts. */
+static int on_result(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct tls_result r;
+	struct entry *e;
+
+	(void)c;
+	if (get_tls_result(&g, &r) == -1)
+		return -1;
+	e = r.type == TLS_POLICY_STS ? cache_find(r.domain) : NULL;
+	tallies_count(&r, e != NULL && e->text != NULL ? str_bytes(e->text, e->size) : STR_NONE);
+	return 0;
+}
+
+const struct chan_row serve_rows[] = {
+	{ POLICY_ASK, 0, on_ask },
+	{ POLICY_RESULT, 0, on_result },
+	{ 0 },
+};
 
 void serve_open(void)
 {

@@ -1,6 +1,7 @@
 /*
- * thurn tls: the certificates of the running suite (status, reload), and what a server looks like
- * to a client (check): its own listeners, or another host.
+ * thurn tls: the certificates of the running suite (status, reload), what is known and reported of TLS
+ * with other domains (policy, report), and what a server looks like to a client (check): its own
+ * listeners, or another host.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "proto/service.h"
 #include "proto/types.h"
 #include "tls_probe.h"
+#include "tls_report.h"
 
 enum { DAY = 86400, EXPIRES_SOON = 14 * DAY, RSA_BITS = 2048 };
 
@@ -409,6 +411,8 @@ static const struct {
 	{ "policy", policy,
 	    "[list | show DOMAIN | flush DOMAIN | flush --all]   MTA-STS policies that are known" },
 	{ "reload", reload, "look at the certificate files now" },
+	{ "report", tls_report,
+	    "[list | show DOMAIN | send DOMAIN | send --all]   what is counted of TLS with other hosts" },
 	{ "status", status, "the certificates in use" },
 };
 

@@ -37,7 +37,7 @@ static void test_question(void **state)
 
 static void test_reply(void **state)
 {
-	struct policy_reply r = { STS_ENFORCE, true, STR("because") }, p;
+	struct policy_reply r = { STS_NONE, true, TLS_FAILED_STS_WEB, STR("because") }, p;
 	struct put w = put_start();
 	struct get g;
 
@@ -47,7 +47,7 @@ static void test_reply(void **state)
 	assert_int_equal(get_policy_reply(&g, &p), -1);
 	g = get_start(put_view(&w));
 	assert_int_equal(get_policy_reply(&g, &p), 0);
-	assert_true(p.mode == STS_ENFORCE && p.named && str_eq(p.why, r.why));
+	assert_true(p.mode == STS_NONE && p.named && p.failure == TLS_FAILED_STS_WEB && str_eq(p.why, r.why));
 	r.mode = STS_MODES;
 	w = put_start();
 	put_policy_reply(&w, &r);

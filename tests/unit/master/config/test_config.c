@@ -94,6 +94,8 @@ static const struct {
 	    "t.conf:1: pam_domains without pam_workers: PAM would not be asked" },
 	{ "oauth_keys = {\"AA==\"}\noauth_audience = \"x\"\n",
 	    "t.conf:1: oauth_keys without oauth_issuer: no token would be taken" },
+	{ "tls_report_sender = \"no address\"\n",
+	    "t.conf:1: tls_report_sender: \"no address\" is no mail address" },
 	{ "listener a {service = local}\n", "t.conf:1: listener a: that service needs a path" },
 	{ "listener a {path = x}\nlistener b {path = x}\n",
 	    "t.conf:2: listener b: the path is taken by listener a" },
