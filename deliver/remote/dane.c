@@ -51,13 +51,13 @@ void dane_take(struct tlspolicy_find *f, const struct dns_answer *a)
 		if (dane_usable(&t))
 			p->dane[p->ndane++] = t;
 	}
-	snprintf(reason, sizeof reason, "%u secure TLSA records, %zu of them usable",
-	    (unsigned)a->nrecords, p->ndane);
+	snprintf(reason, sizeof reason, "%u secure TLSA records, %zu of them usable%s",
+	    (unsigned)a->nrecords, p->ndane, a->more ? ", others too large" : "");
 	/* RFC 7672 2.2: there is TLS for sure, but these do not tell whose; others may */
 	f->encrypt = p->ndane == 0;
 	if (p->ndane > 0)
 		tlspolicy_decide(f, TLS_BY_DANE, TLS_LEVEL_DANE, reason);
-	else if (f->q.wish->level == TLS_LEVEL_DANE_ONLY)
+	else if (f->q.wish->level == TLS_LEVEL_DANE_ONLY || a->more) /* one of those might tell */
 		tlspolicy_refuse(f, TLS_BY_DANE, reason);
 	else
 		tlspolicy_pass(f, reason);

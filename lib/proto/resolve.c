@@ -83,14 +83,24 @@ static void get_record(struct get *g, struct arena *a, struct dns_record *r)
 	r->text = arena_str(a, get_str(g, RESOLVE_BYTES_MAX));
 }
 
-static void put_answer(struct put *w, const struct dns_answer *a)
+/* One that is too large leaves its place to others. */
+static bool fits(const struct dns_record *r, size_t *left)
 {
 	enum { RECORD = 32 }; /* bytes of one besides its text */
-	uint32_t n = 0;
-	size_t bytes = 0;
 
-	while (n < a->nrecords && (bytes += RECORD + a->records[n].text.n) <= RESOLVE_BYTES_MAX)
-		n++;
+	if (RECORD + r->text.n > *left)
+		return false;
+	*left -= RECORD + r->text.n;
+	return true;
+}
+
+static void put_answer(struct put *w, const struct dns_answer *a)
+{
+	uint32_t n = 0;
+	size_t left = RESOLVE_BYTES_MAX;
+
+	for (uint32_t i = 0; i < a->nrecords; i++)
+		n += fits(&a->records[i], &left);
 	put_u16(w, a->type);
 	put_u8(w, a->status);
 	put_u8(w, a->security);
@@ -98,8 +108,10 @@ static void put_answer(struct put *w, const struct dns_answer *a)
 	put_str(w, a->canonical);
 	put_u8(w, a->more || n < a->nrecords);
 	put_u32(w, n);
-	for (uint32_t i = 0; i < n; i++)
-		put_record(w, &a->records[i]);
+	left = RESOLVE_BYTES_MAX;
+	for (uint32_t i = 0; i < a->nrecords; i++)
+		if (fits(&a->records[i], &left))
+			put_record(w, &a->records[i]);
 }
 
 static void get_answer(struct get *g, struct arena *a, struct dns_answer *out)

@@ -2,7 +2,7 @@
 import hashlib, json, pathlib, re, shutil, smtplib, ssl, subprocess, sys, tempfile
 import pytest
 import conftest
-from dns_server import Liar, Zones, reply
+from dns_server import Liar, Zones, record, reply
 from smtp_fault_server import CUT, Hosts
 
 sys.path.insert(0, str(conftest.TESTS))
@@ -118,16 +118,44 @@ class World:
         self.zone['second'] = ['MX 10 mx-wrong', 'MX 20 mx-bogus', 'MX 30 mx-one-of']
         self.expected['second.secure.test'] = 'dane'
         add('large', GOOD, [f'3 1 1 {i:064x}' for i in range(200)], '4.7.5 no matching DANE TLSA records')
+        # records behind aliases, and answers that lead nowhere or are too large
+        at = f'_{self.hosts.port}._tcp.'
+        add('cname', OTHER, [r('other')], 'dane', base='behind')
+        self.zone[at + 'mx-cname'] = f'CNAME {at}behind'
+        add('loop', NO_TLS, None, '4.7.5 lookup of TLSA records failed')
+        self.zone.update({at + 'mx-loop': f'CNAME {at}loop', at + 'loop': f'CNAME {at}mx-loop'})
+        add('chain', NO_TLS, None, '4.7.5 lookup of TLSA records failed')
+        self.zone.update({at + f'chain{i}': f'CNAME {at}chain{i + 1}' for i in range(1, 20)})
+        self.zone[at + 'mx-chain'] = f'CNAME {at}chain1'
+        huge = '3 1 0 ' + 'ab' * 20000
+        add('huge', OTHER, [huge], '4.7.5 too large')
+        add('huge-beside', OTHER, [r('other'), huge], 'dane')
+        # whoever answers for a part of the zone that is not signed says what he likes
+        add('poisoned', OTHER, None, 'unverified')
+        add('garbled', NO_TLS, None, '4.7.5 lookup of TLSA records failed')
+        add('flooded', OTHER, None, 'unverified')
         self.domain('roll', ROLLS, [r('old')], 'dane')
         self.zone[f'_{self.hosts.port}._tcp.mx-roll'] = [f'1 IN TLSA {r("old")}']
 
     def zones(self):
         forge = {'secure.test': lambda t: t.replace('66' * 32, '67' * 32)}
-        lost = f'_{self.hosts.port}._tcp.mx-lost.secure.test'
-        self.zone[lost.removesuffix('.secure.test')] = 'NS ns.invalid.'
-        self.liar.plan[lost, TLSA] = lambda q: reply(q, rcode=2)
+        good = f'_{self.hosts.port}._tcp.mx-none.secure.test'
+        data = lambda r: bytes(map(int, r.split()[:3])) + bytes.fromhex(r.split()[3])
+        others = {}
+
+        def liar(name, answer):
+            other = f'_{self.hosts.port}._tcp.mx-{name}.secure.test'
+            others[other] = self.liar.port
+            self.zone[other.removesuffix('.secure.test')] = 'NS ns.invalid.'
+            self.liar.plan[other, TLSA] = lambda q: answer(q, other)
+
+        liar('lost', lambda q, n: reply(q, rcode=2))
+        # the key of who is there, for this name and for one of the signed zone
+        liar('poisoned', lambda q, n: reply(q, [record(n, TLSA, data(self.record('good')))], [record(good, TLSA, data(self.record('old')))]))
+        liar('garbled', lambda q, n: reply(q, [record(n, TLSA, b'\3\1')]))
+        liar('flooded', lambda q, n: reply(q, [record(n, TLSA, b'\3\1\1' + i.to_bytes(32, 'big')) for i in range(700)]))
         return Zones({'.': {}, 'secure.test': self.zone, 'plain.test': self.plain}, signed=['.', 'secure.test'], tamper=forge,
-                     others={lost: self.liar.port})
+                     others=others)
 
     def configuration(self, zones):
         only = ', '.join(f'only{x}.secure.test=dane-only' for x in ('', '-odd', '-good'))
