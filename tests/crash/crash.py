@@ -9,29 +9,30 @@ drains. Then every message that got a 250 must be in the mailbox of each recipie
 goes on to, whole, once; a second copy is counted and allowed only where a kill fell into its delivery. To the other
 host, which cannot be asked what it has, each process that died may have sent it once. Messages that got no 250 may
 be there or not, but never in part. The other host refuses for now, hangs up and is back again.
-Meanwhile an IMAP client sets flags and appends; what it was told OK must still be so.
+What cannot be delivered is reported to its sender, once as well. Somebody deletes messages that are held and brings
+some back: each is held or in the trash. Meanwhile an IMAP client sets flags and appends; what it was told OK must
+still be so.
+
+The points of the code take turns; the end says which of them nobody came to.
 
 A state file keeps seed and totals over runs, so that long runs add up. Needs a build with -DTHURN_TEST_CRASH.
 """
-import argparse, collections, hashlib, imaplib, json, os, pathlib, random, re, shutil, signal, smtplib, subprocess, sys, tempfile, threading, time
+import argparse, collections, hashlib, imaplib, itertools, json, os, pathlib, random, re, shutil, signal, smtplib, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'scenario'))
 from smtp_fault_server import CLOSE, FaultServer
 INSTANCE = HERE.parent / 'instance'
 RCPTS = 3
+GONE, HELD = 'nobody@gone.test', 'somebody@held.test'
 AWAY = [f'them{n}@away.test' for n in range(2)]  # at the other host
 LIST, MEMBERS = 'list@lists.test', ['user1@example.test', AWAY[0]]
 SENDERS = 4
 
-# Where the code may die: name and how often the point may be passed before.
-POINTS = ['large.after_create', 'accept.after_create', 'accept.after_write', 'accept.before_mark', 'accept.after_file_sync',
-          'accept.after_dir_sync', 'accept.before_answer', 'accept.after_answer', 'job.before_send', 'job.after_send',
-          'shortcut.after_dispatch', 'shortcut.after_result', 'shortcut.before_answer', 'shortcut.after_answer', 'result.received',
-          'result.before_slot', 'result.after_slot', 'result.after_sync', 'remove.before_unlink', 'remove.after_unlink',
-          'expand.after_write', 'expand.after_file_sync', 'remote.before_answer', 'maildir.after_sync_file',
-          'maildir.after_link', 'maildir.after_sync_new', 'maildir.after_answer', 'append.after_write', 'append.after_rename',
-          'append.after_commit']
+# Where the code may die: all points that there are.
+TOP = HERE.parent.parent
+POINTS = sorted({name for folder in ('lib', 'smtpd', 'queue', 'deliver', 'imapd', 'services') for f in (TOP / folder).rglob('*.c')
+                 for name in re.findall(r'crash_point\("([^"]+)"\)', f.read_text())})
 ROLES = ['queue', 'deliver-maildir', 'deliver-remote', 'smtpd', 'lookup', 'auth', 'notify', 'spawn', 'log', 'imapd-login']
 
 
@@ -47,15 +48,24 @@ def whole(raw):
     return len(lines) > 2 and lines[-1] == b'' and hashlib.sha256(text).hexdigest().encode() == lines[-2]
 
 
+def promises(to):
+    """Who must have a message that was accepted for these."""
+    return set(t for t in to if t != LIST) | set(MEMBERS if LIST in to else ())
+
+
 class Run:
-    def __init__(self, seed, build):
+    """One instance. points: an endless iterator of those at which it is to die."""
+
+    def __init__(self, seed, build, points):
         self.random = random.Random(seed)
+        self.points = points
         self.build = build
         self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-crash-'))
         self.top.chmod(0o711)
         self.lock = threading.Lock()
         self.acked = {}                 # token -> recipients
         self.sent = 0
+        self.filed = set()              # queue ids of what is held or in the trash
         self.kept = set()               # tokens that were appended
         self.seen = {}                  # file name -> token
         self.totals = collections.Counter()
@@ -67,16 +77,17 @@ class Run:
         self.relayed = collections.Counter()  # (token, address) -> copies that the other host has taken
         extra = self.top / 'extra.conf'
         extra.write_text(f'''
-transport_maps = {{"inline:{{away.test=smtp:{self.away.hop}}}"}}
+transport_maps = {{"inline:{{away.test=smtp:{self.away.hop}, gone.test=error:5.1.2, held.test=hold:}}"}}
 remote_ports = {{{self.away.port}}}
 virtual_alias_domains = {{lists.test}}
 virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
 ''')
-        out = subprocess.run([INSTANCE, 'start', self.top, '--users', str(RCPTS), '--build', build, '--conf', extra],
+        out = subprocess.run([INSTANCE, 'start', self.top, '--users', str(RCPTS + 1), '--build', build, '--conf', extra],
                              capture_output=True, text=True)
         if out.returncode:
             raise SystemExit(out.stdout + out.stderr)
         self.info = json.loads(out.stdout)
+        *self.boxes, self.sender = [a['address'] for a in self.info['accounts']]
 
     # --- the instance
 
@@ -133,12 +144,11 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
                     self.sent += 1
                     token = f'token-{os.getpid()}-{id(self)}-{self.sent}-end'
                 count = rnd.choice([1, 1, 1, 2, RCPTS])
-                to = rnd.sample([a['address'] for a in self.info['accounts']] + [rnd.choice([*AWAY, LIST])], count)
+                to = rnd.sample(self.boxes + [rnd.choice([*AWAY, LIST, GONE])], count)
                 text = f'Subject: {token}\r\n\r\n' + body(token, rnd.choice([200, 2000, 2000, 4000, 40000, 400000]))
-                refused = s.sendmail('sender@client.test', to, text)
+                refused = s.sendmail(self.sender, to, text)
                 with self.lock:
-                    taken = [t for t in to if t not in refused]
-                    self.acked[token] = set(t for t in taken if t != LIST) | set(MEMBERS if LIST in taken else ())
+                    self.acked[token] = promises([t for t in to if t not in refused])
             except (smtplib.SMTPException, OSError):
                 try:
                     if s is not None:
@@ -177,23 +187,61 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
                 m = None
                 time.sleep(0.02)
 
+    def clerk(self, stop):
+        """Whoever deletes may want it back, so nothing is lost by it."""
+        rnd = random.Random(self.random.random())
+        while not stop.is_set():
+            try:
+                with smtplib.SMTP('127.0.0.1', self.info['smtp'], timeout=10) as s:
+                    s.ehlo()
+                    s.mail(self.sender)
+                    s.rcpt(HELD)
+                    code, reply = s.data('Subject: held\r\n\r\n' + body('held', 2000))
+            except (smtplib.SMTPException, OSError):
+                time.sleep(0.02)
+                continue
+            if code != 250:
+                continue
+            id = reply.split()[-1].decode()
+            self.filed.add(id)
+            for action in ('delete', 'undo', 'delete')[:rnd.randint(0, 3)]:
+                self.thurn('queue', action, id)
+
     # --- one cycle
+
+    def at_point(self, point):
+        """Starts anew with processes that die there; cycle() goes on when one has, or does not come to it."""
+        self.kill_all()
+        self.deaths()
+        self.start(THURN_CRASH=f'{point}:{self.random.choice([1, 1, 2, 3, 5, 8])}')
+
+    def wait_for_death(self, point):
+        if point.startswith('checkpoint.'):  # written when it stops
+            time.sleep(self.random.uniform(0.05, 0.3))
+            self.thurn('stop')
+        until = time.monotonic() + 1.5
+        while not (dead := self.died()) and time.monotonic() < until:
+            time.sleep(0.02)
+        self.totals[f'tried {point}'] += 1
+        self.totals[f'died at {point}'] += dead > 0
 
     def cycle(self):
         kind = self.random.choice(['all', 'point', 'one', 'all', 'point'])
         stop = threading.Event()
         clients = [threading.Thread(target=self.client, args=(n, stop), daemon=True) for n in range(SENDERS)]
-        clients.append(threading.Thread(target=self.reader, args=(stop,), daemon=True))
-        env = {}
+        clients += [threading.Thread(target=f, args=(stop,), daemon=True) for f in (self.reader, self.clerk)]
+        point = None
         if kind == 'point':
-            env['THURN_CRASH'] = f'{self.random.choice(POINTS)}:{self.random.randint(1, 12)}'
-            self.kill_all()
-            self.start(**env)
+            point = next(self.points)
+            self.at_point(point)
         for c in clients:
             c.start()
         for step, action in (('rcpt', '450 4.2.0 not now'), ('final', CLOSE), ('mail', CLOSE)):
             self.away.plan(step, action, self.random.choice([0, 0, 3]))
-        time.sleep(self.random.uniform(0.05, 0.4))
+        if point:
+            self.wait_for_death(point)
+        else:
+            time.sleep(self.random.uniform(0.05, 0.4))
         if kind == 'one':
             role = self.random.choice(ROLES)
             for p in self.processes():
@@ -212,7 +260,7 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             self.start()
         self.totals[kind] += 1
         self.drain()
-        return self.check(kind, env)
+        return self.check(point or kind)
 
     def drain(self):
         until = time.monotonic() + 30
@@ -220,13 +268,14 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             self.thurn('queue', 'flush')
             r = self.thurn('queue', 'summary', '--json')
             # not before it has read all that was there when it started
-            if r.returncode == 0 and (q := json.loads(r.stdout))['complete'] and not any(v for k, v in q.items() if k != 'complete'):
+            if r.returncode == 0 and (q := json.loads(r.stdout))['complete'] and \
+                    not any(q[state] for state in ('incoming', 'ready', 'active', 'deferred')):
                 return
             time.sleep(0.05)
         r = self.thurn('queue', 'list', '--json')
         raise RuntimeError('the queue does not drain: ' + r.stdout[:2000] + r.stderr)
 
-    def mailbox(self, address, folder='.'):
+    def mailbox(self, address, folder='.', whole=whole):
         i = next(k for k, a in enumerate(self.info['accounts']) if a['address'] == address)
         base = pathlib.Path(self.info['accounts'][i]['maildir']) / folder
         found = collections.Counter()
@@ -253,34 +302,45 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
         self.away.seen.clear()
         self.away.transcript.clear()
 
-    def deaths(self):
-        """Processes that have died since the last call, as far as the log knows."""
+    def died(self):
+        """Processes that have died since the last deaths(), as far as the log knows."""
         with open(self.info['log'], 'rb') as f:
             f.seek(self.log_read)
-            text = f.read()
-        self.log_read += len(text)
-        return text.count(b'"process-died"')
+            return f.read().count(b'"process-died"')
 
-    def check(self, kind, env):
+    def deaths(self):
+        dead = self.died()
+        self.log_read = os.path.getsize(self.info['log'])
+        return dead
+
+    def listed(self, *args):
+        """Queue ids."""
+        return [json.loads(l)['queue_id'] for l in self.thurn('queue', *args, '--json').stdout.splitlines()]
+
+    def check(self, kind):
         problems = list(self.away.faults)
         self.take_relayed()
         copies = 2 + self.deaths()
-        boxes = {a['address']: self.mailbox(a['address']) for a in self.info['accounts']}
+        boxes = {a: self.mailbox(a) for a in self.boxes}
+        boxes[GONE] = self.mailbox(self.sender, whole=lambda raw: raw.endswith(b'/0--\n'))
         for token, to in self.acked.items():
             self.allowed.setdefault(token, copies)
             for t in to:
                 n = self.relayed[token, t] if t in AWAY else boxes[t][token]
                 if n == 0:
-                    problems.append(f'LOST {token} for {t} after {kind} {env}')
+                    problems.append(f'LOST {token} for {t} after {kind}')
                 elif n > (self.allowed[token] if t in AWAY else 2):
                     problems.append(f'{n} copies of {token} for {t}')
         appended = self.mailbox(self.info['accounts'][0]['address'], '.Kept')
-        problems += [f'LOST {token}, which was appended, after {kind} {env}' for token in self.kept if not appended[token]]
+        problems += [f'LOST {token}, which was appended, after {kind}' for token in self.kept if not appended[token]]
         self.totals['appended'] = len(self.kept)
         self.totals['duplicates'] = sum(n - 1 for b in boxes.values() for n in b.values() if n > 1)
         self.totals['relayed'] = sum(self.relayed.values())
         self.totals['relayed twice'] = sum(n - 1 for n in self.relayed.values() if n > 1)
         self.totals['cycles'] += 1
+        filed = collections.Counter(self.listed('list') + self.listed('trash', 'list'))
+        problems += [f'{filed[id]} of {id}, which was held, after {kind}' for id in self.filed if filed[id] != 1]
+        self.totals['held'] = len(self.filed)
         corrupt = list(pathlib.Path(self.info['spool'], 'corrupt').glob('*'))
         if corrupt:
             problems.append(f'corrupt spool files: {corrupt}')
@@ -299,11 +359,11 @@ def alive(pid):
         return False
 
 
-def job(cycles, seed, build, out):
+def job(cycles, seed, build, points, out):
     """A process: runs its share; a new instance now and then, so that mailboxes stay small."""
-    done = 0
+    done, points = 0, itertools.cycle(points)
     while done < cycles:
-        r = Run(seed + done, build)
+        r = Run(seed + done, build, points)
         try:
             for _ in range(min(25, cycles - done)):
                 problems = r.cycle()
@@ -329,7 +389,7 @@ def tail(log):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--cycles', type=int, default=200)
-    p.add_argument('--jobs', type=int, default=2)
+    p.add_argument('--jobs', type=int, default=os.cpu_count() + 1)
     p.add_argument('--seed', type=int, default=None)
     p.add_argument('--state', type=pathlib.Path)
     p.add_argument('--build', type=pathlib.Path, default=HERE.parent.parent / 'build/crash')
@@ -337,14 +397,14 @@ def main():
     state = json.loads(a.state.read_text()) if a.state and a.state.exists() else {}
     seed = a.seed if a.seed is not None else state.get('seed', random.randrange(10**9))
     print(f'seed {seed}', flush=True)
-    pipes, pids = [], []
+    pipes, pids, points = [], [], random.Random(seed).sample(POINTS, len(POINTS))
     for j in range(a.jobs):
         r, w = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(r)
             try:
-                job(a.cycles // a.jobs + (j < a.cycles % a.jobs), seed * 1000 + j * 100000, a.build.resolve(), os.fdopen(w, 'w'))
+                job(a.cycles // a.jobs + (j < a.cycles % a.jobs), seed * 1000 + j * 100000, a.build.resolve(), points[j::a.jobs], os.fdopen(w, 'w'))
             except BaseException as e:
                 print(f'job {j}: {e!r}', file=sys.stderr)
                 os._exit(1)
@@ -372,7 +432,9 @@ def main():
     broken = sum(os.waitpid(pid, 0)[1] != 0 for pid in pids)
     if a.state:
         a.state.write_text(json.dumps({'seed': seed + 1, 'totals': totals}))
-    print(', '.join(f'{k} {v}' for k, v in sorted(totals.items())))
+    print(', '.join(f'{k} {v}' for k, v in sorted(totals.items()) if not k.startswith(('tried ', 'died at '))))
+    missed = [p for p in POINTS if totals[f'tried {p}'] and not totals[f'died at {p}']]
+    print(f"points: {len(POINTS)}, tried {sum(totals[f'tried {p}'] > 0 for p in POINTS)}, never come to: {', '.join(missed) or 'none'}")
     print(f"{totals['cycles'] - state.get('totals', {}).get('cycles', 0) - failed} passed, {failed + broken} failed")
     raise SystemExit(1 if failed or broken else 0)
 
