@@ -244,8 +244,9 @@ def test_rotate_and_find(suite):
     found = suite.tool('log', 'find', event['queue']).stdout.splitlines()
     assert len(found) >= 3 and all(event['queue'] in l or event['trace'] in l for l in found)
     assert suite.tool('log', 'find', event['trace']).stdout.splitlines() == found
-    assert suite.tool('log', 'rotate', '--keep', '1').returncode == 0
-    assert not old.exists()
+    said = json.loads(suite.tool('log', 'rotate', '--json', '--keep', '1').stdout)
+    assert said['status'] == 0 and pathlib.Path(said['text']).exists() and not old.exists()
+    assert json.loads(suite.tool('log', 'rotate', '--json', 'twice', check=False).stdout)['status'] == 64
 
 
 def test_log_to_system_log(new_suite):

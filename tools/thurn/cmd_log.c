@@ -101,7 +101,7 @@ static int do_follow(int argc, char **argv)
 	const char *path;
 	FILE *fp;
 
-	(void)argv;
+	json = tool_flag(&argc, argv, "json", 'j');
 	if (argc != 1)
 		return tool_fail(EX_USAGE, "usage: thurn log follow [--json]");
 	path = log_path(LOG_NAME);
@@ -159,11 +159,12 @@ static int do_rotate(int argc, char **argv)
 	struct tm tm;
 	const char *to;
 
+	tool_json(&argc, argv);
 	if (argc == 3 && strcmp(argv[1], "--keep") == 0 &&
 	    str_u64(str_of(argv[2]), 100000, &keep) == 0)
 		argc = 1;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn log rotate [--keep N]");
+		return tool_fail(EX_USAGE, "usage: thurn log rotate [--json] [--keep N]");
 	if (gmtime_r(&now, &tm) == NULL || strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm) == 0)
 		return EX_SOFTWARE;
 	snprintf(name, sizeof name, OLD_PREFIX "%s", when);
@@ -174,7 +175,8 @@ static int do_rotate(int argc, char **argv)
 	if (rename(from, to) == -1)
 		return tool_fail(
 		    errno == ENOENT ? EX_NOINPUT : EX_IOERR, "%s: %s", from, strerror(errno));
-	printf("%s\n", to);
+	snprintf(from, sizeof from, "%s\n", to);
+	tool_say(EX_OK, from);
 	return keep == UINT64_MAX ? EX_OK : remove_old(keep);
 }
 
@@ -218,6 +220,7 @@ static int do_find(int argc, char **argv)
 	size_t p;
 	int n;
 
+	json = tool_flag(&argc, argv, "json", 'j');
 	if (argc != 2 || argv[1][0] == '\0')
 		return tool_fail(EX_USAGE, "usage: thurn log find [--json] ID | TEXT");
 	s.text = str_of(argv[1]);
@@ -247,10 +250,9 @@ static const struct {
 
 int cmd_log(int argc, char **argv)
 {
-	json = tool_flag(&argc, argv, "json", 'j');
 	for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof actions[0]; i++)
 		if (strcmp(argv[1], actions[i].name) == 0)
 			return actions[i].fn(argc - 1, argv + 1);
 	return tool_fail(
-	    EX_USAGE, "usage: thurn log follow [--json] | rotate [--keep N] | find [--json] ID");
+	    EX_USAGE, "usage: thurn log follow [--json] | rotate [--json] [--keep N] | find [--json] ID");
 }
