@@ -3,10 +3,13 @@
     def test_something(suite):            # two accounts, default settings
     suite = new_suite(conf='...', users=5)  # in a fixture of your own, for other settings
 """
-import contextlib, imaplib, json, os, pathlib, shutil, smtplib, subprocess, tempfile, time
+import contextlib, imaplib, json, os, pathlib, shutil, smtplib, subprocess, sys, tempfile, time
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS))
+from instances import Instance
+
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TESTS.parent / 'build')).resolve()
 
 
@@ -22,21 +25,21 @@ class Suite:
         self.users = users
 
     def start(self):
-        out = subprocess.run([TESTS / 'instance', 'start', self.top, '--users', str(self.users), '--conf', self.extra,
-                              '--build', self.build], capture_output=True, text=True, timeout=120)
-        assert out.returncode == 0, out.stdout + out.stderr
-        self.__dict__.update({k: v for k, v in json.loads(out.stdout).items() if k != 'build'})
+        """Raises instances.Failed."""
+        about = Instance(self.top, self.build).start(self.users, self.extra.read_text())
+        self.__dict__.update({k: v for k, v in about.items() if k != 'build'})
         return self
 
     def stop(self):
-        return subprocess.run([TESTS / 'instance', 'stop', self.top, '--build', self.build], capture_output=True, text=True)
+        """What was wrong, or ''."""
+        return Instance(self.top, self.build).stop()
 
     def close(self):
         """Ends it; it must have been fine until then, and nothing may be left."""
-        out = self.stop()
+        wrong = self.stop()
         log = self.events()
         shutil.rmtree(self.top, ignore_errors=True)
-        assert out.returncode == 0, out.stdout + out.stderr + '\n'.join(map(str, log[-20:]))
+        assert not wrong, '\n'.join([wrong, *map(str, log[-20:])])
 
     # --- using it
 
@@ -83,6 +86,14 @@ class Suite:
 
     def wait_for(self, what, seconds=20):
         return wait_for(what, seconds)
+
+
+def pytest_collection_modifyitems(items):
+    """With --dist loadgroup: tests that share an instance run one after another, the others wherever there is room."""
+    for item in items:
+        fixtures = [d for all in item._fixtureinfo.name2fixturedefs.values() for d in all if d.baseid]
+        if any(d.scope != 'function' for d in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def wait_for(what, seconds=20):

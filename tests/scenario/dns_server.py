@@ -11,18 +11,7 @@ import os, pathlib, shutil, signal, socket, socketserver, struct, subprocess, sy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import peers
-
-
-def free_port():
-    """A port that is free for UDP and TCP."""
-    while True:
-        with socket.socket() as t, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
-            t.bind(('127.0.0.1', 0))
-            try:
-                u.bind(t.getsockname())
-            except OSError:
-                continue
-            return t.getsockname()[1]
+from ports import free_port
 
 
 class Zones:

@@ -3,12 +3,12 @@
     with Program('services-fetch', 'ROLE_FETCH', conf, calls=['CALLS_CONNECT'], peers=['ROLE_RESOLVER']) as p:
         p.peers['ROLE_RESOLVER'].receive()
 """
-import array, importlib.machinery, importlib.util, os, pathlib, re, socket, struct, subprocess, tempfile, threading
+import array, os, pathlib, re, socket, struct, subprocess, sys, tempfile, threading
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-loader = importlib.machinery.SourceFileLoader('instance', str(TOP / 'tests/instance'))
-instance = importlib.util.module_from_spec(importlib.util.spec_from_loader('instance', loader))
-loader.exec_module(instance)
+sys.path.insert(0, str(TOP / 'tests'))
+from instances import FIRST_UID, ROLES
+
 CONTROL, PATIENCE = 3, 20
 REPLY, MORE = 1, 2
 
@@ -120,7 +120,7 @@ def spawn(program, end, **kw):
 def settings(libexec, conf, role):
     """The sealed settings of that role, as master/config makes them."""
     if os.geteuid() == 0:
-        conf += ''.join(f'user_{r} = "{instance.FIRST_UID + i}"\n' for i, r in enumerate(instance.ROLES))
+        conf += ''.join(f'user_{r} = "{FIRST_UID + i}"\n' for i, r in enumerate(ROLES))
     with tempfile.NamedTemporaryFile('w', suffix='.conf') as f:
         f.write(conf)
         f.flush()

@@ -14,25 +14,9 @@ from conftest import TESTS, wait_for
 
 sys.path.insert(0, str(TESTS))
 import peers
+from ports import free_port
 
 MAILBOX_UID = 65533
-
-
-def free_port(*addresses):
-    """One that is free at all of them."""
-    while True:
-        held = [socket.socket() for _ in addresses]
-        try:
-            held[0].bind((addresses[0], 0))
-            port = held[0].getsockname()[1]
-            for s, a in list(zip(held, addresses))[1:]:
-                s.bind((a, port))
-            return port
-        except OSError:
-            pass
-        finally:
-            for s in held:
-                s.close()
 
 
 class Server:

@@ -3,6 +3,7 @@ PREPEND, alone and together, with real mail from the SMTP port and from sendmail
 import email, os, pathlib, smtplib, subprocess, time
 import pytest
 from conftest import Suite
+from ports import free_port
 from smtp_fault_server import FaultServer
 
 SENDERS = '''
@@ -77,13 +78,6 @@ class Rules(Suite):
     def acted(self, action, **fields):
         return [e['fields'] for e in self.events('rcpt-action') if e['fields']['action'] == action
                 and all(e['fields'].get(k) == v for k, v in fields.items())]
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 @pytest.fixture(scope='module')

@@ -54,7 +54,7 @@ def test_channels_come_back(new_suite):
 HOSTILE = r'''#!%(python)s -I
 import socket, struct, time
 HEAD = struct.Struct('<BBHIIII')
-READY, PEER, GO, QUEUE = %(ready)d, %(peer)d, %(go)d, %(queue)d
+READY, PEER, GO, DRAIN, QUEUE = %(ready)d, %(peer)d, %(go)d, %(drain)d, %(queue)d
 control = socket.socket(fileno=3)
 control.setblocking(True)
 peers = []
@@ -63,9 +63,9 @@ def send(type, body):
 going = False
 while True:
     packet, fds, _, _ = socket.recv_fds(control, 70000, 16)
-    if not packet:
+    type, body = HEAD.unpack_from(packet)[2] if packet else DRAIN, packet[HEAD.size:]
+    if type == DRAIN:
         break
-    type, body = HEAD.unpack_from(packet)[2], packet[HEAD.size:]
     if type == PEER and body[0] == QUEUE:
         peers.append(socket.socket(fileno=fds[0]))
         open(%(count)r, 'a').write('x')
@@ -106,7 +106,7 @@ def test_a_hostile_peer_cannot_spin_it(tmp_path):
     fake = build / 'libexec/deliver-remote'
     fake.unlink()
     fake.write_text(HOSTILE % dict(python=sys.executable, ready=types['BOOT_READY'], peer=types['BOOT_PEER'], go=types['BOOT_GO'],
-                                   lost=types['BOOT_LOST'], queue=roles['ROLE_QUEUE'], count=str(count)))
+                                   drain=types['BOOT_DRAIN'], lost=types['BOOT_LOST'], queue=roles['ROLE_QUEUE'], count=str(count)))
     fake.chmod(0o755)
     with conftest.running(build=build) as suite:
         suite.wait_for(lambda: len(suite.events('channel-replaced')) >= 3)

@@ -2,7 +2,7 @@
 import base64, re, smtplib, socket, ssl, subprocess, sys
 import pytest
 from conftest import TESTS, Suite
-from test_tls import free_ports
+from ports import free_ports
 
 sys.path.insert(0, str(TESTS))
 from certificates import Authority

@@ -4,6 +4,7 @@ import pytest
 import conftest
 import test_sasl
 from conftest import TESTS, Suite
+from instances import Failed
 
 CONF = '''pam_workers = 2
 pam_domains = {"example.test"}
@@ -193,7 +194,7 @@ def test_files_elsewhere_are_closed():
 def test_without_a_stack_it_does_not_start():
     s = prepared(FILE)
     (s.top / 'pam/pam.d/thurn').unlink()
-    with pytest.raises(AssertionError):
+    with pytest.raises(Failed):
         s.start()
     import shutil
     shutil.rmtree(s.top)
@@ -225,7 +226,7 @@ class Private(Suite):
 
     def stop(self):
         return subprocess.run(['nsenter', '-t', str(self.pid), '-m', TESTS / 'instance', 'stop', self.top, '--build', self.build],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True).stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='needs mounts and uids')

@@ -3,10 +3,11 @@ import contextlib, email, pathlib, shutil, smtplib, sys, tempfile
 import pytest
 import conftest
 from dns_server import Zones
-from real_servers import DovecotLMTP, Exim, OpenSMTPD, Postfix, Sink, free_port
+from real_servers import DovecotLMTP, Exim, OpenSMTPD, Postfix, Sink
 
 sys.path.insert(0, str(conftest.TESTS))
 from certificates import Authority
+from ports import free_port
 from test_dane import tlsa
 
 SENDER = 'user1@example.test'

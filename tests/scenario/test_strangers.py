@@ -2,6 +2,7 @@
 import array, os, shutil, socket, struct, subprocess, threading
 import pytest
 import conftest
+from instances import Failed
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 NOBODY = 65534
@@ -100,10 +101,8 @@ def test_run_directory_of_somebody_else(tmp_path, wrong):
     else:
         run.chmod(0o777)
     try:
-        out = subprocess.run([conftest.TESTS / 'instance', 'start', s.top, '--users', '0', '--build', s.build],
-                             capture_output=True, text=True, timeout=60)
-        assert out.returncode != 0
-        assert ('belongs to uid' if wrong == 'owner' else 'others may write') in out.stderr
+        with pytest.raises(Failed, match='belongs to uid' if wrong == 'owner' else 'others may write'):
+            s.start()
     finally:
         shutil.rmtree(s.top, ignore_errors=True)
 
@@ -130,9 +129,8 @@ def test_only_sockets_are_replaced_by_sockets():
     precious.write_text('data')
     s.extra.write_text(f'listener submit {{ service = local path = "{precious}" }}\n')
     try:
-        out = subprocess.run([conftest.TESTS / 'instance', 'start', s.top, '--users', '0', '--conf', s.extra, '--build', s.build],
-                             capture_output=True, text=True, timeout=60)
-        assert out.returncode != 0 and 'File exists' in out.stderr
+        with pytest.raises(Failed, match='File exists'):
+            s.start()
         assert precious.read_text() == 'data'
     finally:
         shutil.rmtree(s.top, ignore_errors=True)

@@ -5,6 +5,7 @@ from conftest import TESTS, running, wait_for
 
 sys.path.insert(0, str(TESTS))
 from certificates import Authority
+from ports import free_ports
 
 NAMES = ['mx.example.test', 'localhost']
 
@@ -42,14 +43,6 @@ def tls_suite(extra):
         finally:
             s.close()
     return make()
-
-
-def free_ports(n):
-    held = [socket.create_server(('127.0.0.1', 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 def context(suite, **kw):
