@@ -94,7 +94,7 @@ const struct process processes[] = {
 	    .program = "deliver-remote",
 	    .phase = 1,
 	    .reload = RELOAD_SWAP,
-	    .calls = CALLS_CONNECT,
+	    .calls = CALLS_CONNECT | CALLS_SOURCE,
 	    .nofile = 16384,
 	},
 	{

@@ -371,6 +371,7 @@ static const struct chan_row rows[] = {
 	{ QUEUE_CTL_SUSPEND, 0, why_on_suspend },
 	{ QUEUE_CTL_RESUME, 0, why_on_resume },
 	{ QUEUE_CTL_SUSPENDED, 0, why_on_suspended },
+	{ QUEUE_CTL_SOURCES, 0, why_on_sources },
 	{ 0 },
 };
 

@@ -15,6 +15,7 @@
 #include "run.h"
 #include "settings.h"
 #include "site.h"
+#include "source.h"
 #include "spool.h"
 #include "suspend.h"
 #include "transcript.h"
@@ -24,6 +25,7 @@ struct job {
 	struct ask ask;
 	struct message *m;
 	struct sched_work *work; /* NULL: a short cut */
+	struct sched_source *source; /* NULL: any */
 	uint32_t first, n;
 	TAILQ_ENTRY(job) next;
 };
@@ -31,7 +33,7 @@ struct job {
 static TAILQ_HEAD(, job) spare_jobs = TAILQ_HEAD_INITIALIZER(spare_jobs);
 static unsigned flying;
 
-static struct job *job_new(struct message *m, struct sched_work *work, uint32_t first, uint32_t n)
+static struct job *job_new(struct message *m, const struct sched_job *s)
 {
 	struct job *j = TAILQ_FIRST(&spare_jobs);
 
@@ -39,7 +41,9 @@ static struct job *job_new(struct message *m, struct sched_work *work, uint32_t 
 		TAILQ_REMOVE(&spare_jobs, j, next);
 	else
 		j = xmalloc(sizeof *j);
-	*j = (struct job){ .m = m, .work = work, .first = first, .n = n };
+	*j = (struct job){
+		.m = m, .work = s->work, .source = s->source, .first = s->first, .n = s->n
+	};
 	m->flying++;
 	flying++;
 	return j;
@@ -114,7 +118,7 @@ static struct put encode_job(const struct job *j)
 	const struct envelope *e = &m->content.envelope;
 	const struct route *route = job_target(j, 0)->route;
 	struct put w = put_start();
-	const struct deliver_job d = {
+	struct deliver_job d = {
 		.trace = m->tag.trace,
 		.id = m->tag.queue,
 		.arrival = e->arrival,
@@ -133,6 +137,8 @@ static struct put encode_job(const struct job *j)
 		.nrcpts = j->n,
 	};
 
+	/* one that the configuration does not have any more has no address: nothing goes out from it */
+	(void)source_get(sched_source_name(j->source), &d.source);
 	for (uint32_t i = 0; i < j->n; i++)
 		fill_rcpt(m, job_target(j, i), &rcpts[i]);
 	put_job(&w, &d);
@@ -269,6 +275,7 @@ static void job_end(struct job *j, struct sched_end end)
 	struct message *m = j->m;
 	struct sched_work *work = j->work;
 
+	end.source = j->source;
 	job_free(j);
 	run_job_ended(m, work, &end);
 }
@@ -338,9 +345,9 @@ static void job_send(struct job *j)
 		close(opened);
 }
 
-void job_start(struct message *m, struct sched_work *work, uint32_t first, uint32_t n)
+void job_start(struct message *m, const struct sched_job *s)
 {
-	job_send(job_new(m, work, first, n));
+	job_send(job_new(m, s));
 }
 
 unsigned job_count(void)

@@ -5,10 +5,10 @@
 #include "message.h"
 
 /*
- * Sends recipients order[first .. first + n) of m to the worker of their transport. work: the
- * scheduler's, NULL for the short cut. Ends with run_job_ended(), from the loop.
+ * Sends recipients order[first .. first + n) of m to the worker of their transport; a short cut has no
+ * work of the scheduler's. Ends with run_job_ended(), from the loop.
  */
-void job_start(struct message *m, struct sched_work *work, uint32_t first, uint32_t n);
+void job_start(struct message *m, const struct sched_job *s);
 /* Jobs under way. */
 unsigned job_count(void);
 

@@ -188,6 +188,7 @@ static int queue_open(void)
 	resume_clock();
 	charge_open();
 	suspend_open();
+	suspend_sources();
 	return 0;
 }
 
@@ -211,7 +212,7 @@ static void queue_reload(void)
 	settings_load(run_sched());
 	site_reload();
 	suspend_reload();
-	run_pump();
+	run_recheck();
 }
 
 /* Jobs under way are waited for: a worker that has delivered must be able to say so. */

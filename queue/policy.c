@@ -8,6 +8,8 @@
 #include "proto/proc.h"
 #include "proto/scope.h"
 #include "settings.h"
+#include "source.h"
+#include "suspend.h"
 
 /* --- what fits -------------------------------------------------------------------------------- */
 
@@ -195,4 +197,6 @@ void policy_load(struct sched *s)
 	load_retries(c, n);
 	load_transports(c, s, local_jobs);
 	load_weights(c, s);
+	source_load(s);
+	suspend_sources();
 }

@@ -150,6 +150,7 @@ static void encode_target(struct buf *b, const struct spool_target *t)
 	put_u32(&w, r->gid);
 	put_status(&w, &r->status);
 	put_str(&w, r->way);
+	put_str(&w, r->pool);
 	if (w.bad)
 		b->full = true;
 	record_put(b, REC_TARGET, put_view(&w));
@@ -329,6 +330,8 @@ static void read_target(struct get *g, struct reader *r)
 	t->route.gid = get_u32(g);
 	get_status(g, &t->route.status);
 	t->route.way = arena_str(r->a, get_str(g, WAY_MAX));
+	if (g->p < g->end) /* before there were pools the record ended here */
+		t->route.pool = arena_str(r->a, get_line(g, SOURCE_NAME_MAX));
 	if (t->route.transport >= TRANSPORT_MAX || t->route.addr.n == 0)
 		g->bad = true;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "action.h"
+#include "lane.h"
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "settings.h"
@@ -179,6 +180,7 @@ static struct route_question question(const struct message *m, const struct targ
 		.trace = m->tag.trace,
 		.sender = m->content.envelope.sender,
 		.rcpt = target_rcpt(m, t)->addr,
+		.lane = lane_of(&m->content, m->flags, m->content.envelope.nrcpts),
 	};
 
 	if (r != NULL) {

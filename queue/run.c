@@ -17,6 +17,7 @@
 #include "settings.h"
 #include "settle.h"
 #include "site.h"
+#include "source.h"
 #include "space.h"
 #include "suspend.h"
 #include "tell.h"
@@ -59,6 +60,7 @@ static void park_at(struct message *m, const struct sched_site *site)
 		return;
 	m->park = *site;
 	m->park.key = arena_str(&m->arena, site->key);
+	m->park.pool = arena_str(&m->arena, site->pool);
 }
 
 static void work_close(struct message *m, struct sched_work *w)
@@ -133,7 +135,7 @@ void run_pump(void)
 	sched_pause(sched, TRANSPORT_SMTP, no_remote);
 	sched_pause(sched, TRANSPORT_LMTP, no_remote);
 	while (sched_next(sched, loop_now(), &s))
-		job_start(s.work->owner, s.work, s.first, s.n);
+		job_start(s.work->owner, &s);
 	call_parked();
 	pump_later();
 }
@@ -172,24 +174,18 @@ static void progress(struct message *m)
 		file_update(m, 0, false, wrote_results);
 }
 
-static const char dead[] = "suspended after repeated failures";
-
 /*
- * What a suspended destination had waiting is put off without a try. What was never tried because an
- * administrator did not want it to be is not there to expire: its status is for lists, and is not kept.
+ * What cannot go now is put off without a try. What was never tried because of us is not there to expire:
+ * its status is for lists, and is not kept.
  */
-static void put_off(struct message *m, struct sched_work *w, const char *why, bool spared)
+static void put_off(struct message *m, struct sched_work *w, const struct status *why, bool spared)
 {
 	for (uint32_t i = w->first; i < w->first + w->left; i++) {
 		struct target *t = &m->targets[m->order[i]];
 
 		/* what the destination said last says more */
 		if (t->status == NULL) {
-			struct status st;
-
-			status_set(&st, 451, spared ? "4.3.2" : "4.4.1",
-			    "Deliveries to this destination are %s", why);
-			target_status(m, t, &st);
+			target_status(m, t, why);
 			t->spared = spared;
 			if (!spared)
 				target_set(t, t->state, false);
@@ -198,6 +194,15 @@ static void put_off(struct message *m, struct sched_work *w, const char *why, bo
 		tell_deferred(m, t);
 	}
 	w->left = 0;
+}
+
+static void put_off_dead(struct message *m, struct sched_work *w)
+{
+	struct status st;
+
+	status_set(&st, 451, "4.4.1",
+	    "Deliveries to this destination are suspended after repeated failures");
+	put_off(m, w, &st, false);
 }
 
 static void check_later(struct message *m)
@@ -215,7 +220,7 @@ static void dropped(struct sched_work *w, uint64_t until)
 
 	(void)until;
 	(void)site_known(work_route(m, w), &site);
-	put_off(m, w, dead, false);
+	put_off_dead(m, w);
 	park_at(m, &site);
 	work_close(m, w);
 	check_later(m);
@@ -244,6 +249,8 @@ static int compare(const void *a, const void *b, void *arg)
 		r = str_cmp(x->nexthop, y->nexthop);
 	if (r == 0)
 		r = str_cmp(x->way, y->way);
+	if (r == 0)
+		r = str_cmp(x->pool, y->pool);
 	if (r == 0)
 		r = str_cmp(x->owner, y->owner);
 	if (r == 0)
@@ -310,7 +317,7 @@ static bool same_work(const struct message *m, uint32_t a, uint32_t b)
 	const struct route *x = m->targets[m->order[a]].route, *y = m->targets[m->order[b]].route;
 
 	return x->transport == y->transport && str_eq(x->nexthop, y->nexthop) &&
-	       str_eq(x->way, y->way) && str_eq(x->owner, y->owner);
+	       str_eq(x->way, y->way) && str_eq(x->pool, y->pool) && str_eq(x->owner, y->owner);
 }
 
 static void make_works(struct message *m)
@@ -342,25 +349,45 @@ static bool suspended(struct message *m, struct sched_work *w, const struct sche
 {
 	const struct suspension *s = suspend_find(work_route(m, w)->nexthop, site);
 	struct sched_site aside;
+	struct status st;
 
 	if (s == NULL)
 		return false;
-	if (s->rule[0] == '\0')
-		put_off(m, w, "suspended by the administrator", true);
+	if (s->rule[0] != '\0')
+		status_set(&st, 451, "4.4.1",
+		    "Deliveries to this destination are suspended for what it has said (%s)",
+		    s->rule);
 	else
-		put_off(m, w,
-		    arena_printf(&m->arena, "suspended for what it has said (%s)", s->rule).p,
-		    false);
+		status_set(&st, 451, "4.3.2", "Deliveries %s are suspended by the administrator",
+		    s->kind == SUSPEND_SOURCE ? "from this source" : "to this destination");
+	put_off(m, w, &st, s->rule[0] == '\0');
 	aside = suspend_site(s);
 	park_at(m, &aside);
 	return true;
+}
+
+/* The configuration has changed since its route was recorded. It goes out from nowhere else instead. */
+static bool without_source(struct message *m, struct sched_work *w, const struct sched_site *site)
+{
+	struct status st;
+
+	if (site->pool.n == 0 || source_of_pool(site->pool, 0).n > 0)
+		return false;
+	status_set(&st, 451, "4.3.5", "There is no source_pool \"%.*s\"", STR_ARG(site->pool));
+	put_off(m, w, &st, true);
+	return true;
+}
+
+static bool kept_back(struct message *m, struct sched_work *w, const struct sched_site *site)
+{
+	return suspended(m, w, site) || without_source(m, w, site);
 }
 
 static void place(struct message *m, struct sched_work *w, const struct sched_site *site)
 {
 	uint64_t until;
 
-	if (suspended(m, w, site)) {
+	if (kept_back(m, w, site)) {
 		work_close(m, w);
 		return;
 	}
@@ -369,7 +396,7 @@ static void place(struct message *m, struct sched_work *w, const struct sched_si
 	case SCHED_QUEUED:
 		break;
 	case SCHED_SUSPENDED:
-		put_off(m, w, dead, false);
+		put_off_dead(m, w);
 		park_at(m, site);
 		break;
 	case SCHED_FULL:
@@ -415,7 +442,7 @@ static void recheck(struct message *m)
 			continue;
 		(void)site_known(work_route(m, w), &site);
 		suspend_slow(work_route(m, w)->nexthop, &site);
-		if (!suspended(m, w, &site))
+		if (!kept_back(m, w, &site))
 			continue;
 		sched_cancel(sched, w, loop_now());
 		work_close(m, w);
@@ -477,7 +504,7 @@ void run_direct(struct message *m)
 {
 	make_order(m);
 	if (m->norder > 0)
-		job_start(m, NULL, 0, m->norder);
+		job_start(m, &(struct sched_job){ .n = m->norder });
 }
 
 void run_continue(struct message *m)

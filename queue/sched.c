@@ -79,22 +79,22 @@ static uint32_t enough(const struct sched_dest *d, uint64_t now)
 }
 
 /* Puts a lane of a destination among those that may go, that may call, or takes it out. */
-static void turn_update(struct sched *s, struct sched_turn *t, bool open, uint64_t now)
+static void turn_update(struct sched_turn *t, bool open, uint64_t now)
 {
-	struct sched_transport *transport = &s->transports[t->dest->transport];
+	struct sched_gate *gate = t->dest->gate;
 	bool ready = open && t->queued > 0;
 	bool calling = t->waiting > 0 && t->dest->until <= now && t->dest->pause <= now &&
 		       t->queued + t->called < enough(t->dest, now);
 
 	if (ready && !t->ready)
-		TAILQ_INSERT_TAIL(&transport->ready.lanes[t->lane], t, next);
+		TAILQ_INSERT_TAIL(&gate->ready[t->lane], t, next);
 	else if (!ready && t->ready)
-		TAILQ_REMOVE(&transport->ready.lanes[t->lane], t, next);
+		TAILQ_REMOVE(&gate->ready[t->lane], t, next);
 	t->ready = ready;
 	if (calling && !t->calling)
-		TAILQ_INSERT_TAIL(&s->calling.lanes[t->lane], t, call_next);
+		TAILQ_INSERT_TAIL(&gate->calling[t->lane], t, call_next);
 	else if (!calling && t->calling)
-		TAILQ_REMOVE(&s->calling.lanes[t->lane], t, call_next);
+		TAILQ_REMOVE(&gate->calling[t->lane], t, call_next);
 	t->calling = calling;
 }
 
@@ -106,7 +106,7 @@ static void dest_update(struct sched *s, struct sched_dest *d, uint64_t now)
 
 	for (unsigned l = 0; l < LANES; l++) {
 		if (d->turns[l] != NULL)
-			turn_update(s, d->turns[l], room && at <= now, now);
+			turn_update(d->turns[l], room && at <= now, now);
 	}
 	sched_timer(s, d, at > now && (has_works(d) || has_parked(d)) ? at : 0);
 }
@@ -130,6 +130,7 @@ static void work_out(struct sched *s, struct sched_work *w)
 	t = w->dest->turns[w->lane];
 	TAILQ_REMOVE(&t->works, w, next);
 	t->queued--;
+	w->dest->gate->held--;
 	w->queued = false;
 	s->queued--;
 }
@@ -141,7 +142,7 @@ static bool full(const struct sched *s, const struct sched_turn *t, uint64_t now
 
 	if (t->waiting > 0 && most > enough(t->dest, now))
 		most = enough(t->dest, now);
-	return t->queued + t->called >= most;
+	return t->queued + t->called >= most || sched_gate_crowded(s, t->dest->gate);
 }
 
 enum sched_added sched_add(struct sched *s, struct sched_work *w, const struct sched_site *site,
@@ -167,6 +168,7 @@ enum sched_added sched_add(struct sched *s, struct sched_work *w, const struct s
 	w->queued = true;
 	TAILQ_INSERT_TAIL(&t->works, w, next);
 	t->queued++;
+	d->gate->held++;
 	s->queued++;
 	dest_update(s, d, now);
 	return SCHED_QUEUED;
@@ -186,26 +188,6 @@ void sched_cancel(struct sched *s, struct sched_work *w, uint64_t now)
 	sched_dest_rest(s, d, now);
 }
 
-/* Smooth weighted round robin over the lanes that have something ready. */
-static int choose_lane(const struct sched *s, struct sched_round *r)
-{
-	int best = -1, total = 0;
-
-	for (int l = 0; l < LANES; l++) {
-		if (TAILQ_EMPTY(&r->lanes[l])) {
-			r->credit[l] = 0;
-			continue;
-		}
-		r->credit[l] += s->weights[l];
-		total += s->weights[l];
-		if (best == -1 || r->credit[l] > r->credit[best])
-			best = l;
-	}
-	if (best != -1)
-		r->credit[best] -= total;
-	return best;
-}
-
 /* What a job costs; its connection may turn out to be there already. */
 static void charge(
     struct buckets *b, const struct rates *r, double slow, uint32_t recipients, uint64_t now)
@@ -216,31 +198,34 @@ static void charge(
 }
 
 static uint32_t job_size(const struct sched_transport *t, const struct sched_dest *d,
-    const struct sched_work *w, uint64_t now)
+    const struct sched_work *w, const struct sched_source *x, uint64_t now)
 {
 	const struct sched_policy *p = sched_policy_of(d);
 	uint32_t n = w->left < p->batch ? w->left : p->batch;
 	uint32_t own =
 	    bucket_room(&d->buckets, &p->rates, RATE_RECIPIENTS, sched_slowness(d, now), now);
 	uint32_t all = bucket_room(&t->buckets, &t->limits.rates, RATE_RECIPIENTS, 1, now);
+	uint32_t out = x == NULL ? n : bucket_room(&x->buckets, &x->rates, RATE_RECIPIENTS, 1, now);
 
 	n = n < own ? n : own;
 	n = n < all ? n : all;
+	n = n < out ? n : out;
 	return n > 0 ? n : 1;
 }
 
-/* Takes one job out of a lane: from the destination whose turn it is, of the message whose turn it
- * is. */
-static void take_job(
-    struct sched *s, struct sched_transport *t, int lane, uint64_t now, struct sched_job *job)
+/* Takes one job of the message whose turn it is. */
+static void take_job(struct sched *s, struct sched_transport *t, struct sched_turn *turn,
+    uint64_t now, struct sched_job *job)
 {
-	struct sched_turn *turn = TAILQ_FIRST(&t->ready.lanes[lane]);
 	struct sched_dest *d = turn->dest;
 	struct sched_work *w = TAILQ_FIRST(&turn->works);
+	struct sched_source *x = sched_gate_source(d->gate, now);
 
-	TAILQ_REMOVE(&t->ready.lanes[lane], turn, next);
+	TAILQ_REMOVE(&d->gate->ready[turn->lane], turn, next);
 	turn->ready = false;
-	*job = (struct sched_job){ .work = w, .first = w->first, .n = job_size(t, d, w, now) };
+	*job = (struct sched_job){
+		.work = w, .first = w->first, .n = job_size(t, d, w, x, now), .source = x
+	};
 	w->first += job->n;
 	w->left -= job->n;
 	w->flying++;
@@ -248,6 +233,10 @@ static void take_job(
 	t->flying++;
 	charge(&d->buckets, &sched_policy_of(d)->rates, sched_slowness(d, now), job->n, now);
 	charge(&t->buckets, &t->limits.rates, 1, job->n, now);
+	if (x != NULL) {
+		x->flying++;
+		charge(&x->buckets, &x->rates, 1, job->n, now);
+	}
 	if (w->left == 0) {
 		work_out(s, w);
 	} else {
@@ -273,25 +262,26 @@ bool sched_next(struct sched *s, uint64_t now, struct sched_job *job)
 {
 	wake_due(s, now);
 	for (unsigned i = 0; i < SCHED_TRANSPORTS; i++) {
-		struct sched_transport *t = &s->transports[s->next_transport];
-		int lane;
+		uint8_t which = (uint8_t)s->next_transport;
+		struct sched_transport *t = &s->transports[which];
+		struct sched_turn *turn;
 
 		s->next_transport = (s->next_transport + 1) % SCHED_TRANSPORTS;
 		if (!transport_open(t) || transport_wait(t, now) > 0)
 			continue;
-		lane = choose_lane(s, &t->ready);
-		if (lane == -1)
+		turn = sched_turn_ready(s, which, now);
+		if (turn == NULL)
 			continue;
-		take_job(s, t, lane, now, job);
+		take_job(s, t, turn, now, job);
 		return true;
 	}
 	return false;
 }
 
-static bool any_ready(const struct sched_transport *t)
+static bool any_ready(const struct sched_gate *g)
 {
 	for (unsigned l = 0; l < LANES; l++) {
-		if (!TAILQ_EMPTY(&t->ready.lanes[l]))
+		if (!TAILQ_EMPTY(&g->ready[l]))
 			return true;
 	}
 	return false;
@@ -300,17 +290,20 @@ static bool any_ready(const struct sched_transport *t)
 uint64_t sched_wait(struct sched *s, uint64_t now)
 {
 	uint64_t wait = UINT64_MAX;
+	struct sched_gate *g;
 
 	wake_due(s, now);
 	if (s->nheap > 0)
 		wait = s->heap[0]->wake - now;
-	for (unsigned i = 0; i < SCHED_TRANSPORTS; i++) {
-		const struct sched_transport *t = &s->transports[i];
-		uint64_t ms;
+	TAILQ_FOREACH (g, &s->gates, next) {
+		const struct sched_transport *t = &s->transports[g->transport];
+		uint64_t ms, out;
 
-		if (!transport_open(t) || !any_ready(t))
+		if (!transport_open(t) || !any_ready(g))
 			continue;
 		ms = transport_wait(t, now);
+		out = sched_gate_wait(g, now);
+		ms = out > ms ? out : ms;
 		wait = ms < wait ? ms : wait;
 	}
 	return wait;
@@ -345,6 +338,7 @@ void sched_unpark(struct sched_parked *p, uint64_t now)
 	d = t->dest;
 	if (p->called) {
 		t->called--;
+		d->gate->held--;
 	} else {
 		TAILQ_REMOVE(&t->parked, p, next);
 		t->waiting--;
@@ -360,21 +354,20 @@ struct sched_parked *sched_call(struct sched *s, uint64_t now)
 {
 	struct sched_turn *t;
 	struct sched_parked *p;
-	int lane;
 
 	wake_due(s, now);
-	lane = choose_lane(s, &s->calling);
-	if (lane == -1)
+	t = sched_turn_calling(s, now);
+	if (t == NULL)
 		return NULL;
-	t = TAILQ_FIRST(&s->calling.lanes[lane]);
 	p = TAILQ_FIRST(&t->parked);
 	TAILQ_REMOVE(&t->parked, p, next);
 	t->waiting--;
 	s->parked--;
 	t->called++;
+	t->dest->gate->held++;
 	p->called = true;
 	/* the others have their turn first */
-	TAILQ_REMOVE(&s->calling.lanes[t->lane], t, call_next);
+	TAILQ_REMOVE(&t->dest->gate->calling[t->lane], t, call_next);
 	t->calling = false;
 	dest_update(s, t->dest, now);
 	return p;
@@ -463,12 +456,17 @@ void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *e
 	w->flying--;
 	d->flying--;
 	t->flying--;
+	if (end->source != NULL)
+		end->source->flying--;
 	if (w->flying == 0 && !w->queued)
 		w->dest = NULL;
 	if (end->reused) {
 		bucket_give(&d->buckets, &sched_policy_of(d)->rates, RATE_CONNECTIONS,
 		    sched_slowness(d, now), 1);
 		bucket_give(&t->buckets, &t->limits.rates, RATE_CONNECTIONS, 1, 1);
+		if (end->source != NULL)
+			bucket_give(
+			    &end->source->buckets, &end->source->rates, RATE_CONNECTIONS, 1, 1);
 	}
 	feedback(s, d, end->verdict, now, dropped);
 	dest_update(s, d, now);
@@ -549,11 +547,7 @@ struct sched *sched_new(uint64_t seed)
 
 	s->random = seed != 0 ? seed : 1;
 	s->room = UINT32_MAX;
-	for (unsigned l = 0; l < LANES; l++) {
-		TAILQ_INIT(&s->calling.lanes[l]);
-		for (unsigned t = 0; t < SCHED_TRANSPORTS; t++)
-			TAILQ_INIT(&s->transports[t].ready.lanes[l]);
-	}
+	sched_sources_init(s);
 	sched_set_weights(s, weights);
 	sched_dests_init(s);
 	sched_set_policies(s, &any, &STR_NONE, 1);
@@ -570,6 +564,7 @@ static void names_free(struct str *names, unsigned n)
 void sched_free(struct sched *s)
 {
 	sched_dests_free(s);
+	sched_sources_free(s);
 	free(s->policies);
 	names_free(s->names, s->npolicies);
 	free(s);

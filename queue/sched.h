@@ -9,6 +9,8 @@
  *			site as a whole narrows it
  *	cap		of the window
  *	rates		token buckets of messages, recipients, connections
+ *	sources		addresses that mail goes out from have caps and rates of their own; a
+ *			destination is one for each pool of them
  *	pause		a site that says "not so fast" halves its window, and gets a pause when that
  *			is one; what waits for it goes on waiting
  *	suspension	a window's worth of failures of the site; what waits for it is put off, one
@@ -34,7 +36,7 @@
 #include "bucket.h"
 #include "proto/lane.h"
 
-enum { SCHED_TRANSPORTS = 8, SCHED_POLICIES_MAX = 1000 };
+enum { SCHED_TRANSPORTS = 8, SCHED_POLICIES_MAX = 1000, SCHED_SOURCES_MAX = 1000 };
 
 /* How one transport is used. */
 struct sched_limits {
@@ -51,15 +53,31 @@ struct sched_policy {
 	struct rates rates;
 };
 
+/* An address that mail goes out from, and what may go out from it, wherever to. */
+struct sched_source_limits {
+	struct str name;
+	uint32_t jobs; /* at once */
+	struct rates rates;
+};
+/* Sources that take turns. */
+struct sched_pool {
+	struct str name;
+	struct str *sources;
+	unsigned n;
+};
+
 struct sched;
 struct sched_dest;
 struct sched_turn;
+struct sched_source;
 
 /* Where work goes, and by which policy (index in the last sched_set_policies()). */
 struct sched_site {
 	uint8_t transport;
 	uint16_t policy;
 	struct str key;
+	struct str
+	    pool; /* of sources; empty = any address will do. With another, it is another destination */
 };
 
 /* The recipients of one message for one destination; embedded in the message's memory. */
@@ -87,6 +105,7 @@ struct sched_parked {
 struct sched_job {
 	struct sched_work *work;
 	uint32_t first, n;
+	struct sched_source *source; /* NULL = any; the scheduler's, for sched_end */
 };
 
 enum sched_verdict {
@@ -107,6 +126,15 @@ void sched_set_limits(struct sched *s, uint8_t transport, const struct sched_lim
  */
 void sched_set_policies(
     struct sched *s, const struct sched_policy *p, const struct str *names, unsigned n);
+/*
+ * Replaces all sources and pools; what is known of a source stays by its name. What stands behind a pool that
+ * is gone waits.
+ */
+void sched_set_sources(struct sched *s, const struct sched_source_limits *sources,
+    unsigned nsources, const struct sched_pool *pools, unsigned npools);
+/* Nothing goes out from it until then; 0 = at once. */
+void sched_suspend_source(struct sched *s, struct str name, uint64_t until);
+struct str sched_source_name(const struct sched_source *x); /* NULL: empty */
 /* Turns of each lane when all have work; at least 1 each. */
 void sched_set_weights(struct sched *s, const unsigned weights[LANES]);
 /* So many messages more may come into memory: the less, the earlier a destination is full. */
@@ -132,6 +160,7 @@ uint64_t sched_wait(struct sched *s, uint64_t now);
 struct sched_end {
 	enum sched_verdict verdict;
 	bool reused; /* it needed no connection of its own */
+	struct sched_source *source; /* of the job */
 };
 /*
  * A job has ended. When that makes its destination dead, what is queued for it is taken out and
@@ -188,6 +217,7 @@ enum sched_limiter {
 	LIMIT_WINDOW,
 	LIMIT_CAP,
 	LIMIT_RATE, /* rate says which */
+	LIMIT_SOURCES, /* none of its pool may have more now */
 	LIMIT_JOBS, /* of the transport */
 	LIMIT_TRANSPORT_RATE,
 	LIMIT_LANE, /* others have their turn */
@@ -203,6 +233,14 @@ struct sched_view {
 	uint64_t slow_ms; /* for so long */
 	uint32_t queued[LANES], parked[LANES];
 };
+struct sched_source_view {
+	uint32_t flying, jobs;
+	uint64_t wait; /* ms until its rate lets the next go */
+	enum rate_kind rate;
+};
+/* False when there is none of that name. */
+bool sched_look_source(
+    const struct sched *s, struct str name, uint64_t now, struct sched_source_view *v);
 /* False when nothing is known of it (v is what a new one would have). */
 bool sched_look(struct sched *s, const struct sched_site *site, uint64_t now, struct sched_view *v);
 

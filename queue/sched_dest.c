@@ -16,9 +16,9 @@ enum {
 
 /* --- by key ----------------------------------------------------------------------------------- */
 
-static uint32_t hash_key(const struct sched *s, uint8_t transport, struct str key)
+static uint32_t hash_key(const struct sched_gate *g, struct str key)
 {
-	uint64_t h = (UINT64_C(0xcbf29ce484222325) ^ (uintptr_t)s) + transport;
+	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uintptr_t)g;
 
 	for (size_t i = 0; i < key.n; i++)
 		h = (h ^ (uint8_t)key.p[i]) * UINT64_C(0x100000001b3);
@@ -59,13 +59,15 @@ static void dest_free(struct sched *s, struct sched_dest *d)
 }
 
 static struct sched_dest *dest_new(
-    struct sched *s, const struct sched_site *site, struct str key, uint32_t hash)
+    struct sched *s, const struct sched_site *site, struct sched_gate *gate, struct str key)
 {
 	struct sched_dest *d = xcalloc(1, sizeof *d + key.n);
+	uint32_t hash = hash_key(gate, key);
 
 	if (s->ndests >= s->nbuckets)
 		grow(s);
 	d->sched = s;
+	d->gate = gate;
 	d->transport = site->transport;
 	d->policy = site->policy;
 	d->window = (float)s->policies[site->policy].start;
@@ -82,11 +84,12 @@ static struct sched_dest *dest_new(
 struct sched_dest *sched_dest_find(const struct sched *s, const struct sched_site *site)
 {
 	struct str key = str_take(site->key, KEY_MAX);
-	uint32_t hash = hash_key(s, site->transport, key);
-	struct sched_dest *d = s->buckets[hash & (s->nbuckets - 1)];
+	const struct sched_gate *gate = sched_gate_find(s, site->transport, site->pool);
+	uint32_t hash = hash_key(gate, key);
+	struct sched_dest *d = gate == NULL ? NULL : s->buckets[hash & (s->nbuckets - 1)];
 
 	for (; d != NULL; d = d->hash_next) {
-		if (d->hash == hash && d->transport == site->transport &&
+		if (d->hash == hash && d->gate == gate &&
 		    str_eq(str_bytes(d->key, d->key_len), key))
 			return d;
 	}
@@ -100,7 +103,7 @@ struct sched_dest *sched_dest_get(struct sched *s, const struct sched_site *site
 
 	assert(site->transport < SCHED_TRANSPORTS && site->policy < s->npolicies);
 	if (d == NULL)
-		return dest_new(s, site, key, hash_key(s, site->transport, key));
+		return dest_new(s, site, sched_gate_get(s, site->transport, site->pool), key);
 	d->policy = site->policy;
 	return d;
 }

@@ -18,6 +18,7 @@ struct sched_turn {
 
 struct sched_dest {
 	struct sched *sched;
+	struct sched_gate *gate;
 	struct sched_dest *hash_next;
 	TAILQ_ENTRY(sched_dest) idle_next;
 	struct sched_turn *turns[LANES]; /* NULL until it is needed */
@@ -43,10 +44,24 @@ struct sched_dest {
 
 TAILQ_HEAD(sched_turns, sched_turn);
 
-/* Turns that take turns, lanes by their weights. */
-struct sched_round {
-	struct sched_turns lanes[LANES];
-	int credit[LANES];
+struct sched_source {
+	TAILQ_ENTRY(sched_source) next;
+	struct str name;
+	uint32_t jobs, flying;
+	struct rates rates;
+	struct buckets buckets;
+	uint64_t until; /* suspended until then */
+};
+
+/* The destinations of one transport and one pool. Turns take turns, lanes by their weights. */
+struct sched_gate {
+	TAILQ_ENTRY(sched_gate) next;
+	uint8_t transport;
+	struct str pool; /* empty: always open */
+	struct sched_source **sources;
+	unsigned nsources, turn;
+	struct sched_turns ready[LANES], calling[LANES];
+	uint32_t held; /* works in memory, and messages on their way there */
 };
 
 struct sched_transport {
@@ -54,7 +69,7 @@ struct sched_transport {
 	struct buckets buckets;
 	bool paused;
 	uint32_t flying;
-	struct sched_round ready;
+	int credit[LANES];
 };
 
 struct sched {
@@ -67,7 +82,11 @@ struct sched {
 	struct sched_dest **buckets;
 	size_t nbuckets, ndests, nidle;
 	TAILQ_HEAD(, sched_dest) idle; /* the longest idle first */
-	struct sched_round calling;
+	int call_credit[LANES];
+	TAILQ_HEAD(, sched_gate) gates; /* whose turn it is first */
+	TAILQ_HEAD(, sched_source) sources; /* all that there ever were */
+	struct sched_pool *pools; /* copies */
+	unsigned npools;
 	struct sched_dest **heap; /* by wake */
 	uint32_t nheap, cap_heap;
 	uint64_t random;
@@ -94,6 +113,22 @@ void sched_dests_free(struct sched *s);
 void sched_timer(struct sched *s, struct sched_dest *d, uint64_t at);
 /* One whose time has come, taken out, or NULL. */
 struct sched_dest *sched_timer_due(struct sched *s, uint64_t now);
+
+/* --- sched_source.c --------------------------------------------------------------------------- */
+
+struct sched_gate *sched_gate_find(const struct sched *s, uint8_t transport, struct str pool);
+struct sched_gate *sched_gate_get(struct sched *s, uint8_t transport, struct str pool);
+/* It has as much in memory as it may have. */
+bool sched_gate_crowded(const struct sched *s, const struct sched_gate *g);
+/* Milliseconds until one of its sources is free; 0 = one is; UINT64_MAX = when one of its jobs ends. */
+uint64_t sched_gate_wait(const struct sched_gate *g, uint64_t now);
+/* The source whose turn it is; NULL: any. */
+struct sched_source *sched_gate_source(struct sched_gate *g, uint64_t now);
+/* Whose turn it is of a transport's destinations that may go, of all that may call; NULL: nobody's. */
+struct sched_turn *sched_turn_ready(struct sched *s, uint8_t transport, uint64_t now);
+struct sched_turn *sched_turn_calling(struct sched *s, uint64_t now);
+void sched_sources_init(struct sched *s);
+void sched_sources_free(struct sched *s);
 
 /* --- sched.c ---------------------------------------------------------------------------------- */
 

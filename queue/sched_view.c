@@ -50,6 +50,11 @@ static enum sched_limiter limiter_of(
 	v->wait = buckets_wait(&d->buckets, r, v->slow, now, &v->rate);
 	if (v->wait > 0)
 		return LIMIT_RATE;
+	v->wait = sched_gate_wait(d->gate, now);
+	if (v->wait > 0) {
+		v->wait = v->wait == UINT64_MAX ? 0 : v->wait;
+		return LIMIT_SOURCES;
+	}
 	if (t->flying >= t->limits.jobs)
 		return LIMIT_JOBS;
 	v->wait = buckets_wait(&t->buckets, &t->limits.rates, 1, now, &v->rate);

@@ -165,11 +165,12 @@ static struct site *site_new(uint64_t key, struct str name)
 }
 
 /* What a section says; *key is the destination when nothing else is known of it. */
-static void by_policy(struct sched_site *out, uint8_t transport, struct str name)
+static void by_policy(struct sched_site *out, const struct route *r, struct str name)
 {
-	*out = (struct sched_site){
-		.transport = transport, .policy = policy_match(name, NULL), .key = name
-	};
+	*out = (struct sched_site){ .transport = r->transport,
+		.policy = policy_match(name, NULL),
+		.key = name,
+		.pool = r->pool };
 	if (policy_together(out->policy))
 		out->key = policy_name(out->policy);
 }
@@ -180,10 +181,12 @@ bool site_known(const struct route *r, struct sched_site *out)
 	const struct site *s;
 
 	if (r->transport == TRANSPORT_MAILDIR) {
-		*out = (struct sched_site){ TRANSPORT_MAILDIR, POLICY_LOCAL, STR_NONE };
+		*out = (struct sched_site){
+			.transport = TRANSPORT_MAILDIR, .policy = POLICY_LOCAL, .key = STR_NONE
+		};
 		return true;
 	}
-	by_policy(out, r->transport, name);
+	by_policy(out, r, name);
 	if (policy_together(out->policy) || domain_of(r, name, &port).n == 0)
 		return true;
 	s = find(hash(r->transport, name), name);

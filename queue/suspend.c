@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "proto/proc.h"
 #include "run.h"
+#include "source.h"
 #include "spool.h"
 
 enum {
@@ -79,9 +80,32 @@ const struct suspension *suspend_holding(
 
 	if (site->transport != TRANSPORT_SMTP && site->transport != TRANSPORT_LMTP)
 		return NULL;
-	while ((s = suspend_next(s)) != NULL && !holds(s, nexthop, site))
+	while ((s = suspend_next(s)) != NULL &&
+	       (s->kind == SUSPEND_SOURCE || !holds(s, nexthop, site)))
 		;
 	return s;
+}
+
+const struct suspension *suspend_source(struct str source)
+{
+	return by_name(source, SUSPEND_SOURCE);
+}
+
+/* NULL as long as one of its sources is free, else the one that ends first. */
+static const struct suspension *of_pool(struct str pool)
+{
+	const struct suspension *first = NULL, *s;
+	struct str source;
+
+	for (size_t i = 0; pool.n > 0 && (source = source_of_pool(pool, i)).n > 0; i++) {
+		s = suspend_source(source);
+		if (s == NULL)
+			return NULL;
+		if (first == NULL || first->until == 0 ||
+		    (s->until != 0 && s->until < first->until))
+			first = s;
+	}
+	return first;
 }
 
 const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site)
@@ -90,7 +114,7 @@ const struct suspension *suspend_find(struct str nexthop, const struct sched_sit
 
 	while ((s = suspend_holding(s, nexthop, site)) != NULL && s->kind != SUSPEND_STOP)
 		;
-	return s;
+	return s != NULL ? s : of_pool(site->pool);
 }
 
 /* For so long from now, in milliseconds. */
@@ -114,9 +138,28 @@ void suspend_slow(struct str nexthop, const struct sched_site *site)
 		    run_sched(), site, most->factor, loop_now() + time_left(most), loop_now());
 }
 
+void suspend_sources(void)
+{
+	const struct suspension *s = NULL;
+
+	while ((s = suspend_next(s)) != NULL) {
+		if (s->kind == SUSPEND_SOURCE)
+			sched_suspend_source(
+			    run_sched(), str_of(s->name), loop_now() + time_left(s));
+	}
+}
+
+/* Beside all destinations; no source shares one with a destination of its name. */
+static struct sched_site site_aside(const struct suspension *s)
+{
+	return (struct sched_site){ .transport = SUSPEND_TRANSPORT,
+		.key = str_of(s->name),
+		.pool = s->kind == SUSPEND_SOURCE ? STR("source") : STR_NONE };
+}
+
 struct sched_site suspend_site(const struct suspension *s)
 {
-	struct sched_site site = { .transport = SUSPEND_TRANSPORT, .key = str_of(s->name) };
+	struct sched_site site = site_aside(s);
 
 	sched_suspend(run_sched(), &site, loop_now() + time_left(s), loop_now(), NULL);
 	return site;
@@ -124,8 +167,8 @@ struct sched_site suspend_site(const struct suspension *s)
 
 /* --- on disk ---------------------------------------------------------------------------------- */
 
-/* "suspend", or "slow=4" */
-static const char *const kind_names[SUSPEND_KINDS] = { "suspend", "slow" };
+/* "suspend=0", "slow=4", "source=0" */
+static const char *const kind_names[SUSPEND_KINDS] = { "suspend", "slow", "source" };
 
 int suspend_encode(struct buf *b)
 {
@@ -262,9 +305,9 @@ static void write_down(void)
 /* --- begin and end ---------------------------------------------------------------------------- */
 
 static const char *const begins[SUSPEND_KINDS] = { EV("destination-suspended"),
-	EV("destination-slowed") };
+	EV("destination-slowed"), EV("source-suspended") };
 static const char *const ends[SUSPEND_KINDS] = { EV("destination-resumed"),
-	EV("destination-unslowed") };
+	EV("destination-unslowed"), EV("source-resumed") };
 
 static bool good_name(struct str name)
 {
@@ -299,15 +342,31 @@ static void begin(struct suspension *s, int64_t seconds, struct str reason)
 	log_notice(NULL, begins[s->kind], KZ("name", s->name), KI("until", s->until),
 	    KZ("reason", s->reason), KZ("rule", s->rule), KS("where", suspend_where(s)));
 	write_down();
-	if (s->kind == SUSPEND_STOP)
+	if (s->kind != SUSPEND_SLOW)
 		(void)suspend_site(s);
+	suspend_sources();
 	run_recheck();
+}
+
+/* "source=NAME", or the name of a destination. */
+static enum suspension_kind kind_of(struct str *name)
+{
+	const struct str prefix = STR("source=");
+
+	if (!str_starts(*name, prefix))
+		return SUSPEND_STOP;
+	*name = str_skip(*name, prefix.n);
+	return SUSPEND_SOURCE;
 }
 
 int suspend_add(struct str name, int64_t seconds, struct str reason)
 {
-	struct suspension *s = good_name(name) ? get(name, SUSPEND_STOP) : NULL;
+	enum suspension_kind kind = kind_of(&name);
+	struct suspension *s;
 
+	if (!good_name(name) || (kind == SUSPEND_SOURCE && !source_known(name)))
+		return -1;
+	s = get(name, kind);
 	if (s == NULL)
 		return -1;
 	s->rule[0] = '\0';
@@ -315,21 +374,46 @@ int suspend_add(struct str name, int64_t seconds, struct str reason)
 	return 0;
 }
 
+/* The others that slow it down count again with its next message. */
+static void end_slow(struct sched_site site)
+{
+	size_t pool = 0;
+
+	do {
+		for (uint8_t t = TRANSPORT_SMTP; t <= TRANSPORT_LMTP; t++) {
+			site.transport = t;
+			sched_slow(run_sched(), &site, 1, 0, loop_now());
+		}
+		site.pool = source_pool_at(pool++);
+	} while (site.pool.n > 0);
+}
+
+/* Messages wait beside any of the sources that their pool has. */
+static void end_source(const struct suspension *ended)
+{
+	const struct suspension *s = NULL;
+
+	sched_suspend_source(run_sched(), str_of(ended->name), 0);
+	while ((s = suspend_next(s)) != NULL) {
+		struct sched_site aside = site_aside(s);
+
+		if (s->kind == SUSPEND_SOURCE)
+			sched_resume(run_sched(), &aside, loop_now());
+	}
+}
+
 static void end(struct suspension *s)
 {
-	struct sched_site aside = { .transport = SUSPEND_TRANSPORT, .key = str_of(s->name) };
+	struct sched_site aside = site_aside(s);
 
 	log_notice(NULL, ends[s->kind], KZ("name", s->name), KZ("reason", s->reason),
 	    KZ("rule", s->rule), KS("where", suspend_where(s)));
-	if (s->kind == SUSPEND_STOP) {
+	if (s->kind == SUSPEND_STOP)
 		sched_resume(run_sched(), &aside, loop_now());
-	} else {
-		/* the others that slow it down count again with its next message */
-		for (uint8_t t = TRANSPORT_SMTP; t <= TRANSPORT_LMTP; t++)
-			sched_slow(run_sched(),
-			    &(struct sched_site){ .transport = t, .key = aside.key }, 1, 0,
-			    loop_now());
-	}
+	else if (s->kind == SUSPEND_SOURCE)
+		end_source(s);
+	else
+		end_slow(aside);
 	remove_one(s);
 	write_down();
 	run_pump();
@@ -337,11 +421,11 @@ static void end(struct suspension *s)
 
 bool suspend_end(struct str name)
 {
+	bool source = kind_of(&name) == SUSPEND_SOURCE, any = false;
 	struct suspension *s;
-	bool any = false;
 
 	for (unsigned kind = 0; kind < SUSPEND_KINDS; kind++) {
-		s = by_name(name, kind);
+		s = (kind == SUSPEND_SOURCE) == source ? by_name(name, kind) : NULL;
 		any |= s != NULL;
 		if (s != NULL)
 			end(s);

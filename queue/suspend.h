@@ -1,6 +1,6 @@
 /*
- * What holds for destinations beside what the scheduler finds out: an administrator has suspended them,
- * or a section "reaction" suspends them or slows them down for what they have said. By the name of a
+ * What holds for destinations and sources beside what the scheduler finds out: an administrator has suspended
+ * them, or a section "reaction" suspends destinations or slows them down for what they have said. By the name of a
  * next hop, of an MX host, of a section "destination", or the key of a destination. Kept in a file of
  * the spool, so that a restart does not end it.
  *
@@ -23,7 +23,7 @@ enum {
 	SUSPEND_TRANSPORT = SCHED_TRANSPORTS - 1, /* of those destinations; no real one has it */
 };
 
-enum suspension_kind { SUSPEND_STOP, SUSPEND_SLOW, SUSPEND_KINDS };
+enum suspension_kind { SUSPEND_STOP, SUSPEND_SLOW, SUSPEND_SOURCE, SUSPEND_KINDS };
 
 struct suspension {
 	TAILQ_ENTRY(suspension) next;
@@ -37,7 +37,10 @@ struct suspension {
 
 /* Reads the file; before confinement or after it. */
 void suspend_open(void);
-/* 0, or -1 when there are too many, or the name is none. One with that name is replaced. */
+/*
+ * name: "source=" and that of a source, or a destination. 0, or -1 when there are too many, or the name is
+ * none. One with that name is replaced.
+ */
 int suspend_add(struct str name, int64_t seconds, struct str reason);
 /*
  * A reply of a destination, to mail for that next hop, fits the section of that title: does what that
@@ -47,7 +50,7 @@ void suspend_react(
     struct str rule, struct str reply, struct str nexthop, const struct sched_site *site);
 /* Where the section of a rule begins: "thurn.conf:7"; empty = there is none. */
 struct str suspend_where(const struct suspension *s);
-/* Ends all of that name; false when there is none. */
+/* Ends all of that name, which is as above; false when there is none. */
 bool suspend_end(struct str name);
 /* After a reload: ends those whose section is gone. */
 void suspend_reload(void);
@@ -57,12 +60,16 @@ void suspend_reload(void);
  */
 const struct suspension *suspend_holding(
     const struct suspension *after, struct str nexthop, const struct sched_site *site);
-/* The one that suspends it, or NULL. */
+/* The one that suspends it, or all of the sources that it is to go out from; or NULL. */
 const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site);
 /* Tells the scheduler how much it is to be slowed down. */
 void suspend_slow(struct str nexthop, const struct sched_site *site);
 /* Where its messages are parked: suspended there for as long as it lasts. */
 struct sched_site suspend_site(const struct suspension *s);
+/* The one of that source, or NULL. */
+const struct suspension *suspend_source(struct str source);
+/* Tells the scheduler which sources are suspended. */
+void suspend_sources(void);
 /* The longest ago first, NULL at the end. */
 const struct suspension *suspend_next(const struct suspension *s);
 /* Every second: ends those whose time has come. */

@@ -1,14 +1,17 @@
 /* What keeps mail for a destination from going now. See why.h. */
 #include "why.h"
 
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "base/loop.h"
 #include "policy.h"
 #include "proto/control.h"
+#include "proto/proc.h"
 #include "record.h"
 #include "run.h"
 #include "site.h"
+#include "source.h"
 #include "space.h"
 #include "suspend.h"
 
@@ -19,6 +22,7 @@ static const char *const limiter_names[LIMITERS] = { [LIMIT_NONE] = "none",
 	[LIMIT_WINDOW] = "window",
 	[LIMIT_CAP] = "cap",
 	[LIMIT_RATE] = "rate",
+	[LIMIT_SOURCES] = "sources",
 	[LIMIT_JOBS] = "jobs",
 	[LIMIT_TRANSPORT_RATE] = "transport-rate",
 	[LIMIT_LANE] = "lane" };
@@ -35,8 +39,11 @@ static void put_lanes(struct buf *b, const char *name, const uint32_t n[LANES])
 
 static void put_suspension(struct buf *b, const struct suspension *s)
 {
+	char name[SUSPEND_NAME_MAX + 16];
+
+	snprintf(name, sizeof name, "%s%s", s->kind == SUSPEND_SOURCE ? "source=" : "", s->name);
 	buf_z(b, "{\"name\": ");
-	record_string(b, str_of(s->name));
+	record_string(b, str_of(name));
 	buf_printf(b, ", \"since\": %lld, \"until\": %lld, \"reason\": ", (long long)s->since,
 	    (long long)s->until);
 	record_string(b, str_of(s->reason));
@@ -64,6 +71,54 @@ static void put_reactions(struct buf *b, struct str nexthop, const struct sched_
 		buf_z(b, first ? "" : ", ");
 		put_suspension(b, s);
 		first = false;
+	}
+	buf_z(b, "]");
+}
+
+static void put_source(struct buf *b, struct str name)
+{
+	const struct suspension *s = suspend_source(name);
+	struct sched_source_view v;
+	struct deliver_source source;
+	char text[IP_TEXT];
+	bool first = true;
+
+	(void)source_get(name, &source);
+	(void)sched_look_source(run_sched(), name, loop_now(), &v);
+	buf_z(b, "{\"source\": ");
+	record_string(b, name);
+	buf_z(b, ", \"helo\": ");
+	record_string(b, source.helo.n > 0 ? source.helo : conf_str(proc_conf(), "hostname"));
+	buf_z(b, ", \"addresses\": [");
+	for (int i = 0; i < 2; i++) {
+		if (source.ip[i].family == 0)
+			continue;
+		ip_format(&source.ip[i], text);
+		buf_printf(b, "%s\"%s\"", first ? "" : ", ", text);
+		first = false;
+	}
+	buf_printf(
+	    b, "], \"deliveries\": %u, \"cap\": %u", v.flying, v.jobs == UINT32_MAX ? 0 : v.jobs);
+	if (v.wait > 0)
+		buf_printf(b, ", \"rate\": \"%s\", \"wait_ms\": %llu", rate_name(v.rate),
+		    (unsigned long long)v.wait);
+	if (s != NULL) {
+		buf_z(b, ", \"suspension\": ");
+		put_suspension(b, s);
+	}
+	buf_z(b, "}");
+}
+
+static void put_pool(struct buf *b, struct str pool)
+{
+	struct str name;
+
+	buf_z(b, "\"source_pool\": ");
+	record_string(b, pool);
+	buf_z(b, ", \"sources\": [");
+	for (size_t i = 0; (name = source_of_pool(pool, i)).n > 0; i++) {
+		buf_z(b, i > 0 ? ", " : "");
+		put_source(b, name);
 	}
 	buf_z(b, "]");
 }
@@ -97,7 +152,7 @@ static void put_limiter(
 static void put_destination(struct buf *b, struct str name, const struct sched_site *site,
     const struct sched_view *v, const struct suspension *s, bool known_site)
 {
-	struct sched_site aside = { .transport = SUSPEND_TRANSPORT };
+	struct sched_site aside;
 	struct sched_view parked = { 0 };
 
 	buf_z(b, "{\"destination\": ");
@@ -107,6 +162,10 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 	record_string(b, site->key);
 	buf_z(b, ", \"policy\": ");
 	record_string(b, policy_name(v->policy));
+	if (site->pool.n > 0) {
+		buf_z(b, ", ");
+		put_pool(b, site->pool);
+	}
 	put_limiter(b, s, v, known_site);
 	buf_printf(
 	    b, ", \"deliveries\": %u, \"window\": %u, \"cap\": %u", v->flying, v->window, v->cap);
@@ -116,7 +175,7 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 		    (unsigned long long)v->slow_ms);
 	put_lanes(b, "in_memory", v->queued);
 	if (s != NULL) {
-		aside.key = str_of(s->name);
+		aside = suspend_site(s);
 		(void)sched_look(run_sched(), &aside, loop_now(), &parked);
 		for (int l = 0; l < LANES; l++)
 			parked.parked[l] += v->parked[l];
@@ -129,13 +188,14 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 }
 
 /* The name is that of a next hop, or of a destination itself. */
-static bool look(struct str name, uint8_t transport, struct sched_site *site, bool *known_site,
-    struct sched_view *v)
+static bool look(
+    const struct route *r, struct sched_site *site, bool *known_site, struct sched_view *v)
 {
-	const struct route r = { .transport = transport, .nexthop = name };
-	struct sched_site itself = { .transport = transport, .key = name };
+	struct sched_site itself = {
+		.transport = r->transport, .key = r->nexthop, .pool = r->pool
+	};
 
-	*known_site = site_known(&r, site);
+	*known_site = site_known(r, site);
 	if (sched_look(run_sched(), site, loop_now(), v))
 		return true;
 	if (!sched_look(run_sched(), &itself, loop_now(), v))
@@ -145,18 +205,17 @@ static bool look(struct str name, uint8_t transport, struct sched_site *site, bo
 	return true;
 }
 
-static void answer_for(
-    struct connection *c, struct chan_ref ref, struct str name, uint8_t transport, bool always)
+static void answer_for(struct connection *c, struct chan_ref ref, struct str name,
+    uint8_t transport, struct str pool, bool always)
 {
+	const struct route r = { .transport = transport, .nexthop = name, .pool = pool };
 	struct sched_site site;
 	struct sched_view v;
-	bool known_site, found = look(name, transport, &site, &known_site, &v);
+	bool known_site, found = look(&r, &site, &known_site, &v);
 	struct buf b;
 
 	if (!found) {
 		/* it may have been the other one that was looked at last */
-		const struct route r = { .transport = transport, .nexthop = name };
-
 		(void)site_known(&r, &site);
 		known_site = true;
 		(void)sched_look(run_sched(), &site, loop_now(), &v);
@@ -184,14 +243,16 @@ int why_on_why(struct chan *chan, struct ipc_msg *m)
 	struct connection *c = (struct connection *)chan;
 	struct chan_ref ref = { m->id, m->gen };
 	struct get g = get_start(m->body);
-	struct str name = get_line(&g, NEXTHOP_MAX);
+	struct str name = get_line(&g, NEXTHOP_MAX), pool;
 
 	if (get_end(&g) == -1)
 		return -1;
 	if (refused(c, ref))
 		return 0;
-	answer_for(c, ref, name, TRANSPORT_SMTP, true);
-	answer_for(c, ref, name, TRANSPORT_LMTP, false);
+	answer_for(c, ref, name, TRANSPORT_SMTP, STR_NONE, true);
+	answer_for(c, ref, name, TRANSPORT_LMTP, STR_NONE, false);
+	for (size_t i = 0; (pool = source_pool_at(i)).n > 0; i++)
+		answer_for(c, ref, name, TRANSPORT_SMTP, pool, false);
 	control_end(c, ref, EX_OK, "");
 	return 0;
 }
@@ -210,8 +271,8 @@ int why_on_suspend(struct chan *chan, struct ipc_msg *m)
 	if (refused(c, ref))
 		return 0;
 	if (suspend_add(name, seconds, reason) == -1)
-		control_end(
-		    c, ref, EX_DATAERR, "That is no name of a destination, or there are too many");
+		control_end(c, ref, EX_DATAERR,
+		    "That is no name of a destination or source, or there are too many");
 	else
 		control_end(c, ref, EX_OK, "");
 	return 0;
@@ -250,6 +311,34 @@ int why_on_suspended(struct chan *chan, struct ipc_msg *m)
 
 		buf_init(&b, IPC_BODY_MAX);
 		put_suspension(&b, s);
+		control_record(c, ref, buf_view(&b), -1);
+		buf_clear(&b);
+	}
+	control_end(c, ref, EX_OK, "");
+	return 0;
+}
+
+/* Those of a pool, or of all pools. */
+int why_on_sources(struct chan *chan, struct ipc_msg *m)
+{
+	struct connection *c = (struct connection *)chan;
+	struct chan_ref ref = { m->id, m->gen };
+	struct get g = get_start(m->body);
+	struct str wanted = get_line(&g, SOURCE_NAME_MAX), pool;
+
+	if (get_end(&g) == -1)
+		return -1;
+	if (refused(c, ref))
+		return 0;
+	for (size_t i = 0; (pool = source_pool_at(i)).n > 0; i++) {
+		struct buf b;
+
+		if (wanted.n > 0 && !str_eq(pool, wanted))
+			continue;
+		buf_init(&b, IPC_BODY_MAX);
+		buf_z(&b, "{");
+		put_pool(&b, pool);
+		buf_z(&b, "}");
 		control_record(c, ref, buf_view(&b), -1);
 		buf_clear(&b);
 	}

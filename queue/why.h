@@ -9,5 +9,6 @@ int why_on_why(struct chan *chan, struct ipc_msg *m);
 int why_on_suspend(struct chan *chan, struct ipc_msg *m);
 int why_on_resume(struct chan *chan, struct ipc_msg *m);
 int why_on_suspended(struct chan *chan, struct ipc_msg *m);
+int why_on_sources(struct chan *chan, struct ipc_msg *m);
 
 #endif

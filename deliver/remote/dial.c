@@ -2,17 +2,18 @@
 #include "dial.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "net/conn.h"
-#include "nexthop.h"
 
 struct dial {
 	struct conn conn[2];
 	struct ip ip[2];
 	unsigned n; /* addresses */
 	uint16_t port;
+	struct ip from[2]; /* IPv4, IPv6; family 0 = any */
 	uint64_t ms;
 	struct timer second;
 	struct dialled result;
@@ -77,13 +78,17 @@ static void try_second(void *arg)
 static void try(struct dial *d, unsigned which)
 {
 	static const struct conn_events events = { on_input, on_connected, on_end };
-	struct sockaddr_storage ss;
-	socklen_t n = nexthop_sockaddr(&d->ip[which], d->port, &ss);
+	const struct ip *from = &d->from[d->ip[which].family == 6];
+	struct sockaddr_storage ss, own;
+	socklen_t n = ip_to_sockaddr(&d->ip[which], d->port, &ss);
+	socklen_t nown = from->family != 0 ? ip_to_sockaddr(from, 0, &own) : 0;
 
 	timer_clear(&d->second);
 	d->result.tried[which] = true;
-	if (conn_connect(&d->conn[which], (struct sockaddr *)&ss, n, NULL, 0, 1, 1, &events, d) ==
-	    -1) {
+	if (conn_connect(&d->conn[which], (struct sockaddr *)&ss, n,
+		nown > 0 ? (struct sockaddr *)&own : NULL, nown, 1, 1, &events, d) == -1) {
+		/* it is not there, or has no port left */
+		d->result.ours[which] = nown > 0 && (errno == EADDRNOTAVAIL || errno == EADDRINUSE);
 		failed(d, which, errno);
 		return;
 	}
@@ -97,7 +102,8 @@ static void try_first(void *arg)
 	try(arg, 0);
 }
 
-struct dial *dial_start(const struct ip *first, const struct ip *second, uint16_t port, uint64_t ms,
+struct dial *dial_start(const struct ip *first, const struct ip *second, uint16_t port,
+    const struct deliver_source *from, uint64_t ms,
     void (*done)(void *arg, const struct dialled *d), void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof *d);
@@ -108,6 +114,8 @@ struct dial *dial_start(const struct ip *first, const struct ip *second, uint16_
 	if (second != NULL)
 		d->ip[d->n++] = *second;
 	d->port = port;
+	d->from[0] = from->ip[0];
+	d->from[1] = from->ip[1];
 	d->ms = ms;
 	d->done = done;
 	d->arg = arg;

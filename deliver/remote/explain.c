@@ -50,7 +50,7 @@ static void fill_tries(const struct site *s, struct hop_reply *r)
 	struct site_order o;
 	uint64_t seed = id_random();
 
-	site_order(s, settings()->family, &seed, is_dead, &o);
+	site_order(s, &settings()->families, &seed, is_dead, &o);
 	for (unsigned i = 0; i < o.n; i++)
 		tries[i] = (struct hop_try){ .ip = o.at[i].ip,
 			.host = o.at[i].host,

@@ -15,11 +15,14 @@ static bool lmtp(const struct session *s)
 
 static void hello(struct session *s, const char *verb, enum step step)
 {
+	struct str name = s->hop->source.helo;
 	char line[sizeof settings()->hostname + 16];
 
+	if (name.n == 0)
+		name = str_of(settings()->hostname);
 	if (s->state != S_HELLO || step == STEP_HELO)
 		session_state(s, S_HELLO);
-	snprintf(line, sizeof line, "%s %s\r\n", verb, settings()->hostname);
+	snprintf(line, sizeof line, "%s %.*s\r\n", verb, STR_ARG(name));
 	s->caps = (struct caps){ 0 }; /* what was said in plain text counts no more under TLS */
 	(void)session_command(s, str_of(line), step, 0);
 }

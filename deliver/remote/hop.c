@@ -34,14 +34,32 @@ static size_t bucket(struct str key)
 	return h % BUCKETS;
 }
 
-static struct hop *find(const struct hop_question *q)
+static bool same_source(const struct deliver_source *a, const struct deliver_source *b)
+{
+	return str_eq(a->name, b->name) && str_eq(a->helo, b->helo) &&
+	       ip_eq(&a->ip[0], &b->ip[0]) && ip_eq(&a->ip[1], &b->ip[1]);
+}
+
+static struct hop *find(const struct hop_question *q, const struct deliver_source *source)
 {
 	struct hop *h;
 
 	LIST_FOREACH (h, &table[bucket(q->hop.nexthop)], chain)
-		if (h->transport == q->transport && way_same_hop(&h->way, &q->hop))
+		if (h->transport == q->transport && way_same_hop(&h->way, &q->hop) &&
+		    same_source(&h->source, source))
 			return h;
 	return NULL;
+}
+
+struct families hop_families(const struct hop *h)
+{
+	struct families f = settings()->families;
+
+	if (h->source.name.n > 0) {
+		f.four = f.four && h->source.ip[0].family != 0;
+		f.six = f.six && h->source.ip[1].family != 0;
+	}
+	return f;
 }
 
 static uint16_t default_port(uint8_t transport, const struct tls_wish *w)
@@ -52,7 +70,7 @@ static uint16_t default_port(uint8_t transport, const struct tls_wish *w)
 }
 
 /* NULL when the next hop or its policy cannot be read. */
-static struct hop *make(const struct hop_question *q)
+static struct hop *make(const struct hop_question *q, const struct deliver_source *source)
 {
 	struct nexthop target;
 	struct tls_wish w;
@@ -68,6 +86,9 @@ static struct hop *make(const struct hop_question *q)
 	h->way.nexthop = arena_str(&h->arena, q->hop.nexthop);
 	h->way.tls = arena_str(&h->arena, q->hop.tls);
 	tls_wish_parse(h->way.tls, &h->wish); /* borrows from there */
+	h->source = *source;
+	h->source.name = arena_str(&h->arena, source->name);
+	h->source.helo = arena_str(&h->arena, source->helo);
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INIT(&h->idle);
 	site_finder_init(&h->finder, &h->target, q->transport);
@@ -75,11 +96,11 @@ static struct hop *make(const struct hop_question *q)
 	return h;
 }
 
-static struct hop *get(const struct hop_question *q)
+static struct hop *get(const struct hop_question *q, const struct deliver_source *source)
 {
-	struct hop *h = find(q);
+	struct hop *h = find(q, source);
 
-	return h != NULL ? h : make(q);
+	return h != NULL ? h : make(q, source);
 }
 
 static void drop_if_unused(struct hop *h)
@@ -200,7 +221,8 @@ void hop_choose(struct job *j)
 void hop_submit(struct job *j)
 {
 	struct hop *h =
-	    get(&(struct hop_question){ .transport = j->d.transport, .hop = *turn_of(j) });
+	    get(&(struct hop_question){ .transport = j->d.transport, .hop = *turn_of(j) },
+		&j->d.source);
 	struct session *s;
 
 	if (h == NULL) {
@@ -290,7 +312,8 @@ void hop_close_idle(void)
 
 struct hop *hop_pin(const struct hop_question *q)
 {
-	struct hop *h = get(q);
+	static const struct deliver_source any;
+	struct hop *h = get(q, &any);
 
 	if (h != NULL)
 		h->pins++;

@@ -2,7 +2,8 @@
  * Next hops: which connections there are to each, which jobs wait for one, and how many connections
  * the whole process may have. How many jobs go to a next hop at a time is the queue's decision;
  * here each gets a connection at once, an idle one if there is one, until the process is at its
- * limit. The same host under another TLS policy is another next hop: connections are not shared.
+ * limit. The same host under another TLS policy, or reached from another source, is another next hop:
+ * connections are not shared.
  */
 #ifndef REMOTE_HOP_H
 #define REMOTE_HOP_H
@@ -25,8 +26,12 @@ struct hop {
 	unsigned pins; /* those who want it explained */
 	struct site_finder finder;
 	struct way_hop way; /* what jobs say of it; its strings are ours */
+	struct deliver_source source; /* the same */
 	struct arena arena;
 };
+
+/* Which of its addresses may be used from its source. */
+struct families hop_families(const struct hop *h);
 
 /* Decides in which order its next hops are tried. */
 void hop_choose(struct job *j);
@@ -52,7 +57,7 @@ void hop_close_idle(void);
 
 unsigned hop_connections(void);
 
-/* What that leads to, kept until hop_unpin(), or NULL when it cannot be read. */
+/* What that leads to, from anywhere, kept until hop_unpin(), or NULL when it cannot be read. */
 struct hop *hop_pin(const struct hop_question *q);
 void hop_unpin(struct hop *h);
 

@@ -40,6 +40,7 @@ static int configure(void)
 static int remote_open(void)
 {
 	own_look();
+	own_look_for_sources(proc_conf());
 	starttls_open(proc_conf());
 	return configure();
 }

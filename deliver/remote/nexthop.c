@@ -145,22 +145,3 @@ bool nexthop_by_mx(const struct nexthop *h, uint8_t transport)
 {
 	return !h->bracketed && transport == TRANSPORT_SMTP;
 }
-
-socklen_t nexthop_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss)
-{
-	memset(ss, 0, sizeof *ss);
-	if (ip->family == 6) {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		memcpy(&in6->sin6_addr, ip->bytes, sizeof in6->sin6_addr);
-		return sizeof *in6;
-	}
-	struct sockaddr_in *in = (struct sockaddr_in *)ss;
-
-	in->sin_family = AF_INET;
-	in->sin_port = htons(port);
-	memcpy(&in->sin_addr, ip->bytes, sizeof in->sin_addr);
-	return sizeof *in;
-}

@@ -38,7 +38,4 @@ const struct addresses *nexthop_static(const char *name);
 /* Are its hosts those of MX records? */
 bool nexthop_by_mx(const struct nexthop *h, uint8_t transport);
 
-/* For connect(); returns its length. */
-socklen_t nexthop_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss);
-
 #endif

@@ -1,11 +1,14 @@
 /* Names and addresses of this host. See own.h. */
 #include "own.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "net/here.h"
 
 enum { PORT_SMTP = 25 };
 
@@ -58,6 +61,24 @@ void own_look(void)
 			add(&interfaces, &ip, 0);
 	}
 	freeifaddrs(list);
+}
+
+void own_look_for_sources(const struct conf *c)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "source", i)) != NULL; i++) {
+		for (size_t k = 0; k < section_count(s, "address"); k++) {
+			struct str text = section_item(s, "address", k);
+			struct ip ip;
+			int error = ip_parse(text, &ip) == 0 ? here_check(&ip) : EINVAL;
+
+			if (error != 0)
+				log_error(NULL, EV("remote-source-missing"),
+				    KS("source", section_title(s)), KS("address", text),
+				    KZ("error", strerror(error)));
+		}
+	}
 }
 
 static int add_listener(struct places *p, const struct conf_section *s)

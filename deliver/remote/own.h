@@ -13,6 +13,8 @@
 /* Looks which addresses the interfaces have: before confinement. Without them, those of listeners
  * count. */
 void own_look(void);
+/* Complains of sections "source" whose address this host does not have: before confinement. */
+void own_look_for_sources(const struct conf *c);
 /* Reads hostname, own_addresses and the SMTP listeners. -1 when an address cannot be read. */
 int own_configure(const struct conf *c);
 

@@ -109,6 +109,7 @@ void session_fail(struct session *s, const struct status *st)
 	bool nowhere = s->state == S_RESOLVING && !status_temporary(st);
 	uint8_t fault = FAULT_NONE;
 	bool early = s->state < S_READY && !nowhere;
+	bool ours = early && s->ours;
 	bool again = stale(s);
 	/* nor is that a host cannot give what a message demands of it */
 	bool demanding =
@@ -125,7 +126,7 @@ void session_fail(struct session *s, const struct status *st)
 		connect_next(s);
 		return;
 	}
-	if (!nowhere && !demanding)
+	if (!nowhere && !demanding && !ours)
 		fault = fault_of(s, st, early);
 	s->job = NULL;
 	bury(s);
@@ -143,7 +144,7 @@ void session_fail(struct session *s, const struct status *st)
 		.relay = str_of(s->relay),
 		.tls = str_of(s->tls_text),
 		.fault = fault };
-	if ((early || nowhere) && hop_submit_elsewhere(j, &o))
+	if ((early || nowhere) && (!ours || s->order.n == 0) && hop_submit_elsewhere(j, &o))
 		return;
 	job_settle_rest(j, &o);
 	job_finish(j);
@@ -467,6 +468,20 @@ static void connected(struct session *s, int *fd)
 	set_deadline(s);
 }
 
+/* The mail waits: it goes out from no other address. */
+static void source_failed(
+    const struct session *s, const struct ip *to, int error, struct status *st)
+{
+	const struct deliver_source *source = &s->hop->source;
+	char text[IP_TEXT];
+
+	ip_format(&source->ip[to->family == 6], text);
+	log_error(NULL, EV("remote-source-unusable"), KS("source", source->name),
+	    KZ("address", text), KZ("error", strerror(error)));
+	status_set(st, 451, "4.3.5", "source %.*s cannot be used: %s: %s", STR_ARG(source->name),
+	    text, strerror(error));
+}
+
 static void on_dialled(void *arg, const struct dialled *d)
 {
 	struct session *s = arg;
@@ -481,6 +496,11 @@ static void on_dialled(void *arg, const struct dialled *d)
 		name_relay(s, &t[i]);
 		if (d->error[i] == 0)
 			continue;
+		s->ours = d->ours[i];
+		if (d->ours[i]) {
+			source_failed(s, &t[i].ip, d->error[i], &st);
+			continue;
+		}
 		lately_note(LATELY_DEAD, &t[i].ip, s->site->port, loop_now());
 		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(d->error[i]));
 		if (fd != -1)
@@ -517,8 +537,8 @@ static void dial_next(struct session *s)
 	s->tls = false;
 	s->tls_text[0] = '\0';
 	reply_start(&s->reply);
-	s->dial = dial_start(
-	    &s->order.at[s->next].ip, rival(s), s->site->port, settings()->connect, on_dialled, s);
+	s->dial = dial_start(&s->order.at[s->next].ip, rival(s), s->site->port, &s->hop->source,
+	    settings()->connect, on_dialled, s);
 }
 
 /* None of the addresses of that host. */
@@ -602,14 +622,18 @@ static void on_site(void *arg, struct site *site)
 	static uint64_t seed;
 	struct session *s = arg;
 	struct status st = site->status;
+	struct families f;
 
 	if (seed == 0)
 		seed = id_random();
 	s->site = site;
 	if (st.code == 0) {
-		site_order(site, settings()->family, &seed, is_dead, &s->order);
-		status_set(&st, 451, "4.4.4", "%s has no address of the kind that may be used",
-		    s->hop->target.host);
+		f = hop_families(s->hop);
+		site_order(site, &f, &seed, is_dead, &s->order);
+		s->ours = s->hop->source.name.n > 0 && s->order.n == 0;
+		status_set(&st, 451, "4.4.4",
+		    "%s has no address of the kind that may be used%s%.*s", s->hop->target.host,
+		    s->ours ? " from source " : "", STR_ARG(s->hop->source.name));
 	}
 	if (s->order.n > 0)
 		connect_next(s);

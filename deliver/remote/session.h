@@ -86,6 +86,7 @@ struct session {
 	unsigned at; /* in order: connected to */
 	struct tlspolicy_find policy; /* of the host at next */
 	bool plain; /* TLS has failed there: now without */
+	bool ours; /* it failed because of the source */
 	bool later; /* an address may be better another time */
 	struct dial *dial; /* NULL: not connecting */
 	struct ip ip; /* of who is at the other end */

@@ -3,18 +3,22 @@
 
 static struct settings now;
 
-static enum family read_family(struct str text)
+static struct families read_families(struct str text)
 {
-	static const char *const names[] = { [FAMILY_SIX_FIRST] = "ipv6",
-		[FAMILY_FOUR_FIRST] = "ipv4",
-		[FAMILY_SIX_ONLY] = "ipv6-only",
-		[FAMILY_FOUR_ONLY] = "ipv4-only" };
-	enum family f = FAMILY_SIX_FIRST;
+	static const struct {
+		struct str name;
+		struct families families;
+	} rows[] = {
+		{ STR("ipv6"), { .four = true, .six = true, .first = 6 } },
+		{ STR("ipv4"), { .four = true, .six = true, .first = 4 } },
+		{ STR("ipv6-only"), { .six = true, .first = 6 } },
+		{ STR("ipv4-only"), { .four = true, .first = 4 } },
+	};
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (str_eq(text, str_of(names[i])))
-			f = (enum family)i;
-	return f;
+	while (i + 1 < sizeof rows / sizeof rows[0] && !str_eq(text, rows[i].name))
+		i++;
+	return rows[i].families;
 }
 
 void settings_read(const struct conf *c)
@@ -24,7 +28,7 @@ void settings_read(const struct conf *c)
 	if (name.n == 0 || str_copy(name, now.hostname, sizeof now.hostname) == -1)
 		str_copy(STR("localhost"), now.hostname, sizeof now.hostname);
 	now.port = (uint16_t)conf_int(c, "remote_port");
-	now.family = read_family(conf_str(c, "remote_address_preference"));
+	now.families = read_families(conf_str(c, "remote_address_preference"));
 	now.sts = conf_bool(c, "mta_sts");
 	now.reports = conf_bool(c, "tls_reports");
 	now.plain = conf_time(c, "remote_tls_plain_time");

@@ -10,7 +10,7 @@
 struct settings {
 	char hostname[256]; /* for EHLO */
 	uint16_t port; /* of hosts without one */
-	enum family family;
+	struct families families;
 	bool sts; /* MTA-STS policies are asked for */
 	bool reports; /* services/policy is told how TLS went */
 	unsigned connections; /* open at the same time */

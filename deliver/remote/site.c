@@ -105,10 +105,9 @@ static void add_target(struct site_order *o, const struct ip *ip, uint16_t host)
 		o->at[o->n++] = (struct site_target){ *ip, host };
 }
 
-static bool wanted(enum family f, const struct ip *ip)
+static bool wanted(const struct families *f, const struct ip *ip)
 {
-	return !(f == FAMILY_SIX_ONLY && ip->family == 4) &&
-	       !(f == FAMILY_FOUR_ONLY && ip->family == 6);
+	return ip->family == 6 ? f->six : f->four;
 }
 
 /* The next address of that family at or behind i. */
@@ -119,10 +118,10 @@ static uint32_t next_of(const struct mail_host *h, uint8_t family, uint32_t i)
 	return i;
 }
 
-static void add_host(
-    struct site_order *o, const struct mail_host *h, uint16_t host, enum family f, uint32_t most)
+static void add_host(struct site_order *o, const struct mail_host *h, uint16_t host,
+    const struct families *f, uint32_t most)
 {
-	uint8_t turn = f == FAMILY_FOUR_FIRST || f == FAMILY_FOUR_ONLY ? 4 : 6;
+	uint8_t turn = f->first;
 	uint32_t at[2] = { 0, 0 }, added = 0, tried = 0;
 
 	/* by turns; a family that has no more leaves its turns to the other */
@@ -157,7 +156,7 @@ static void dead_last(
 	memcpy(o->at + alive, down.at, down.n * sizeof down.at[0]);
 }
 
-void site_order(const struct site *s, enum family family, uint64_t *seed,
+void site_order(const struct site *s, const struct families *f, uint64_t *seed,
     bool (*dead)(const struct ip *ip, uint16_t port), struct site_order *o)
 {
 	uint16_t preferences[MAIL_HOSTS_MAX], order[MAIL_HOSTS_MAX];
@@ -168,7 +167,7 @@ void site_order(const struct site *s, enum family family, uint64_t *seed,
 		preferences[i] = s->mail.hosts[i].preference;
 	mx_order(preferences, s->usable, seed, order);
 	for (uint32_t i = 0; i < s->usable; i++)
-		add_host(o, &s->mail.hosts[order[i]], order[i], family, most);
+		add_host(o, &s->mail.hosts[order[i]], order[i], f, most);
 	dead_last(o, s->port, dead);
 }
 

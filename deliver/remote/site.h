@@ -13,7 +13,11 @@
 #include "proto/deliver.h"
 #include "proto/resolve.h"
 
-enum family { FAMILY_SIX_FIRST, FAMILY_FOUR_FIRST, FAMILY_SIX_ONLY, FAMILY_FOUR_ONLY };
+/* Which addresses may be used, and which kind comes first. */
+struct families {
+	bool four, six;
+	uint8_t first; /* 4 or 6 */
+};
 
 struct site {
 	unsigned refs;
@@ -43,7 +47,7 @@ void site_judge(struct site *s, const struct nexthop *h);
  * The addresses in the order to try: hosts by preference, equal ones as the seed decides (it moves
  * on); of each host the families by turns; those that dead() names behind all others.
  */
-void site_order(const struct site *s, enum family family, uint64_t *seed,
+void site_order(const struct site *s, const struct families *f, uint64_t *seed,
     bool (*dead)(const struct ip *ip, uint16_t port), struct site_order *o);
 
 /* "host" of that target, in o's memory or s's. */

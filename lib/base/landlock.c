@@ -63,8 +63,10 @@ static uint64_t fs_handled(int abi)
 }
 
 static int add_rules(int ruleset, const struct ruleset_attr *attr, const struct dir_rule *dirs,
-    size_t ndirs, const uint16_t *ports, size_t nports)
+    size_t ndirs, const uint16_t *ports, size_t nports, bool source)
 {
+	const struct net_port no_port = { .access = NET_BIND };
+
 	for (size_t i = 0; i < ndirs; i++) {
 		struct path_beneath rule = { .parent_fd = dirs[i].fd };
 
@@ -82,11 +84,13 @@ static int add_rules(int ruleset, const struct ruleset_attr *attr, const struct 
 		if (add_rule(ruleset, RULE_NET_PORT, &rule) == -1)
 			return -1;
 	}
+	if (attr->net != 0 && source && add_rule(ruleset, RULE_NET_PORT, &no_port) == -1)
+		return -1;
 	return 0;
 }
 
 int landlock_confine(
-    const struct dir_rule *dirs, size_t ndirs, const uint16_t *ports, size_t nports)
+    const struct dir_rule *dirs, size_t ndirs, const uint16_t *ports, size_t nports, bool source)
 {
 	struct ruleset_attr attr = { 0 };
 	int abi = create_ruleset(NULL, 0, CREATE_RULESET_VERSION);
@@ -109,7 +113,7 @@ int landlock_confine(
 	ruleset = create_ruleset(&attr, size, 0);
 	if (ruleset == -1)
 		return -1;
-	if (add_rules(ruleset, &attr, dirs, ndirs, ports, nports) == -1 ||
+	if (add_rules(ruleset, &attr, dirs, ndirs, ports, nports, source) == -1 ||
 	    syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		layers = -1;
 	saved = errno;

@@ -98,7 +98,7 @@ int sandbox_confine(const struct privilege *p, int root_fd, const struct dir_rul
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		return -1;
 	layers |= LAYER_NNP;
-	more = landlock_confine(dirs, ndirs, ports, nports);
+	more = landlock_confine(dirs, ndirs, ports, nports, (p->calls & CALLS_SOURCE) != 0);
 	if (more == -1)
 		return -1;
 	layers |= more;

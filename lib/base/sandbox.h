@@ -21,7 +21,10 @@ enum {
 	CALLS_LMDB = 1 << 6, /* shared file mappings and their locks */
 	CALLS_FSUID = 1 << 7, /* become a mailbox's uid for file access, per thread, in a range */
 	CALLS_PAIR = 1 << 9, /* make pairs of connected sockets */
-	CALLS_FOREIGN = 1 << 10, /* none: code of others that tries sockets takes them for unknown */
+	CALLS_SOURCE =
+	    1 << 11, /* choose the address, not the port, that connections are made from */
+	CALLS_FOREIGN =
+	    1 << 10, /* none: code of others that tries sockets takes them for unknown */
 	CALLS_DNS = 1 << 8, /* ask DNS servers: UDP to any port, TCP to those that Landlock names */
 };
 

@@ -101,7 +101,7 @@ static const struct row rows[] = {
 	{ CALL(socket), CALLS_CONNECT, THREE, 0, THREE_OF(AF_INET, tcp_type, 0) },
 	{ CALL(socket), CALLS_CONNECT, THREE, 0, THREE_OF(AF_INET6, tcp_type, 0) },
 	{ CALL(connect), OUTBOUND },
-	{ CALL(bind), OUTBOUND },
+	{ CALL(bind), CALLS_DNS | CALLS_SOURCE },
 
 	/* as libunbound makes them */
 	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET, SOCK_DGRAM, 0) },
@@ -110,7 +110,8 @@ static const struct row rows[] = {
 	{ CALL(socket), CALLS_DNS, THREE, 0, THREE_OF(AF_INET6, SOCK_STREAM, IPPROTO_TCP) },
 	{ CALL(sendmsg), CALLS_DNS, WITH, 2, MSG_FASTOPEN, EOPNOTSUPP }, /* then it connects */
 
-	{ CALL(socket), CALLS_FOREIGN, ANY, 0, 0, EAFNOSUPPORT }, /* libpam: then nothing is audited */
+	{ CALL(socket), CALLS_FOREIGN, ANY, 0, 0,
+	    EAFNOSUPPORT }, /* libpam: then nothing is audited */
 
 	{ CALL(socketpair), CALLS_PAIR, EQ, 0, AF_UNIX },
 

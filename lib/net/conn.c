@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -383,6 +384,9 @@ int conn_connect(struct conn *c, const struct sockaddr *to, unsigned tolen,
 
 	if (fd == -1)
 		return -1;
+	/* the port is chosen when it is known where to, so that one serves many hosts */
+	if (from != NULL)
+		(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int));
 	if ((from != NULL && bind(fd, from, fromlen) == -1) ||
 	    (connect(fd, to, tolen) == -1 && errno != EINPROGRESS)) {
 		int saved = errno;

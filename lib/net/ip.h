@@ -26,6 +26,9 @@ int ip_parse(struct str s, struct ip *ip);
 /* Out of a struct sockaddr_in or sockaddr_in6; family 0 for others. */
 struct sockaddr;
 void ip_from_sockaddr(const struct sockaddr *sa, struct ip *ip);
+struct sockaddr_storage;
+/* The reverse; returns its length. */
+unsigned ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ss);
 void ip_format(const struct ip *ip, char out[IP_TEXT]); /* "" for none */
 bool ip_eq(const struct ip *a, const struct ip *b);
 bool ip_loopback(const struct ip *ip);

@@ -34,8 +34,11 @@
  *	transport {destination, transport, group, policy, limiter, wait_ms, rate, deliveries, window, cap,
  *	transport_jobs, transport_cap, slowed, slowed_ms, in_memory {users, bulk, reports, bounces}, on_disk, suspension}
  * QUEUE_CTL_SUSPEND {str name, i64 seconds (0 = until resumed), str reason}, QUEUE_CTL_RESUME {str name}
+ *	name: of a destination, or "source=" and that of a source
  * QUEUE_CTL_SUSPENDED {}             a record {name, since, until, reason} for each
- * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, DELIVER_HOP, DELIVER_REPLY or RESOLVE_ASK with that
+ * QUEUE_CTL_SOURCES {str pool, "" = all}: a record for each pool {source_pool, sources [{source, helo, addresses,
+ *	deliveries, cap (0 = none), rate, wait_ms, suspension}]}, as in those of QUEUE_CTL_WHY
+ * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, LOOKUP_LANE, DELIVER_HOP, DELIVER_REPLY or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
  * POLICY_CTL_LIST {str domain, "" = all}: what is known of each, as in thurn-tls(1). POLICY_CTL_FLUSH {str domain, "" =
  *	all}: a record {"count": domains that were forgotten}

@@ -4,6 +4,7 @@
 enum {
 	RCPT_WIRE_MIN = 30, /* a recipient with empty strings: bounds the count before allocating */
 	RESULT_WIRE_MIN = 20,
+	SOURCE_HELO_MAX = 255,
 	NOTIFY_ALL = NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY,
 };
 
@@ -35,6 +36,33 @@ static void get_job_rcpt(struct get *g, struct arena *a, struct deliver_rcpt *r)
 		g->bad = true;
 }
 
+static void put_source(struct put *w, const struct deliver_source *s)
+{
+	put_str(w, s->name);
+	if (s->name.n == 0)
+		return;
+	put_str(w, s->helo);
+	for (int i = 0; i < 2; i++) {
+		put_u8(w, s->ip[i].family != 0);
+		if (s->ip[i].family != 0)
+			put_ip(w, &s->ip[i]);
+	}
+}
+
+static void get_source(struct get *g, struct arena *a, struct deliver_source *s)
+{
+	*s = (struct deliver_source){ .name = arena_str(a, get_line(g, SOURCE_NAME_MAX)) };
+	if (s->name.n == 0)
+		return;
+	s->helo = arena_str(a, get_line(g, SOURCE_HELO_MAX));
+	for (int i = 0; i < 2; i++) {
+		if (get_bool(g))
+			get_ip(g, &s->ip[i]);
+		if (s->ip[i].family != 0 && s->ip[i].family != (i == 0 ? 4 : 6))
+			g->bad = true;
+	}
+}
+
 void put_job(struct put *w, const struct deliver_job *j)
 {
 	put_u64(w, j->trace);
@@ -42,6 +70,7 @@ void put_job(struct put *w, const struct deliver_job *j)
 	put_i64(w, j->arrival);
 	put_u8(w, j->transport);
 	put_str(w, j->way);
+	put_source(w, &j->source);
 	put_str(w, j->sender);
 	put_str(w, j->envid);
 	put_u8(w, j->ret);
@@ -63,6 +92,7 @@ static int get_job_head(struct get *g, struct arena *a, struct deliver_job *j)
 	j->arrival = get_i64(g);
 	j->transport = get_u8(g);
 	j->way = arena_str(a, get_str(g, WAY_MAX));
+	get_source(g, a, &j->source);
 	j->sender = arena_str(a, get_line(g, ADDRESS_MAX));
 	j->envid = arena_str(a, get_line(g, ENVID_MAX));
 	j->ret = get_u8(g);

@@ -36,11 +36,23 @@ struct deliver_rcpt {
 	uint32_t uid, gid;
 };
 
+/* Where a message goes out from. */
+struct deliver_source {
+	struct str name; /* empty: from anywhere, as this host */
+	struct str helo; /* empty: hostname */
+	struct ip ip[2]; /* IPv4, IPv6; family 0 = it has none */
+};
+static inline struct ip *deliver_source_ip(struct deliver_source *s, uint8_t family)
+{
+	return &s->ip[family == 6];
+}
+
 struct deliver_job {
 	uint64_t trace, id;
 	int64_t arrival;
 	uint8_t transport; /* enum transport */
 	struct str way; /* remote: struct way, encoded */
+	struct deliver_source source;
 	struct str sender;
 	struct str envid;
 	uint8_t ret;

@@ -143,6 +143,7 @@ void put_route_question(struct put *w, const struct route_question *q)
 	put_str(w, q->rcpt);
 	put_str(w, q->filter);
 	put_str(w, q->filter_rule);
+	put_u8(w, q->lane);
 }
 
 int get_route_question(struct get *g, struct route_question *q)
@@ -152,6 +153,9 @@ int get_route_question(struct get *g, struct route_question *q)
 	q->rcpt = get_line(g, ADDRESS_MAX);
 	q->filter = get_line(g, ACTION_VALUE_MAX);
 	q->filter_rule = get_line(g, RULE_MAX);
+	q->lane = get_u8(g);
+	if (q->lane >= LANES)
+		g->bad = true;
 	return get_end(g);
 }
 
@@ -161,6 +165,8 @@ void put_route(struct put *w, const struct route *r)
 	put_str(w, r->addr);
 	put_str(w, r->nexthop);
 	put_str(w, r->way);
+	put_str(w, r->pool);
+	put_str(w, str_take(r->pool_rule, RULE_MAX));
 	put_str(w, r->owner);
 	put_str(w, r->home);
 	put_str(w, r->folder);
@@ -190,6 +196,8 @@ int get_route(struct get *g, struct arena *a, struct route *r)
 	r->addr = arena_str(a, get_line(g, ADDRESS_MAX));
 	r->nexthop = arena_str(a, get_line(g, NEXTHOP_MAX));
 	r->way = arena_str(a, get_str(g, WAY_MAX));
+	r->pool = arena_str(a, get_line(g, SOURCE_NAME_MAX));
+	r->pool_rule = arena_str(a, get_line(g, RULE_MAX));
 	r->owner = arena_str(a, get_line(g, ADDRESS_MAX));
 	r->home = arena_str(a, get_line(g, HOME_MAX));
 	r->folder = arena_str(a, get_line(g, HOME_MAX));

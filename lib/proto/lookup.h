@@ -87,6 +87,8 @@ struct sender_question {
 void put_sender_question(struct put *w, const struct sender_question *q);
 int get_sender_question(struct get *g, struct sender_question *q); /* borrows from the packet */
 
+enum { SOURCE_NAME_MAX = 100 /* of a section source or source_pool */ };
+
 /*
  * LOOKUP_LANE: in which lane does this message go? By the first rule of lane_maps for one of its marks, its
  * login, its sender, its listener.
@@ -118,6 +120,7 @@ struct route_question {
 	struct str
 	    filter; /* "transport:nexthop" of an ACTION_FILTER: the recipient goes there as it is */
 	struct str filter_rule;
+	uint8_t lane; /* enum lane */
 };
 
 enum transport {
@@ -136,6 +139,8 @@ struct route {
 	struct str
 	    nexthop; /* what mail to other hosts is queued by: a next hop, or a list of them */
 	struct str way; /* to other hosts: struct way, encoded */
+	struct str pool; /* by SMTP: section source_pool; empty = any address will do */
+	struct str pool_rule;
 	struct str
 	    owner; /* envelope sender to use instead (owner-alias); empty = the message's own */
 	struct str home; /* below the mail directory: "example.org/alice" */

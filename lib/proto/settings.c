@@ -25,6 +25,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_report,
 	settings_destination,
 	settings_reaction,
+	settings_source,
 };
 
 enum { TOPICS = sizeof topics / sizeof topics[0] };

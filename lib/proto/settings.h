@@ -43,5 +43,6 @@ struct setting_rows settings_certificate(void);
 struct setting_rows settings_report(void);
 struct setting_rows settings_destination(void);
 struct setting_rows settings_reaction(void);
+struct setting_rows settings_source(void);
 
 #endif

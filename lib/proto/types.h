@@ -104,6 +104,7 @@ enum ipc_type {
 	QUEUE_CTL_SUSPEND,
 	QUEUE_CTL_RESUME,
 	QUEUE_CTL_SUSPENDED,
+	QUEUE_CTL_SOURCES,
 
 	/* login, smtpd <-> sasl: sasl.h */
 	SASL_MECHANISMS = 0x0900,

@@ -7,13 +7,9 @@
 #include "mail/address.h"
 #include "proto/fetch.h"
 #include "proto/keys.h"
-#include "proto/lane.h"
 #include "proto/plan.h"
-#include "proto/rate.h"
-#include "proto/retry.h"
 #include "proto/sasl.h"
 #include "proto/service.h"
-#include "table/regex.h"
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -357,118 +353,6 @@ static void check_names(const struct conf *c, struct faults *f)
 		    "reject_unknown_clients needs smtp_client_names, or nobody is unknown");
 }
 
-/* --- destinations ----------------------------------------------------------------------------- */
-
-static void check_rate(struct str item, struct str where, const char *name, struct faults *f)
-{
-	struct rates r;
-
-	if (rates_parse(item, &r) == -1)
-		faults_at(f, where, "%s: \"%.*s\" is no rate such as \"100 messages/1m\"", name,
-		    STR_ARG(item));
-}
-
-static void check_retry(struct str item, struct str where, struct faults *f)
-{
-	struct retry_times r;
-
-	if (retry_parse(item, &r) == -1)
-		faults_at(f, where,
-		    "retry_times: \"%.*s\" is no fault with times such as \"dns 5m 1h\"",
-		    STR_ARG(item));
-}
-
-static void check_weight(struct str item, struct str where, struct faults *f)
-{
-	struct str rest = item, name;
-	uint64_t n;
-
-	if (!str_cut(&rest, '=', &name) || lane_find(name) == LANES ||
-	    str_u64(rest, 1000, &n) == -1 || n == 0)
-		faults_at(f, where, "lane_weights: \"%.*s\" is no weight such as \"users=8\"",
-		    STR_ARG(item));
-}
-
-static void check_lane_header(struct str item, struct str where, struct faults *f)
-{
-	bool good = item.n > 0 && item.n <= LANE_HEADER_MAX;
-
-	for (size_t i = 0; good && i < item.n; i++)
-		good = item.p[i] > ' ' && item.p[i] <= '~' && item.p[i] != ':';
-	if (!good)
-		faults_at(f, where, "lane_headers: \"%.*s\" is no name of at most %d characters",
-		    STR_ARG(item), LANE_HEADER_MAX);
-}
-
-static void check_lanes(const struct conf *c, struct faults *f)
-{
-	for (size_t i = 0; i < conf_count(c, "lane_weights"); i++)
-		check_weight(conf_item(c, "lane_weights", i), conf_where(c, "lane_weights"), f);
-	for (size_t i = 0; i < conf_count(c, "lane_headers"); i++)
-		check_lane_header(
-		    conf_item(c, "lane_headers", i), conf_where(c, "lane_headers"), f);
-	if (conf_count(c, "lane_headers") > LANE_HEADERS)
-		faults_at(f, conf_where(c, "lane_headers"),
-		    "lane_headers: more than %d fields cannot be asked about", LANE_HEADERS);
-}
-
-static void check_destinations(const struct conf *c, struct faults *f)
-{
-	static const char *const lists[] = { "destination_rate", "remote_rate" };
-	const struct conf_section *s;
-
-	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++)
-		for (size_t i = 0; i < conf_count(c, lists[l]); i++)
-			check_rate(conf_item(c, lists[l], i), conf_where(c, lists[l]), lists[l], f);
-	for (size_t i = 0; i < conf_count(c, "retry_times"); i++)
-		check_retry(conf_item(c, "retry_times", i), conf_where(c, "retry_times"), f);
-	check_lanes(c, f);
-	for (size_t k = 0; (s = conf_section(c, "destination", k)) != NULL; k++) {
-		if (section_count(s, "domains") + section_count(s, "hosts") == 0)
-			faults_at(f, section_place(s),
-			    "destination %.*s has neither domains nor hosts",
-			    STR_ARG(section_title(s)));
-		for (size_t i = 0; i < section_count(s, "retry_times"); i++)
-			check_retry(
-			    section_item(s, "retry_times", i), section_where(s, "retry_times"), f);
-		for (size_t i = 0; i < section_count(s, "rate"); i++)
-			check_rate(section_item(s, "rate", i), section_where(s, "rate"), "rate", f);
-	}
-}
-
-/* What is a word in the file of the spool that says what is in force. */
-static bool word_title(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~')
-			return false;
-	return s.n > 0 && s.n <= REACTION_NAME_MAX && !str_eq(s, STR("-"));
-}
-
-static void check_reactions(const struct conf *c, struct faults *f)
-{
-	const struct conf_section *s;
-
-	for (size_t i = 0; (s = conf_section(c, "reaction", i)) != NULL; i++) {
-		struct str title = section_title(s), text = section_str(s, "reply");
-		char why[TABLE_WHY];
-		struct regex *r = regex_new(&text, false, why);
-
-		if (!word_title(title))
-			faults_at(f, section_place(s),
-			    "the title of a reaction must be one word of at most %d bytes",
-			    REACTION_NAME_MAX);
-		if (r == NULL)
-			faults_at(f, section_where(s, "reply"), "reaction %.*s: reply: %s",
-			    STR_ARG(title), why);
-		else if (text.n > 0)
-			faults_at(f, section_where(s, "reply"),
-			    "reaction %.*s: reply: nothing may stand behind the pattern",
-			    STR_ARG(title));
-		regex_free(r);
-	}
-}
-
 /* --- languages of reports --------------------------------------------------------------------- */
 
 static bool language_tag(struct str s)
@@ -543,8 +427,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_pam,
 		check_ports,
 		check_names,
-		check_destinations,
-		check_reactions,
+		cross_destinations,
 		check_reports,
 		check_report_addresses,
 	};

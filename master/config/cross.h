@@ -7,4 +7,8 @@
 
 void cross_check(const struct conf *c, struct faults *f);
 
+/* --- parts of it in files of their own --- */
+
+void cross_destinations(const struct conf *c, struct faults *f);
+
 #endif

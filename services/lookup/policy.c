@@ -28,7 +28,7 @@ static const struct maps_row maps_rows[] = { MAPS("client_access", client_access
 	MAPS("recipient_canonical_maps", recipient_canonical),
 	MAPS("virtual_alias_maps", virtual_alias), MAPS("alias_maps", alias),
 	MAPS("sender_login_maps", sender_login), MAPS("relay_recipient_maps", relay_recipients),
-	MAPS("transport_maps", transport), MAPS("lane_maps", lane),
+	MAPS("transport_maps", transport), MAPS("lane_maps", lane), MAPS("source_maps", source),
 	MAPS("sender_dependent_default_transport_maps", sender_transport),
 	MAPS("sender_dependent_relayhost_maps", sender_relayhost),
 	MAPS("remote_tls_policy", remote_tls_policy) };
@@ -322,6 +322,22 @@ static void load_listeners(struct policy *p, const struct conf *c)
 	}
 }
 
+static int load_pools(struct policy *p, const struct conf *c, char *why)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "source_pool", i)) != NULL; i++)
+		strmap_put(&p->pools, arena_str(&p->arena, section_title(s)), p);
+	p->default_pool = arena_str(&p->arena, conf_str(c, "default_source_pool"));
+	if (p->default_pool.n == 0)
+		return 0;
+	p->default_pool_rule = arena_printf(
+	    &p->arena, "default_source_pool (%.*s)", STR_ARG(conf_where(c, "default_source_pool")));
+	return strmap_get(&p->pools, p->default_pool) != NULL
+		   ? 0
+		   : explain(why, c, "default_source_pool", "there is no such source_pool");
+}
+
 struct policy *policy_load(const struct conf *c, int dir, const char *path, char why[POLICY_WHY])
 {
 	struct policy *p = xcalloc(1, sizeof *p);
@@ -332,6 +348,8 @@ struct policy *policy_load(const struct conf *c, int dir, const char *path, char
 	p->dir_path = arena_str(&p->arena, str_of(path));
 	r = load_names(p, c, why);
 	load_listeners(p, c);
+	if (r == 0)
+		r = load_pools(p, c, why);
 	for (int i = CLASS_LOCAL; i < CLASSES && r == 0; i++)
 		r = load_domains(p, c, (enum class)i, why);
 	if (r == 0 && conf_count(c, "local_domains") == 0)
@@ -365,6 +383,7 @@ void policy_free(struct policy *p)
 	}
 	strmap_clear(&p->names);
 	strmap_clear(&p->no_rules);
+	strmap_clear(&p->pools);
 	arena_clear(&p->arena);
 	free(p);
 }

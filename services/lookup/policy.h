@@ -51,7 +51,9 @@ struct policy {
 	struct maps relay_clientcerts, local_login;
 	struct maps canonical, sender_canonical, recipient_canonical;
 	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
-	struct maps sender_transport, sender_relayhost, lane;
+	struct maps sender_transport, sender_relayhost, lane, source;
+	struct str default_pool, default_pool_rule; /* where source knows nothing; empty: none */
+	struct strmap pools; /* titles of sections source_pool */
 	struct maps remote_tls_policy;
 	struct str remote_tls, remote_tls_rule; /* where that knows nothing */
 };

@@ -9,6 +9,7 @@
 #include "nexthop.h"
 #include "relay.h"
 #include "resolve.h"
+#include "source.h"
 #include "table/file.h"
 #include "ways.h"
 
@@ -511,8 +512,8 @@ void route_answer(struct run *r, const struct route_question *q, struct routes *
 
 		add_error(&x, &it, STR("no target"), 451, "4.3.5", "its alias names nobody");
 	}
-	if (!x.overflow && !run_waits(r))
-		ways_add(r, out);
+	if (!x.overflow && !run_waits(r) && ways_add(r, out) != FOUND_FAILED)
+		source_add(r, q, out);
 	if (r->failed || x.overflow)
 		give_up(&x, q);
 	out->expanded = out->n != 1 || !str_eq(out->first->addr, q->rcpt);

@@ -12,7 +12,7 @@
 /* A route, but with its status elsewhere: most have none. */
 struct result {
 	struct result *next;
-	struct str addr, nexthop, way, owner, home, rule;
+	struct str addr, nexthop, way, pool, pool_rule, owner, home, rule;
 	uint32_t uid, gid;
 	uint8_t transport;
 	bool implicit_tls, fallback; /* as in struct nexthop */

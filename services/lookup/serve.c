@@ -167,6 +167,8 @@ static void fill_route(const struct result *res, struct route *r)
 		.addr = str_take(res->addr, ADDRESS_MAX),
 		.nexthop = res->nexthop,
 		.way = res->way,
+		.pool = str_take(res->pool, SOURCE_NAME_MAX),
+		.pool_rule = str_take(res->pool_rule, RULE_MAX),
 		.owner = str_take(res->owner, ADDRESS_MAX),
 		.home = res->home,
 		.folder = STR_NONE,
@@ -179,8 +181,9 @@ static void fill_route(const struct result *res, struct route *r)
 
 static size_t route_size(const struct result *res)
 {
-	return 64 + res->addr.n + res->nexthop.n + res->way.n + res->owner.n + res->home.n +
-	       RULE_MAX + (res->status == NULL ? 0 : STATUS_TEXT_MAX + STATUS_ENHANCED_MAX);
+	return 64 + res->addr.n + res->nexthop.n + res->way.n + res->pool.n + res->owner.n +
+	       res->home.n + 2 * RULE_MAX +
+	       (res->status == NULL ? 0 : STATUS_TEXT_MAX + STATUS_ENHANCED_MAX);
 }
 
 /* Sends one packet of the routes and moves on; true when it was the last. */

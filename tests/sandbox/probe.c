@@ -87,6 +87,7 @@ static const struct {
 	STEP(socket_mptcp),
 	STEP(socket_sctp),
 	STEP(bind_tcp),
+	STEP(bind_source),
 	STEP(socket_tcp_dns),
 	STEP(send_udp_dns),
 	STEP(send_udp_elsewhere),

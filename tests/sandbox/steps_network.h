@@ -128,12 +128,22 @@ static long socket_sctp(void)
 {
 	return socket_of(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_SCTP);
 }
-static long bind_tcp(void)
+static long bind_to(uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	return bind(tcp_socket(), (struct sockaddr *)&to, sizeof to);
+}
+static long bind_tcp(void)
+{
+	return bind_to(50025);
+}
+/* The address of a connection that is to be made. */
+static long bind_source(void)
+{
+	return bind_to(0);
 }
 static long listen_unbound(void)
 {

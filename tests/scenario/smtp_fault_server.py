@@ -113,6 +113,8 @@ class Message:
     tls: str = None    # its version, None = in plain text
     resumed: bool = False
     name: str = None   # asked for by SNI
+    peer: str = None   # address of the client
+    helo: str = None   # what it calls itself
 
 
 class Session(threading.Thread):
@@ -193,6 +195,7 @@ class Session(threading.Thread):
             method(rest)
 
     def do_ehlo(self, rest):
+        self.helo = rest
         self.reset()
         more = self.server.tls_extensions if self.secured() else [] if self.server.tls is None else \
             ['STARTTLS', *self.server.plain_extensions]
@@ -201,6 +204,7 @@ class Session(threading.Thread):
     do_lhlo = do_ehlo
 
     def do_helo(self, rest):
+        self.helo = rest
         self.reset()
         self.step('helo', '250 fault.test')
 
@@ -275,6 +279,7 @@ class Session(threading.Thread):
         if self.secured():
             message.tls, message.resumed = self.sock.version(), self.sock.session_reused
             message.name = self.server.names.get(self.sock)
+        message.peer, message.helo = self.sock.getpeername()[0], self.helo
         self.server.seen.append(message)
         for rcpt, args in zip(self.rcpts, self.rcpt_args) if self.server.lmtp else [(None, None)]:
             reply = self.step('final', '250 2.0.0 taken')

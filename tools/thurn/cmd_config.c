@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "mdoc.h"
+#include "net/here.h"
 #include "proto/confload.h"
 
 struct view {
@@ -172,6 +173,27 @@ static void check_json(struct str lines, const char *level)
 	}
 }
 
+/* What only this host knows. */
+static void check_sources(const struct conf *c, struct buf *text)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "source", i)) != NULL; i++) {
+		struct str where = section_where(s, "address");
+
+		for (size_t k = 0; k < section_count(s, "address"); k++) {
+			struct str address = section_item(s, "address", k);
+			struct ip ip;
+
+			if (ip_parse(address, &ip) == 0 && here_check(&ip) != 0)
+				buf_printf(text,
+				    "%.*s: source %.*s: this host does not have the address %.*s; "
+				    "mail from it will wait\n",
+				    STR_ARG(where), STR_ARG(section_title(s)), STR_ARG(address));
+		}
+	}
+}
+
 static int config_check(int argc, char **argv)
 {
 	bool json = tool_flag(&argc, argv, "json", 'j');
@@ -184,6 +206,8 @@ static int config_check(int argc, char **argv)
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
 	buf_init(&text, CONF_LINES_MAX);
 	c = conf_load(program, tool_conf_path(), &text);
+	if (c != NULL)
+		check_sources(c, &text);
 	if (json)
 		check_json(buf_view(&text), c != NULL ? "warning" : "fault");
 	else if (text.n > 0)

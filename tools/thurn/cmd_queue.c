@@ -217,9 +217,10 @@ static const struct {
 	{ "trash", do_trash, "[list | restore | empty] ...  what was deleted lately" },
 	{ "flush", do_act, "[ID ... | ALL | -]  try it now, without more: all" },
 	{ "why", queue_do_why, "[--json] DESTINATION  what keeps mail for it from going now" },
-	{ "suspend", queue_do_suspend, "[--for TIME] [--reason TEXT] DESTINATION" },
+	{ "suspend", queue_do_suspend, "[--for TIME] [--reason TEXT] DESTINATION | --source NAME" },
 	{ "resume", queue_do_resume, "DESTINATION" },
-	{ "suspended", queue_do_suspended, "[--json]   destinations that are" },
+	{ "suspended", queue_do_suspended, "[--json]   destinations and sources that are" },
+	{ "sources", queue_do_sources, "[--json] [POOL]   addresses that mail goes out from" },
 	{ "expire", do_act, "ID ... | ALL | -    return it to its sender" },
 };
 

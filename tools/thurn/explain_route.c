@@ -224,6 +224,10 @@ static json_t *route_json(const struct route *r)
 		json_object_set_new(o, "sender", explain_text(r->owner));
 	if (r->nexthop.n > 0)
 		json_object_set_new(o, "nexthop", explain_text(r->nexthop));
+	if (r->pool.n > 0)
+		json_object_set_new(o, "source_pool",
+		    json_pack("{s:o, s:o}", "name", explain_text(r->pool), "rule",
+			explain_text(r->pool_rule)));
 	if (r->transport == TRANSPORT_MAILDIR) {
 		json_object_set_new(o, "home", explain_text(r->home));
 		json_object_set_new(o, "uid", json_integer(r->uid));
@@ -327,6 +331,24 @@ static void print_hop(json_t *hop)
 	    json_object_get(x, "failed_lately_ms") != NULL ? ", failed lately" : "");
 }
 
+static void print_sources(json_t *pool)
+{
+	json_t *sources = json_object_get(pool, "sources"), *s, *addresses, *a;
+	size_t i, k;
+
+	if (pool == NULL)
+		return;
+	printf("    source pool: %s (%s)\n", text_of(pool, "name"), text_of(pool, "rule"));
+	json_array_foreach(sources, i, s)
+	{
+		addresses = json_object_get(s, "addresses");
+		printf("      %s:", text_of(s, "source"));
+		json_array_foreach(addresses, k, a) printf(" %s", json_string_value(a));
+		printf(", EHLO %s%s\n", text_of(s, "helo"),
+		    json_object_get(s, "suspension") != NULL ? ", suspended" : "");
+	}
+}
+
 static void print_route(json_t *o)
 {
 	json_t *hop, *lane = json_object_get(o, "lane");
@@ -335,6 +357,7 @@ static void print_route(json_t *o)
 	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
 	    text_of(o, "rule"), text_of(o, "transport"),
 	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
+	print_sources(json_object_get(o, "source_pool"));
 	printf("    lane: %s (%s)\n", text_of(lane, "name"), text_of(lane, "rule"));
 	if (text_of(o, "sender")[0] != '\0')
 		printf("    sender becomes: %s\n", text_of(o, "sender"));
@@ -399,15 +422,42 @@ static void show_steps(const struct explained *e, bool json)
 	json_decref(o);
 }
 
-/* The lane of a message to that recipient alone. */
+/* Of a message to that recipient alone. */
+static uint8_t lane_of(const struct explained *e)
+{
+	if (e->lane.lane < LANES)
+		return e->lane.lane;
+	return e->from.n == 0 ? LANE_BOUNCE : LANE_USER;
+}
+
 static void add_lane(json_t *o, const struct explained *e)
 {
 	bool ruled = e->lane.lane < LANES;
-	uint8_t lane = ruled ? e->lane.lane : e->from.n == 0 ? LANE_BOUNCE : LANE_USER;
 
 	json_object_set_new(o, "lane",
-	    json_pack("{s:s, s:o}", "name", e->lane.failed ? "unknown" : lane_name(lane).p, "rule",
-		explain_text(ruled || e->lane.failed ? e->lane.rule : STR("default"))));
+	    json_pack("{s:s, s:o}", "name", e->lane.failed ? "unknown" : lane_name(lane_of(e)).p,
+		"rule", explain_text(ruled || e->lane.failed ? e->lane.rule : STR("default"))));
+}
+
+static void on_pool(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	(void)m;
+	json_object_set(arg, "sources", json_object_get(o, "sources"));
+	json_decref(o);
+}
+
+/* Its addresses, and what holds them up now. */
+static int add_sources(json_t *o, const struct route *r)
+{
+	json_t *pool = json_object_get(o, "source_pool");
+	struct put w = put_start();
+
+	if (pool == NULL)
+		return EX_OK;
+	put_str(&w, r->pool);
+	return tool_ask("queue", QUEUE_CTL_SOURCES, &w, on_pool, pool);
 }
 
 static int show(struct explained *e, const struct route *r, bool json)
@@ -419,6 +469,8 @@ static int show(struct explained *e, const struct route *r, bool json)
 
 	if (r->transport == TRANSPORT_SMTP || r->transport == TRANSPORT_LMTP)
 		status = add_hops(e, r, o);
+	if (status == EX_OK)
+		status = add_sources(o, r);
 	if (json) {
 		explain_print(o);
 		return status;
@@ -490,7 +542,8 @@ int explain_route(bool json, int argc, char **argv)
 	e.routes = arena_array(&e.arena, SHOWN_MAX, sizeof *e.routes);
 	status = ask_lane(&e, login, listener, header);
 	w = put_start();
-	put_route_question(&w, &(struct route_question){ .sender = from.text, .rcpt = to.text });
+	put_route_question(&w,
+	    &(struct route_question){ .sender = from.text, .rcpt = to.text, .lane = lane_of(&e) });
 	if (status == EX_OK)
 		status = explain_ask(LOOKUP_EXPLAIN, &w, on_steps, &e);
 	if (status == EX_OK)

@@ -47,6 +47,7 @@ static const struct {
 	{ "window", "as many deliveries as have turned out well so far are under way" },
 	{ "cap", "as many deliveries as are allowed at once are under way" },
 	{ "rate", "as much has gone there as its rate allows" },
+	{ "sources", "none of the sources that it may go out from can have more now" },
 	{ "jobs", "as many deliveries as all destinations may have together are under way" },
 	{ "transport-rate", "as much has gone to all as their rate allows" },
 	{ "lane", "others have their turn" },
@@ -159,11 +160,44 @@ static void print_reactions(json_t *all)
 	}
 }
 
+static void print_source(json_t *o)
+{
+	json_t *addresses = json_object_get(o, "addresses"), *a;
+	json_t *s = json_object_get(o, "suspension");
+	size_t i;
+
+	printf("  source %s (%s):", text_of(o, "source"), text_of(o, "helo"));
+	json_array_foreach(addresses, i, a) printf(" %s", json_string_value(a));
+	printf(", deliveries %lld", number_of(o, "deliveries"));
+	if (number_of(o, "cap") > 0)
+		printf(", cap %lld", number_of(o, "cap"));
+	if (number_of(o, "wait_ms") > 0)
+		printf(", as much has gone as its rate allows (%s), for %lld ms",
+		    text_of(o, "rate"), number_of(o, "wait_ms"));
+	if (s == NULL) {
+		putchar('\n');
+		return;
+	}
+	printf(", suspended");
+	print_suspension(s);
+}
+
+static void print_pool(json_t *o)
+{
+	json_t *sources = json_object_get(o, "sources"), *s;
+	size_t i;
+
+	json_array_foreach(sources, i, s) print_source(s);
+}
+
 static void print_why(json_t *o)
 {
 	json_t *slowed = json_object_get(o, "slowed");
 
-	printf("%s by %s\n", text_of(o, "destination"), text_of(o, "transport"));
+	printf("%s by %s", text_of(o, "destination"), text_of(o, "transport"));
+	if (text_of(o, "source_pool")[0] != '\0')
+		printf(", out from pool %s", text_of(o, "source_pool"));
+	putchar('\n');
 	print_limiter(o);
 	printf("  group: %s, policy: %s\n", text_of(o, "group"), text_of(o, "policy"));
 	printf("  deliveries: %lld, window %lld, cap %lld; of the transport: %lld, cap %lld\n",
@@ -173,6 +207,7 @@ static void print_why(json_t *o)
 		printf("  slowed down %.1f times for %lld s\n", json_real_value(slowed),
 		    number_of(o, "slowed_ms") / 1000);
 	print_reactions(json_object_get(o, "reactions"));
+	print_pool(o);
 	print_lanes("in memory", json_object_get(o, "in_memory"));
 	print_lanes("on disk, in turn", json_object_get(o, "on_disk"));
 	if (number_of(o, "deferred") > 0) {
@@ -211,6 +246,27 @@ static int why(const char *name, bool json)
 	}
 	json_decref(all);
 	return r;
+}
+
+/* --- sources --------------------------------------------------------------------------------- */
+
+static void on_pool(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	(void)arg;
+	(void)m;
+	printf("pool %s\n", text_of(o, "source_pool"));
+	print_pool(o);
+	json_decref(o);
+}
+
+static int sources(const char *pool, bool json)
+{
+	struct put w = put_start();
+
+	put_z(&w, pool);
+	return tool_ask("queue", QUEUE_CTL_SOURCES, &w, json ? tool_print_record : on_pool, NULL);
 }
 
 /* --- suspensions ----------------------------------------------------------------------------- */
@@ -267,22 +323,55 @@ int queue_do_why(int argc, char **argv)
 	return why(argv[1], json);
 }
 
+/* What is named: a destination, or a source by an option. NULL: neither, or both. */
+static const char *name_of(struct arena *a, int argc, char **argv, const char *source)
+{
+	if (source != NULL)
+		return argc == 1 ? arena_printf(a, "source=%s", source).p : NULL;
+	return argc == 2 && argv[1][0] != '-' ? argv[1] : NULL;
+}
+
 int queue_do_suspend(int argc, char **argv)
 {
 	const char *how_long = tool_value(&argc, argv, "for");
 	const char *reason = tool_value(&argc, argv, "reason");
+	const char *source = tool_value(&argc, argv, "source"), *name;
+	struct arena a;
+	int r;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return tool_fail(EX_USAGE,
-		    "usage: thurn queue suspend [--for TIME] [--reason TEXT] DESTINATION");
-	return suspend(argv[1], how_long, reason);
+	arena_init(&a);
+	name = name_of(&a, argc, argv, source);
+	if (name == NULL)
+		r = tool_fail(EX_USAGE, "usage: thurn queue suspend [--for TIME] [--reason TEXT] "
+					"DESTINATION | --source NAME");
+	else
+		r = suspend(name, how_long, reason);
+	arena_clear(&a);
+	return r;
 }
 
 int queue_do_resume(int argc, char **argv)
 {
-	if (argc != 2 || argv[1][0] == '-')
-		return tool_fail(EX_USAGE, "usage: thurn queue resume DESTINATION");
-	return resume(argv[1]);
+	const char *source = tool_value(&argc, argv, "source"), *name;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	name = name_of(&a, argc, argv, source);
+	r = name == NULL
+		? tool_fail(EX_USAGE, "usage: thurn queue resume DESTINATION | --source NAME")
+		: resume(name);
+	arena_clear(&a);
+	return r;
+}
+
+int queue_do_sources(int argc, char **argv)
+{
+	bool json = tool_flag(&argc, argv, "json", 'j');
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return tool_fail(EX_USAGE, "usage: thurn queue sources [--json] [POOL]");
+	return sources(argc == 2 ? argv[1] : "", json);
 }
 
 int queue_do_suspended(int argc, char **argv)

@@ -7,5 +7,6 @@ int queue_do_why(int argc, char **argv);
 int queue_do_suspend(int argc, char **argv);
 int queue_do_resume(int argc, char **argv);
 int queue_do_suspended(int argc, char **argv);
+int queue_do_sources(int argc, char **argv);
 
 #endif

@@ -404,6 +404,38 @@ static void test_expansion(void **state)
 	arena_clear(&a);
 }
 
+/* Records of expansions ended behind the way before there were pools. */
+static void test_expansion_of_old(void **state)
+{
+	struct spool_target t = { 0, { .transport = TRANSPORT_SMTP,
+					 .addr = STR("y@example.com"),
+					 .nexthop = STR("example.com"),
+					 .way = STR("any"),
+					 .pool = STR("bulk") } };
+	struct spool_content c = { .targets = &t, .ntargets = 1 }, back;
+	struct spool_layout l = { .kind = SPOOL_EXPANSION, .slots = 1 };
+	const size_t meta = 6 + 19, pool = 4 + t.route.pool.n;
+	struct arena a;
+	struct buf b;
+
+	(void)state;
+	arena_init(&a);
+	buf_init(&b, SPOOL_RECORDS_MAX);
+	assert_int_equal(records_encode(&b, &c), 0);
+	assert_int_equal(records_decode(buf_view(&b), &a, &l, &back), 0);
+	assert_true(str_eq(back.targets[0].route.pool, t.route.pool));
+	/* its length, little-endian, stands behind its type */
+	b.p[meta + 2] = (char)(b.p[meta + 2] - (char)pool);
+	assert_int_equal(records_decode(str_take(buf_view(&b), b.n - pool), &a, &l, &back), 0);
+	assert_int_equal(back.targets[0].route.pool.n, 0);
+	assert_true(str_eq(back.targets[0].route.way, t.route.way));
+	/* half a pool is none */
+	b.p[meta + 2]++;
+	assert_int_equal(records_decode(str_take(buf_view(&b), b.n - pool + 1), &a, &l, &back), -1);
+	buf_clear(&b);
+	arena_clear(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_one_witness),
 		cmocka_unit_test(test_unmarked),
 		cmocka_unit_test(test_expansion),
+		cmocka_unit_test(test_expansion_of_old),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

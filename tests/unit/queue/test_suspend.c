@@ -23,7 +23,8 @@ static void test_file(void **state)
 				   "100 2000 suspend=0 - .example.net \n"
 				   "100 900 suspend=0 - over.test long ago\n"
 				   "100 2000 slow=4 ts03 .example.net 421 [TS03]\n"
-				   "100 0 suspend=0 - mx.provider.test x\n";
+				   "100 0 suspend=0 - mx.provider.test x\n"
+				   "100 0 source=0 - out1 listed\n";
 	static const char *const bad[] = { "x 0 suspend=0 - a b\n", "1 0\n", "1 0 a\n",
 		"1 0 suspend=0 - a\n", "1 -1 suspend=0 - a b\n", "1\n", "1 0 suspend=0 -  b\n",
 		"1 0 stop=0 - a b\n", "1 0 slow - a b\n", "1 0 slow=65536 - a b\n",
@@ -44,7 +45,8 @@ static void test_file(void **state)
 	assert_true(str_eq(buf_view(&b), STR("100 0 suspend=0 - example.org they asked: us\n"
 					     "100 2000 suspend=0 - .example.net \n"
 					     "100 2000 slow=4 ts03 .example.net 421 [TS03]\n"
-					     "100 0 suspend=0 - mx.provider.test x\n")));
+					     "100 0 suspend=0 - mx.provider.test x\n"
+					     "100 0 source=0 - out1 listed\n")));
 	buf_clear(&b);
 
 	assert_string_equal(found("Example.ORG", "k", TRANSPORT_SMTP)->reason, "they asked: us");
@@ -64,6 +66,10 @@ static void test_file(void **state)
 	assert_non_null(found("a.test", "mx1.provider.test,mx.provider.test", TRANSPORT_SMTP));
 	assert_null(found("a.test", "mx1.provider.test", TRANSPORT_SMTP));
 	assert_null(found("over.test", "over.test", TRANSPORT_SMTP));
+	/* of a source, which is no destination */
+	assert_string_equal(suspend_source(STR("OUT1"))->reason, "listed");
+	assert_null(suspend_source(STR("out")));
+	assert_null(found("out1", "out1", TRANSPORT_SMTP));
 }
 
 int main(void)

@@ -34,6 +34,7 @@ struct flight {
 	struct sched_work *work; /* NULL: mail comes into memory */
 	struct mail *mail;
 	uint32_t n;
+	struct sched_source *source;
 };
 
 /* What a destination is like, and what happened to it. */
@@ -41,6 +42,7 @@ static struct place {
 	bool dead;
 	uint32_t busy_at; /* more jobs than that at once, and it says 421; 0 = never */
 	uint32_t flying, jobs, peak, delivered;
+	struct str pool; /* of sources, that its mail goes out from */
 } places[WORLD_DESTS];
 
 static struct sched *sched;
@@ -91,7 +93,9 @@ static struct flight flight_pop(void)
 static struct sched_site site_of(unsigned dest, char name[32])
 {
 	snprintf(name, 32, "[mx%u.example]:25", dest);
-	return (struct sched_site){ .transport = WORLD_TRANSPORT, .key = str_of(name) };
+	return (struct sched_site){
+		.transport = WORLD_TRANSPORT, .key = str_of(name), .pool = places[dest].pool
+	};
 }
 
 static void to_disk(struct mail *m)
@@ -158,6 +162,8 @@ static bool add(struct mail *m, unsigned dest, uint32_t recipients, uint8_t lane
 	return bring(m);
 }
 
+static void (*on_start)(const struct sched_job *j); /* who wants to see each; NULL = nobody */
+
 static void start_jobs(uint64_t ms)
 {
 	struct sched_job j;
@@ -167,14 +173,16 @@ static void start_jobs(uint64_t ms)
 		struct mail *m = j.work->owner;
 		struct place *p = &places[m->dest];
 
+		if (on_start != NULL)
+			on_start(&j);
 		jobs++;
 		p->jobs++;
 		if (++p->flying > p->peak)
 			p->peak = p->flying;
 		if (m->first_job == 0)
 			m->first_job = now;
-		flight_push(
-		    (struct flight){ now + ms + (uint64_t)(random() % 50), j.work, m, j.n });
+		flight_push((struct flight){
+		    now + ms + (uint64_t)(random() % 50), j.work, m, j.n, j.source });
 	}
 	while ((memory_max == 0 || in_memory + coming < memory_max) &&
 	       (called = sched_call(sched, now)) != NULL) {
@@ -183,7 +191,7 @@ static void start_jobs(uint64_t ms)
 
 		calls++;
 		coming++;
-		flight_push((struct flight){ now + 2, NULL, m, 0 });
+		flight_push((struct flight){ now + 2, NULL, m, 0, NULL });
 	}
 }
 
@@ -191,7 +199,7 @@ static void land(const struct flight *f)
 {
 	struct mail *m = f->mail;
 	struct place *p = &places[m->dest];
-	struct sched_end end = { .verdict = SCHED_OK };
+	struct sched_end end = { .verdict = SCHED_OK, .source = f->source };
 
 	if (f->work == NULL) {
 		coming--;
@@ -268,6 +276,7 @@ static void world(uint32_t max_jobs, uint32_t per_dest, uint32_t batch, const st
 	jobs = dropped_count = calls = in_memory = most_in_memory = turns_of_loop = 0;
 	coming = memory_max = 0;
 	keeps_suspended = false;
+	on_start = NULL;
 	memset(places, 0, sizeof places);
 	srandom(7);
 }

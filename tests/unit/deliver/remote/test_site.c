@@ -13,6 +13,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+static const struct families six_first = { true, true, 6 }, four_first = { true, true, 4 },
+			     six_only = { false, true, 6 }, four_only = { true, false, 4 };
+
 static struct arena arena;
 static struct site site;
 static struct nexthop hop;
@@ -65,7 +68,7 @@ static bool is_dead(const struct ip *ip, uint16_t port)
 
 /* The order as "192.0.2.1 2001:db8::1". */
 static const char *order_by(
-    enum family f, uint64_t *seed, bool (*dead)(const struct ip *ip, uint16_t port))
+    const struct families *f, uint64_t *seed, bool (*dead)(const struct ip *ip, uint16_t port))
 {
 	static char text[HOP_ADDRESSES_MAX * IP_TEXT];
 	struct site_order o;
@@ -81,7 +84,7 @@ static const char *order_by(
 	return text;
 }
 
-static const char *order(enum family f)
+static const char *order(const struct families *f)
 {
 	uint64_t seed = 7;
 
@@ -94,10 +97,10 @@ static void test_families(void **state)
 	begin("x.test", HOP_MX);
 	add_host(10, "a.test", "192.0.2.1 192.0.2.2 192.0.2.3 2001:db8::1", DNS_OK);
 	judged(0, NULL);
-	assert_string_equal(order(FAMILY_SIX_FIRST), "2001:db8::1 192.0.2.1 192.0.2.2 192.0.2.3");
-	assert_string_equal(order(FAMILY_FOUR_FIRST), "192.0.2.1 2001:db8::1 192.0.2.2 192.0.2.3");
-	assert_string_equal(order(FAMILY_SIX_ONLY), "2001:db8::1");
-	assert_string_equal(order(FAMILY_FOUR_ONLY), "192.0.2.1 192.0.2.2 192.0.2.3");
+	assert_string_equal(order(&six_first), "2001:db8::1 192.0.2.1 192.0.2.2 192.0.2.3");
+	assert_string_equal(order(&four_first), "192.0.2.1 2001:db8::1 192.0.2.2 192.0.2.3");
+	assert_string_equal(order(&six_only), "2001:db8::1");
+	assert_string_equal(order(&four_only), "192.0.2.1 192.0.2.2 192.0.2.3");
 }
 
 static void test_preferences(void **state)
@@ -114,7 +117,7 @@ static void test_preferences(void **state)
 	add_host(20, "d.test", "192.0.2.4", DNS_OK);
 	judged(0, NULL);
 	for (int i = 0; i < 3000; i++) {
-		const char *o = order_by(FAMILY_SIX_FIRST, &seed, none_dead);
+		const char *o = order_by(&six_first, &seed, none_dead);
 
 		first[o[8] - '1']++;
 		assert_string_equal(o + 30, "192.0.2.4");
@@ -139,7 +142,7 @@ static void test_many_addresses(void **state)
 	for (int i = 0; i < 5; i++)
 		add_host((unsigned)i, "a.test", ips, DNS_OK);
 	judged(0, NULL);
-	site_order(&site, FAMILY_SIX_FIRST, &seed, none_dead, &o);
+	site_order(&site, &six_first, &seed, none_dead, &o);
 	assert_int_equal(o.n, 20);
 	assert_int_equal(o.at[5].host, 0);
 	assert_int_equal(o.at[6].host, 1);
@@ -147,7 +150,7 @@ static void test_many_addresses(void **state)
 	begin("[a.test]", HOP_HOST);
 	add_host(0, "a.test", ips, DNS_OK);
 	judged(0, NULL);
-	site_order(&site, FAMILY_SIX_FIRST, &seed, none_dead, &o);
+	site_order(&site, &six_first, &seed, none_dead, &o);
 	assert_int_equal(o.n, 20);
 }
 
@@ -164,16 +167,14 @@ static void test_dead_ones_last(void **state)
 	judged(0, NULL);
 	ip_parse(STR("192.0.2.1"), &ip);
 	lately_note(LATELY_DEAD, &ip, 25, 600);
-	assert_string_equal(
-	    order_by(FAMILY_SIX_FIRST, &seed, is_dead), "192.0.2.2 192.0.2.3 192.0.2.1");
+	assert_string_equal(order_by(&six_first, &seed, is_dead), "192.0.2.2 192.0.2.3 192.0.2.1");
 	assert_int_equal(lately_for(LATELY_DEAD, &ip, 25, 1099), 1);
 	assert_int_equal(lately_for(LATELY_DEAD, &ip, 25, 1100), 0);
 	assert_int_equal(lately_for(LATELY_DEAD, &ip, 26, 700), 0);
 	lately_forget(LATELY_DEAD, &ip, 26);
 	assert_true(lately_for(LATELY_DEAD, &ip, 25, 700) > 0);
 	lately_forget(LATELY_DEAD, &ip, 25);
-	assert_string_equal(
-	    order_by(FAMILY_SIX_FIRST, &seed, is_dead), "192.0.2.1 192.0.2.2 192.0.2.3");
+	assert_string_equal(order_by(&six_first, &seed, is_dead), "192.0.2.1 192.0.2.2 192.0.2.3");
 }
 
 /* --- judgements ------------------------------------------------------------------------------- */
@@ -375,6 +376,8 @@ static void on_dialled(void *arg, const struct dialled *d)
 	dialled = true;
 }
 
+static struct deliver_source from; /* where it is dialled from */
+
 static void dial(const char *first, const char *second, uint16_t port)
 {
 	struct ip a, b;
@@ -383,7 +386,7 @@ static void dial(const char *first, const char *second, uint16_t port)
 	if (second != NULL)
 		assert_int_equal(ip_parse(str_of(second), &b), 0);
 	dialled = false;
-	dial_start(&a, second != NULL ? &b : NULL, port, 2000, on_dialled, NULL);
+	dial_start(&a, second != NULL ? &b : NULL, port, &from, 2000, on_dialled, NULL);
 	assert_false(dialled);
 	while (!dialled)
 		loop_poll();

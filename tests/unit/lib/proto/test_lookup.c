@@ -57,6 +57,8 @@ static void test_route(void **state)
 				       .rule = STR("account") },
 		{ .transport = TRANSPORT_ERROR,
 		    .addr = STR("b@example.org"),
+		    .pool = STR("bulk"),
+		    .pool_rule = STR("hash:sources(x)"),
 		    .way = STR("any\0bytes") } };
 	struct route_answer r = { .more = true, .expanded = true, .routes = routes, .nroutes = 2 },
 			    s;
@@ -78,7 +80,9 @@ static void test_route(void **state)
 	assert_int_equal(get_route_answer(&g, &arena, &s), 0);
 	assert_true(s.more && s.expanded && s.nroutes == 2);
 	assert_int_equal(s.routes[0].uid, 3000000000);
-	assert_true(str_eq(s.routes[1].way, routes[1].way));
+	assert_true(str_eq(s.routes[1].way, routes[1].way) &&
+		    str_eq(s.routes[1].pool, routes[1].pool) &&
+		    str_eq(s.routes[1].pool_rule, routes[1].pool_rule) && s.routes[0].pool.n == 0);
 	assert_true(str_eq(s.routes[0].home, routes[0].home) &&
 		    str_eq(s.routes[0].folder, routes[0].folder));
 	assert_true(str_eq(s.routes[0].owner, routes[0].owner));
@@ -92,7 +96,6 @@ static void test_route(void **state)
 	arena_clear(&arena);
 }
 
-/* What would lead a delivery elsewhere, or an error without a status, is malformed. */
 static void test_lane(void **state)
 {
 	const struct lane_question q = { 7, STR("a@example.org"), STR("login"), STR("mx"),
@@ -120,6 +123,7 @@ static void test_lane(void **state)
 	assert_int_equal(get_lane_answer(&g, &b), -1);
 }
 
+/* What would lead a delivery elsewhere, or an error without a status, is malformed. */
 static void test_hostile(void **state)
 {
 	struct route wrong[] = { { .transport = TRANSPORT_MAILDIR, .home = STR("a/../b") },
