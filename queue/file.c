@@ -46,7 +46,7 @@ static void start(
 	m->task.run = run;
 	m->task.done = task_done;
 	m->task.sync_failed = false;
-	m->twin = m->set_aside = false;
+	m->twin = m->renamed = m->set_aside = false;
 	pool_submit(&m->task, lane);
 }
 
@@ -514,6 +514,7 @@ static int run_trash(struct task *t)
 	error = put_all_images(m, t);
 	if (error == 0 && spool_trash(m->tag.queue, m->deleted) == -1)
 		error = errno;
+	m->renamed = error == 0;
 	crash_point("trash.after_rename");
 	if (error == 0)
 		m->stamp = spool_stamp(m->fd);

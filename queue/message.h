@@ -118,6 +118,7 @@ struct message {
 	bool refused; /* the client was told no, but a worker still has it */
 	bool task_busy;
 	bool twin; /* of its task: the file stands there already, whole */
+	bool renamed; /* of its task: it is in the trash, though perhaps not for good */
 	bool set_aside; /* of its task: something went to corrupt/ */
 	uint8_t parts; /* files: itself and its expansions */
 	struct arena arena;

@@ -103,13 +103,16 @@ static void remove_again(void *arg)
 static void leave_memory(struct message *m, struct entry *e, unsigned late)
 {
 	bool again = (m->wishes & WISH_REQUEUE) != 0;
+	int64_t deleted = m->deleted;
 
 	late &= m->wishes;
 	message_free(m);
-	if (late != 0)
+	if (late != 0) {
 		load_for(e, late);
-	else if (again)
+		e->m->deleted = deleted; /* by the order that wished it */
+	} else if (again) {
 		load_all(e);
+	}
 	load_pump();
 }
 
@@ -177,10 +180,11 @@ static void trashed(struct message *m, int error)
 	struct entry *e = m->entry;
 	int64_t when = m->deleted;
 
-	if (error != 0) {
+	if (error != 0)
+		log_error(&m->tag, EV("not-removed"), KZ("error", strerror(error)));
+	if (!m->renamed) {
 		/* as if it had not been wished */
 		m->wishes &= (uint8_t)~WISH_DELETE;
-		log_error(&m->tag, EV("not-removed"), KZ("error", strerror(error)));
 		deferred(m, error);
 		return;
 	}

@@ -138,6 +138,7 @@ static int run_put(struct task *t)
 	crash_point("trash.before_rename");
 	if (spool_trash(mv->id, mv->when) == -1)
 		return errno;
+	mv->renamed = true;
 	crash_point("trash.after_rename");
 	(void)spool_stat(mv->id, 0, mv->when, &mv->times);
 	return 0;
@@ -145,16 +146,18 @@ static int run_put(struct task *t)
 
 static void put_done(struct entry *e, struct move *mv, int error)
 {
-	if (error == 0) {
-		e->stamp = mv->times.stamp;
-		tell(e, EV("deleted"));
-		trash_keep(e, mv->when);
+	if (error != 0)
+		complain(e, EV("not-removed"), error);
+	if (!mv->renamed) {
+		e->trashed = 0;
+		load_later(e, settings.maximal_backoff);
 		return;
 	}
-	complain(e, EV("not-removed"), error);
-	e->trashed = 0;
-	/* with an order that is not on the disk, or perhaps is, it waits for the next start */
-	load_later(e, settings.maximal_backoff);
+	/* where it is now; after a power cut it may be back */
+	e->stamp = mv->times.stamp;
+	if (error == 0)
+		tell(e, EV("deleted"));
+	trash_keep(e, mv->when);
 }
 
 static void gone(struct entry *e, struct move *mv, int error)

@@ -7,7 +7,7 @@ import pytest
 from test_syscalls import HERE, injected, scenario
 
 sys.path.insert(0, str(HERE.parent / 'scenario'))
-from smtp_fault_server import FaultServer
+from smtp_fault_server import SLOW as SLOWLY, FaultServer
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason='attaching to the confined processes needs root'),
               pytest.mark.skipif(not shutil.which('strace'), reason='needs strace')]
@@ -36,6 +36,7 @@ def suite(request):
     with FaultServer() as server:
         server.refused = Later()
         with scenario.running(conf=CONF.format(backoff=backoff, trash=trash or '0', server=server)) as s:
+            s.server = server
             yield s
 
 
@@ -78,6 +79,37 @@ def test_into_the_trash_while_it_settles(suite):
         suite.wait_for(lambda: not listing(suite))
         assert [f.name.startswith(id + '~') for f in spool_files(suite)] == [True]
     assert '1 message' in suite.tool('queue', 'trash', 'restore', id).stdout
+    suite.wait_for(lambda: listing(suite))
+
+
+@pytest.mark.parametrize('suite', ['300s 24h'], indirect=True)
+def test_one_order_for_what_settles_and_what_waits(suite):
+    """What settles is deleted later than what waits, but by the same order: it comes back with it."""
+    settling(suite)
+    suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['deferred'])
+    with injected(suite, 'queue', f'utimensat:delay_enter={SLOW}:when=1'):
+        suite.send('settles as well', to=['them@later.test'])
+        suite.wait_for(lambda: len(suite.events('deferred')) == 2)
+        assert '2 messages' in suite.tool('queue', 'delete', 'ALL').stdout
+        suite.wait_for(lambda: len(suite.events('deleted')) == 2 and not listing(suite))
+    assert suite.tool('queue', 'undo').stdout == 'restore: 2 messages\n'
+
+
+@pytest.mark.parametrize('suite', ['300s 24h'], indirect=True)
+@pytest.mark.parametrize('busy', [False, True], ids=['waits', 'is delivered'])
+def test_trash_that_may_not_last(suite, busy):
+    """Its directory cannot be synced: it is in the trash for all that is known, is seen there and can come back."""
+    id = settling(suite)
+    suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['deferred'])
+    with injected(suite, 'queue', 'fsync:error=EIO:when=1'):
+        if busy:
+            suite.server.plan('mail', SLOWLY(1))
+            suite.tool('queue', 'requeue', id)
+            suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['active'])
+        suite.tool('queue', 'delete', id)
+        suite.wait_for(lambda: suite.events('not-removed') and not listing(suite))
+    assert [f.name.startswith(id + '~') for f in spool_files(suite)] == [True]
+    suite.wait_for(lambda: '1 message' in suite.tool('queue', 'trash', 'restore', id).stdout)
     suite.wait_for(lambda: listing(suite))
 
 
