@@ -42,6 +42,7 @@ static void forget_text(struct entry *e)
 {
 	if (e->text == NULL)
 		return;
+	counts.bytes -= e->size;
 	free(e->text);
 	e->text = NULL;
 	e->size = 0;
@@ -119,24 +120,24 @@ static void set_text(struct entry *e, struct str id, struct str text, const stru
 	forget_text(e);
 	e->text = str_dup(text);
 	e->size = text.n;
+	counts.bytes += text.n;
 	e->policy = *p;
 	str_copy(id, e->id, sizeof e->id);
 	counts.policies++;
 }
 
-void cache_keep(struct entry *e, struct str id, struct str text, const struct sts_policy *p)
+bool cache_keep(struct entry *e, struct str id, struct str text, const struct sts_policy *p)
 {
 	static uint8_t space[FETCH_ANSWER_MAX + 256];
 	struct put w = put_into(space, sizeof space);
-	bool had = e->text != NULL;
 
 	set_text(e, id, text, p);
 	e->fetched = (int64_t)time(NULL);
 	e->expires = e->fetched + p->max_age;
-	if (!had && counts.policies > POLICIES_MAX) {
+	if (counts.policies > POLICIES_MAX || counts.bytes > POLICY_BYTES_MAX) {
 		log_warning(
 		    NULL, EV("policy-not-kept"), KZ("domain", e->domain), KZ("error", "too many"));
-		return;
+		return false;
 	}
 	put_u8(&w, VERSION);
 	put_i64(&w, e->fetched);
@@ -144,6 +145,7 @@ void cache_keep(struct entry *e, struct str id, struct str text, const struct st
 	put_str(&w, str_of(e->id));
 	put_str(&w, text);
 	store_put(store, str_of(e->domain), &(struct str){ (const char *)w.p, w.n });
+	return true;
 }
 
 void cache_drop(struct entry *e)
@@ -170,7 +172,7 @@ static void load(struct str domain, struct str value)
 		log_warning(NULL, EV("policy-damaged"), KS("domain", domain));
 		return;
 	}
-	e = cache_get(domain);
+	e = counts.bytes + text.n <= POLICY_BYTES_MAX ? cache_get(domain) : NULL;
 	if (e == NULL)
 		return;
 	set_text(e, id, text, &p);

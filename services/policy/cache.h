@@ -15,6 +15,7 @@ enum {
 	ENTRIES_MAX =
 	    100 * 1000, /* domains; beyond that, those that have none are forgotten first */
 	POLICIES_MAX = 20 * 1000, /* that are kept; more are used and not kept */
+	POLICY_BYTES_MAX = 16 * 1024 * 1024, /* of all of them; most are below 300 bytes */
 };
 
 struct entry {
@@ -51,13 +52,17 @@ struct entry *cache_next(struct entry *e);
 
 /* Is there a policy that has not expired? */
 bool cache_holds(const struct entry *e);
-/* Keeps a policy that was fetched now. text passed sts_parse(). */
-void cache_keep(struct entry *e, struct str id, struct str text, const struct sts_policy *p);
+/*
+ * Takes a policy that was fetched now. text passed sts_parse(). False when it is not to be kept, for want
+ * of room: cache_drop() it when it has been used.
+ */
+bool cache_keep(struct entry *e, struct str id, struct str text, const struct sts_policy *p);
 /* Forgets the policy, on disk as well. */
 void cache_drop(struct entry *e);
 
 struct cache_counts {
 	unsigned entries, policies;
+	size_t bytes; /* of policies */
 };
 struct cache_counts cache_counts(void);
 

@@ -77,6 +77,7 @@ static void take_policy(struct entry *e, struct str text)
 {
 	struct sts_policy p;
 	const char *why;
+	bool kept;
 
 	if (sts_parse(text, &p, &why) == -1) {
 		failed(e, TLS_FAILED_STS_POLICY, str_of(why));
@@ -86,10 +87,15 @@ static void take_policy(struct entry *e, struct str text)
 	e->why[0] = '\0';
 	e->failure = TLS_FAILED_NOT;
 	e->fetch_again = 0;
-	cache_keep(e, str_of(e->found), text, &p);
+	kept = cache_keep(e, str_of(e->found), text, &p);
 	log_info(NULL, EV("sts-policy"), KZ("domain", e->domain), KZ("mode", sts_mode_name(p.mode)),
 	    KZ("id", e->id), KI("max_age", p.max_age), KI("hosts", p.nhosts));
 	settle(e, e->ttl);
+	if (kept)
+		return;
+	/* whoever asks next has it fetched again */
+	cache_drop(e);
+	e->checked = 0;
 }
 
 static void on_fetched(struct ask *a, struct ipc_msg *m)
@@ -296,7 +302,8 @@ void discover_status(struct buf *out)
 {
 	struct cache_counts n = cache_counts();
 
-	buf_printf(out, "domains %u\npolicies %u\nlooked %llu\nfetched %llu\nfailed %llu\n",
-	    n.entries, n.policies, (unsigned long long)counts.looked,
+	buf_printf(out,
+	    "domains %u\npolicies %u\nbytes %zu\nlooked %llu\nfetched %llu\nfailed %llu\n",
+	    n.entries, n.policies, n.bytes, (unsigned long long)counts.looked,
 	    (unsigned long long)counts.fetched, (unsigned long long)counts.failed);
 }

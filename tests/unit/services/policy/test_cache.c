@@ -1,0 +1,94 @@
+/* What is kept of policies is bounded, in number and in bytes; what is kept survives. */
+#include "../../../../services/policy/cache.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../../../services/policy/store.h"
+#include "proto/fetch.h"
+
+static char dir[] = "/tmp/thurn-test-policies-XXXXXX";
+
+static int setup(void **state)
+{
+	struct store *store;
+	char why[256];
+
+	(void)state;
+	if (mkdtemp(dir) == NULL ||
+	    (store = store_open(dir, open(dir, O_RDONLY | O_DIRECTORY), "data.mdb", why)) == NULL)
+		return -1;
+	cache_open(store);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const files[] = { "data.mdb", "data.mdb-lock" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		char path[sizeof dir + 32];
+
+		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	return rmdir(dir);
+}
+
+static bool keep(const char *domain, struct str text)
+{
+	struct entry *e = cache_get(str_of(domain));
+	struct sts_policy p;
+	const char *why;
+	bool kept;
+
+	assert_int_equal(sts_parse(text, &p, &why), 0);
+	kept = cache_keep(e, STR("1"), text, &p);
+	assert_true(cache_holds(e)); /* for whoever waits for it */
+	if (!kept)
+		cache_drop(e);
+	return kept;
+}
+
+static void test_bytes(void **state)
+{
+	static const char head[] = "version: STSv1\nmode: enforce\nmx: m.test\nmax_age: 86400\nx: ";
+	static char large[FETCH_ANSWER_MAX];
+	struct str text = str_bytes(large, sizeof large),
+		   small = STR("version: STSv1\nmode: testing\n"
+			       "mx: m.test\nmax_age: 9\n");
+	unsigned n = 0;
+	char domain[32];
+
+	(void)state;
+	memset(large, 'x', sizeof large);
+	memcpy(large, head, sizeof head - 1);
+	assert_true(keep("small.test", small));
+	do {
+		snprintf(domain, sizeof domain, "d%u.test", n++);
+		assert_true(n < 2 * POLICY_BYTES_MAX / FETCH_ANSWER_MAX);
+	} while (keep(domain, text));
+	assert_true(cache_counts().bytes <= POLICY_BYTES_MAX);
+	assert_true(cache_counts().bytes > POLICY_BYTES_MAX - FETCH_ANSWER_MAX);
+	assert_int_equal(cache_counts().policies, n); /* one of them small */
+	assert_false(cache_holds(cache_find(str_of(domain))));
+	/* a small one goes in, and a large one when another has gone */
+	assert_true(keep("small2.test", small));
+	cache_drop(cache_find(STR("d0.test")));
+	assert_true(keep(domain, text));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_bytes) };
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
