@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "client.h"
+#include "late.h"
 #include "library.h"
 #include "mail.h"
 #include "proto/resolve.h"
@@ -25,6 +26,7 @@ struct job {
 	struct query queries[RESOLVE_TYPES_MAX];
 	unsigned nqueries, pending;
 	struct mail_search mail;
+	bool host; /* of the question about mail */
 	struct client_search *client; /* in the arena: it is large */
 };
 
@@ -207,29 +209,40 @@ static void on_mail_found(struct mail_search *s)
 static void stop_mail(struct job *j)
 {
 	mail_search_stop(&j->mail);
+	if (j->mail.reply.status == DNS_TEMPORARY)
+		late_note(
+		    &(struct mail_question){ .domain = j->name, .host = j->host }, loop_now());
 	answer_mail(j);
+}
+
+static void refuse_mail(struct chan *c, const struct ipc_msg *m, struct str why)
+{
+	struct mail_reply reply = { .status = DNS_TEMPORARY, .why = why };
+	struct put w = put_start();
+
+	put_mail_reply(&w, &reply);
+	chan_reply(c, m, RESOLVE_MAIL, &w, NULL, 0);
 }
 
 static int on_mail(struct chan *c, struct ipc_msg *m)
 {
 	struct get g = get_start(m->body);
 	struct mail_question q;
-	struct put w;
 	struct job *j;
 
 	if (get_mail_question(&g, &q) == -1)
 		return -1;
 	counts.mail++;
 	if (full()) {
-		struct mail_reply busy = { .status = DNS_TEMPORARY,
-			.why = STR("too many questions") };
-
-		w = put_start();
-		put_mail_reply(&w, &busy);
-		chan_reply(c, m, RESOLVE_MAIL, &w, NULL, 0);
+		refuse_mail(c, m, STR("too many questions"));
+		return 0;
+	}
+	if (late_lately(&q, loop_now())) {
+		refuse_mail(c, m, STR("there was no answer a moment ago"));
 		return 0;
 	}
 	j = job_new(c, m, q.trace, q.domain, stop_mail);
+	j->host = q.host;
 	q.domain = j->name;
 	mail_search(&j->mail, &q, &j->arena, on_mail_found);
 	return 0;

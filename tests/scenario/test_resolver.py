@@ -1,5 +1,5 @@
 """The resolver against NSD with signed zones, and against a server that lies."""
-import json, os, re, signal, struct, time
+import json, os, re, signal, smtplib, struct, time
 import pytest
 import conftest
 from dns_server import Liar, Zones, name, record, reply
@@ -217,6 +217,17 @@ def test_silence(suite, liar):  # 100
     assert time.monotonic() - began < 10
     # others do not wait for it
     assert ask(suite, 'b.secure.test', 'A')['records'] == ['192.0.2.2']
+
+
+def test_silence_is_waited_for_once(new_suite, liar):
+    """The queue asks for the hosts of a domain, and deliver-remote again: the second hears at once that there is no answer."""
+    liar.plan['silent.example', MX] = lambda q: None
+    s = new_suite(users=0, conf=forwarding(liar, 'dns_validation = no\n').replace('4s', '2s'))
+    with smtplib.SMTP(s.host, s.smtp_port, timeout=20) as c:
+        c.sendmail('a@client.example', ['a@silent.example'], 'Subject: x\r\n\r\nx\r\n')
+    (e,) = s.wait_for(lambda: s.events('deferred'))
+    assert 'no answer a moment ago' in e['fields']['status']
+    assert len([e for e in s.events('dns-timeout') if e['fields']['name'] == 'silent.example']) == 1
 
 
 @pytest.mark.parametrize('odd', [b'\x03a b\x04test\0', b'\x03a\nb\x04test\0', b'\x03a\0b\x04test\0', b'\x03a;b\x04test\0'])
