@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/buf.h"
 #include "jwt.h"
+#include "net/form.h"
 #include "proto/fetch.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -37,17 +38,6 @@ static unsigned outstanding;
 
 /* --- settings -------------------------------------------------------------------------------- */
 
-/* application/x-www-form-urlencoded */
-static void put_form(struct buf *b, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (ascii_alpha(s.p[i]) || ascii_digit(s.p[i]) ||
-		    (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL))
-			buf_char(b, s.p[i]);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
-}
-
 /* RFC 6749 2.3.1 */
 static void make_authorization(struct str name, struct str secret)
 {
@@ -58,9 +48,9 @@ static void make_authorization(struct str name, struct str secret)
 	if (name.n == 0)
 		return;
 	buf_init(&plain, 6 * FETCH_CREDENTIAL_MAX + 1);
-	put_form(&plain, str_take(name, FETCH_CREDENTIAL_MAX));
+	form_put(&plain, str_take(name, FETCH_CREDENTIAL_MAX));
 	buf_char(&plain, ':');
-	put_form(&plain, str_take(secret, FETCH_CREDENTIAL_MAX));
+	form_put(&plain, str_take(secret, FETCH_CREDENTIAL_MAX));
 	n = (size_t)snprintf(authorization, sizeof authorization, "Basic ");
 	base64_encode(buf_view(&plain), authorization + n);
 	explicit_bzero(plain.p, plain.n);
@@ -120,9 +110,8 @@ static void ask_fetch(struct introspection *i, struct str token)
 	struct buf body;
 
 	buf_init(&body, FETCH_BODY_MAX);
-	buf_z(&body, "token=");
-	put_form(&body, token);
-	buf_z(&body, "&token_type_hint=access_token");
+	form_field(&body, "token", token);
+	form_field(&body, "token_type_hint", STR("access_token"));
 	put_fetch_question(&w, &(struct fetch_question){ .trace = i->attempt.tag.trace,
 				   .kind = FETCH_INTROSPECT,
 				   .target = STR_NONE,
