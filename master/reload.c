@@ -62,6 +62,15 @@ static void carry_over(struct suite *s, const struct process *row)
 			c->generation = s->generation;
 }
 
+/* What it makes of them may differ though the settings are the same. */
+static bool has_files(const struct plan *p, enum role role)
+{
+	for (uint32_t i = 0; i < p->nfiles; i++)
+		if (p->files[i].role == role)
+			return true;
+	return false;
+}
+
 static void apply(struct suite *s)
 {
 	struct child *c;
@@ -71,7 +80,8 @@ static void apply(struct suite *s)
 			child_adopt(s, c);
 	for (size_t i = 0; i < nprocesses; i++) {
 		const struct process *row = &processes[i];
-		bool differs = changed(s->old_plan, s->plan, row) || sockets_changed(s, row->role);
+		bool differs = changed(s->old_plan, s->plan, row) ||
+			       sockets_changed(s, row->role) || has_files(s->plan, row->role);
 
 		if (!differs)
 			carry_over(s, row);

@@ -4,26 +4,30 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "proto/plan.h"
 #include "proto/root_types.h"
 
+/*
+ * By reading to the end: most programs may not ask for the size, once they are confined. At a place of our own:
+ * the descriptor's offset is shared with every other process that got it.
+ */
 struct conf *conf_read(int fd)
 {
+	enum { BLOCK = 64 * 1024 };
 	struct conf *c = NULL;
-	struct stat st;
-	char *bytes;
+	struct buf b;
+	ssize_t n = -1;
+	char *to;
 
-	if (fstat(fd, &st) == -1 || st.st_size < 0 || st.st_size > CONF_BYTES_MAX)
-		return NULL;
-	bytes = xmalloc((size_t)st.st_size);
-	/* the descriptor's offset is shared with every other process that got it */
-	if (pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size)
-		c = conf_decode(str_bytes(bytes, (size_t)st.st_size));
-	free(bytes);
+	buf_init(&b, CONF_BYTES_MAX);
+	while ((to = buf_room(&b, BLOCK)) != NULL && (n = pread(fd, to, BLOCK, (off_t)b.n)) > 0)
+		b.n += (size_t)n;
+	if (to != NULL && n == 0)
+		c = conf_decode(buf_view(&b));
+	buf_clear(&b);
 	return c;
 }
 
