@@ -174,7 +174,8 @@ static void sender_answered(struct session *s, const struct access_answer *a)
 static unsigned params_offered(const struct session *s)
 {
 	return (session_is_submission(s) && settings()->hold_limit > 0 ? PARAMS_RELEASE : 0u) |
-	       (session_requires_tls(s) ? PARAMS_REQUIRETLS : 0u);
+	       (session_requires_tls(s) ? PARAMS_REQUIRETLS : 0u) |
+	       (session_is_submission(s) ? PARAMS_AUTH : 0u);
 }
 
 void cmd_mail(struct session *s, struct str arg)

@@ -86,6 +86,17 @@ static bool set_requiretls(struct transaction *t, struct str value)
 	return true;
 }
 
+/* RFC 4954 5: who has submitted it first, for all the client knows. What it is we know by its login. */
+static bool set_auth(struct transaction *t, struct str value)
+{
+	char who[ADDRESS_MAX];
+	size_t n;
+
+	(void)t;
+	return str_eq(value, STR("<>")) ||
+	       (xtext_decode(value, false, who, sizeof who, &n) == 0 && n > 0);
+}
+
 static const struct param mail_params[] = {
 	{ STR("SIZE"), true, "a number of bytes", set_size },
 	{ STR("BODY"), true, "7BIT or 8BITMIME", set_body },
@@ -97,6 +108,7 @@ static const struct param mail_params[] = {
 	{ STR("HOLDUNTIL"), true, "a date and time to come, and no HOLDFOR beside it",
 	    set_holduntil, PARAMS_RELEASE },
 	{ STR("REQUIRETLS"), false, "no value", set_requiretls, PARAMS_REQUIRETLS },
+	{ STR("AUTH"), true, "an address as xtext, or <>", set_auth, PARAMS_AUTH },
 	{ .set = NULL },
 };
 

@@ -1,4 +1,4 @@
-/* The parameters of MAIL and RCPT: RFC 1870, 3461, 4865, 6152, 6531, 8689. */
+/* The parameters of MAIL and RCPT: RFC 1870, 3461, 4865, 4954, 6152, 6531, 8689. */
 #ifndef SMTPD_PARAMS_H
 #define SMTPD_PARAMS_H
 
@@ -6,7 +6,7 @@
 #include "transaction.h"
 
 /* What is offered to some only; the parameters of others are unknown. */
-enum { PARAMS_RELEASE = 1, PARAMS_REQUIRETLS = 2 };
+enum { PARAMS_RELEASE = 1, PARAMS_REQUIRETLS = 2, PARAMS_AUTH = 4 };
 
 /*
  * Both read "KEY=value KEY ..." into t (MAIL: its envelope and size; RCPT: t->asked). 0, or -1 with
