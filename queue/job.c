@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/crash.h"
+#include "credentials.h"
 #include "outcome.h"
 #include "proto/deliver.h"
 #include "proto/proc.h"
@@ -94,7 +95,8 @@ static struct str demanded(struct message *m, struct str tls)
 		return arena_printf(&m->arena, "%.*s requiretls%s", STR_ARG(tls),
 		    e->sender.n == 0 ? "=offered" : "");
 	if (w.level == TLS_LEVEL_DANE)
-		return w.implicit ? STR("encrypt implicit") : STR("may");
+		return arena_printf(&m->arena, "%s%s", w.implicit ? "encrypt implicit" : "may",
+		    w.auth ? " auth" : "");
 	return tls;
 }
 
@@ -117,14 +119,17 @@ static struct put encode_job(const struct job *j)
 	const struct message *m = j->m;
 	const struct envelope *e = &m->content.envelope;
 	const struct route *route = job_target(j, 0)->route;
+	struct str way = way_of(j->m, job_target(j, 0));
+	struct str sender = route->owner.n > 0 ? route->owner : e->sender;
 	struct put w = put_start();
 	struct deliver_job d = {
 		.trace = m->tag.trace,
 		.id = m->tag.queue,
 		.arrival = e->arrival,
 		.transport = route->transport,
-		.way = way_of(j->m, job_target(j, 0)),
-		.sender = route->owner.n > 0 ? route->owner : e->sender,
+		.way = way,
+		.sender = sender,
+		.ticket = credentials_ticket(sender, way),
 		.envid = e->envid,
 		.ret = e->ret,
 		.eightbit = e->eightbit,

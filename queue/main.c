@@ -14,6 +14,7 @@
 #include "checkpoint.h"
 #include "clock.h"
 #include "control.h"
+#include "credentials.h"
 #include "format.h"
 #include "job.h"
 #include "load.h"
@@ -73,6 +74,7 @@ static const struct peer_spec peers[] = {
 	    .one = true },
 	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
 	{ ROLE_POLICY, .rows = policy_rows, .down = accept_down },
+	{ ROLE_CREDENTIALS, .rows = no_rows, .up = credentials_up, .one = true },
 	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed, .one = true },
 	{ 0 },
 };

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "proto/callers.h"
 #include "proto/control.h"
+#include "proto/credentials.h"
 #include "proto/deliver.h"
 #include "proto/proc.h"
 #include "proto/resolve.h"
@@ -61,6 +62,13 @@ static bool good_reply(struct get *g)
 	return get_reply_question(g, &q) == 0;
 }
 
+static bool good_look(struct get *g)
+{
+	struct credential_look l;
+
+	return get_credential_look(g, &l) == 0;
+}
+
 static const struct kind {
 	uint16_t type;
 	enum role role;
@@ -71,6 +79,7 @@ static const struct kind {
 	{ LOOKUP_LANE, ROLE_LOOKUP, good_lane },
 	{ DELIVER_HOP, ROLE_REMOTE, good_hop },
 	{ DELIVER_REPLY, ROLE_REMOTE, good_reply },
+	{ CREDENTIALS_LOOK, ROLE_CREDENTIALS, good_look },
 	{ RESOLVE_ASK, ROLE_RESOLVER, good_resolve },
 };
 

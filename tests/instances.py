@@ -15,7 +15,7 @@ DOMAIN = 'example.test'
 # uids of the programs when root starts a test instance: nobody else's, and without entries in /etc/passwd
 FIRST_UID = 64200
 ROLES = ('log', 'lookup', 'auth', 'notify', 'queue', 'deliver_maildir', 'deliver_remote', 'smtpd', 'smtpd_local',
-         'imapd_login', 'smtpd_submit', 'sasl', 'resolver', 'keys', 'pam', 'fetch', 'policy')
+         'imapd_login', 'smtpd_submit', 'sasl', 'resolver', 'keys', 'pam', 'fetch', 'policy', 'credentials')
 
 LISTENERS = (('mx', 'smtp'), ('imap', 'imap'), ('imaps', 'imaps'), ('submission', 'submission'),
              ('submissions', 'submissions'))

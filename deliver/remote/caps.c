@@ -1,6 +1,8 @@
 /* What a server can do. See caps.h. */
 #include "caps.h"
 
+#include "proto/credentials.h"
+
 enum { LIMIT_MAX = 999999 }; /* RFC 9422 section 4: at most six digits */
 
 static void cap_starttls(struct caps *c, struct str args)
@@ -43,6 +45,19 @@ static void cap_requiretls(struct caps *c, struct str args)
 {
 	(void)args;
 	c->requiretls = true;
+}
+
+static void cap_auth(struct caps *c, struct str args)
+{
+	struct str word;
+	int m;
+
+	c->auth_offered = true;
+	while (str_word(&args, &word)) {
+		m = login_mechanism(word);
+		if (m != -1)
+			c->auth |= 1u << m;
+	}
 }
 
 static void cap_size(struct caps *c, struct str args)
@@ -91,16 +106,22 @@ static const struct {
 	{ "SMTPUTF8", cap_smtputf8 },
 	{ "DSN", cap_dsn },
 	{ "REQUIRETLS", cap_requiretls },
+	{ "AUTH", cap_auth },
 	{ "SIZE", cap_size },
 	{ "LIMITS", cap_limits },
 };
 
 void caps_line(struct caps *c, struct str line)
 {
-	struct str word;
+	struct str word, whole = line;
 
 	if (!str_word(&line, &word))
 		return;
+	/* how it was written before RFC 2554; some do so still, for clients that read nothing else */
+	if (str_casestarts(word, STR("AUTH="))) {
+		cap_auth(c, str_skip(str_trim(whole), sizeof "AUTH=" - 1));
+		return;
+	}
 	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
 		if (str_caseeq(word, str_of(keywords[i].keyword)))
 			keywords[i].fn(c, line);

@@ -15,6 +15,8 @@ struct caps {
 	bool utf8; /* RFC 6531 */
 	bool dsn; /* RFC 3461 */
 	bool requiretls; /* RFC 8689 */
+	bool auth_offered; /* RFC 4954 */
+	unsigned auth; /* bits of enum login_mechanism */
 	bool size; /* RFC 1870 */
 	uint64_t size_limit; /* 0 = none */
 	/* RFC 9422; 0 = none */

@@ -38,6 +38,8 @@ int command_mail(
 		buf_z(b, j->ret == RET_FULL ? " RET=FULL" : " RET=HDRS");
 	if (c->dsn && j->envid.n > 0)
 		put_xtext(b, " ENVID=", j->envid);
+	if (n->auth) /* RFC 4954 5: nobody in particular, for all we know */
+		buf_z(b, " AUTH=<>");
 	if (n->requiretls && c->requiretls)
 		buf_z(b, " REQUIRETLS");
 	buf_z(b, "\r\n");

@@ -9,6 +9,7 @@
 struct mail_needs {
 	bool eightbit, utf8; /* of the message: what BODY= and SMTPUTF8 announce */
 	bool requiretls; /* demanded, and kept so far */
+	bool auth; /* we have logged in */
 	uint64_t size; /* 0 = not known */
 };
 

@@ -1,8 +1,10 @@
 /* Until a server can be given mail. See greeting.h. */
 #include "greeting.h"
 
+#include <assert.h>
 #include <stdio.h>
 
+#include "auth.h"
 #include "lately.h"
 #include "settings.h"
 #include "starttls.h"
@@ -59,9 +61,24 @@ static void begin_tls(struct session *s)
 	starttls_begin(&s->conn, &p);
 }
 
+/* A login goes over no line that can be listened to, whatever the policy. */
 static enum tls_level level_of(const struct session *s)
 {
-	return s->policy.policy.wish.level;
+	enum tls_level level = s->policy.policy.wish.level;
+
+	if (level < TLS_LEVEL_ENCRYPT && s->hop->wish.auth && !auth_plain_allowed(&s->ip))
+		return TLS_LEVEL_ENCRYPT;
+	return level;
+}
+
+/* Nothing is in the way of mail any more but a login. */
+static void all_said(struct session *s)
+{
+	assert(s->hop->wish.auth == (s->hop->credential != NULL));
+	if (s->hop->wish.auth)
+		auth_begin(s);
+	else
+		session_state(s, S_READY);
 }
 
 static bool wants_tls(const struct session *s)
@@ -79,7 +96,7 @@ static void without_tls(struct session *s, const struct status *st)
 {
 	told_failure(s, TLS_FAILED_STARTTLS, "");
 	if (level_of(s) == TLS_LEVEL_MAY)
-		session_state(s, S_READY);
+		all_said(s);
 	else
 		session_fail(s, st);
 }
@@ -96,7 +113,7 @@ static void ready(struct session *s)
 		if (!s->tls)
 			told_failure(
 			    s, TLS_FAILED_OTHERWISE, "TLS has failed there a short while ago");
-		session_state(s, S_READY);
+		all_said(s);
 	} else if (s->caps.starttls) {
 		session_state(s, S_STARTTLS);
 		(void)session_command(s, STR("STARTTLS\r\n"), STEP_STARTTLS, 0);
@@ -151,7 +168,7 @@ bool greeting_plain_instead(struct session *s, const struct status *st)
 {
 	bool failed = s->state == S_STARTTLS || (s->tls && s->state < S_READY);
 
-	if (!failed || level_of(s) != TLS_LEVEL_MAY)
+	if (!failed || level_of(s) != TLS_LEVEL_MAY || s->hop->wish.auth)
 		return false;
 	lately_note(LATELY_NO_TLS, &s->ip, s->site->port, loop_now());
 	log_info(NULL, EV("remote-plain-text"), KZ("relay", s->relay), KZ("reason", st->text));

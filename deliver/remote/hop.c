@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/id.h"
 #include "choice.h"
+#include "refused.h"
 #include "session.h"
 #include "settings.h"
 
@@ -40,13 +41,19 @@ static bool same_source(const struct deliver_source *a, const struct deliver_sou
 	       ip_eq(&a->ip[0], &b->ip[0]) && ip_eq(&a->ip[1], &b->ip[1]);
 }
 
-static struct hop *find(const struct hop_question *q, const struct deliver_source *source)
+static bool same_login(const struct credential *a, const struct credential *b)
+{
+	return a == b || (a != NULL && b != NULL && a->id == b->id);
+}
+
+static struct hop *find(const struct hop_question *q, const struct deliver_source *source,
+    const struct credential *login)
 {
 	struct hop *h;
 
 	LIST_FOREACH (h, &table[bucket(q->hop.nexthop)], chain)
 		if (h->transport == q->transport && way_same_hop(&h->way, &q->hop) &&
-		    same_source(&h->source, source))
+		    same_source(&h->source, source) && same_login(h->credential, login))
 			return h;
 	return NULL;
 }
@@ -96,11 +103,24 @@ static struct hop *make(const struct hop_question *q, const struct deliver_sourc
 	return h;
 }
 
-static struct hop *get(const struct hop_question *q, const struct deliver_source *source)
+void hop_login(struct hop *h, struct credential *c)
 {
-	struct hop *h = find(q, source);
+	credential_ref(c);
+	credential_release(h->credential);
+	h->credential = c;
+}
 
-	return h != NULL ? h : make(q, source);
+/* login: NULL for mail that does not log in there, and for who only asks. */
+static struct hop *get(const struct hop_question *q, const struct deliver_source *source,
+    struct credential *login)
+{
+	struct hop *h = find(q, source, login);
+
+	if (h == NULL)
+		h = make(q, source);
+	if (h != NULL && login != NULL)
+		hop_login(h, login);
+	return h;
 }
 
 static void drop_if_unused(struct hop *h)
@@ -109,6 +129,7 @@ static void drop_if_unused(struct hop *h)
 		return;
 	LIST_REMOVE(h, chain);
 	site_finder_clear(&h->finder);
+	credential_release(h->credential);
 	arena_clear(&h->arena);
 	free(h);
 }
@@ -203,6 +224,8 @@ bool hop_submit_elsewhere(struct job *j, const struct outcome *o)
 	log_info(&tag, EV("remote-next-hop"), KS("nexthop", turn_of(j)->nexthop),
 	    KS("relay", o->relay), KZ("reason", o->status->text));
 	j->at++;
+	credential_release(j->credential);
+	j->credential = NULL;
 	j->fresh = false;
 	hop_submit(j);
 	return true;
@@ -218,19 +241,57 @@ void hop_choose(struct job *j)
 	choice_order(&j->way, &seed, loop_now(), j->order);
 }
 
+/* Waits: what is wrong with a login is wrong at all addresses, and nothing goes elsewhere without it. */
+static void refuse_login(struct job *j, const struct status *st)
+{
+	job_settle_rest(j, &(struct outcome){ .status = st });
+	job_finish(j);
+}
+
+static void on_credential(struct ask *a, struct ipc_msg *m)
+{
+	struct job *j = a->arg;
+	const struct status *refusal;
+	struct status st;
+
+	j->credential = credential_take(m, &st);
+	if (j->credential == NULL) {
+		refuse_login(j, &st);
+		return;
+	}
+	refusal = refused_lately(j->credential->id, turn_of(j)->nexthop, loop_now());
+	if (refusal != NULL)
+		refuse_login(j, refusal);
+	else
+		hop_submit(j);
+}
+
+static bool logs_in(const struct way_hop *h)
+{
+	struct tls_wish w;
+
+	return tls_wish_parse(h->tls, &w) == 0 && w.auth;
+}
+
 void hop_submit(struct job *j)
 {
-	struct hop *h =
-	    get(&(struct hop_question){ .transport = j->d.transport, .hop = *turn_of(j) },
-		&j->d.source);
+	struct hop *h;
 	struct session *s;
+
+	j->hop = NULL;
+	j->session = NULL;
+	if (j->credential == NULL && logs_in(turn_of(j))) {
+		credential_ask(&j->ask, j, 0, on_credential, j);
+		return;
+	}
+	h = get(&(struct hop_question){ .transport = j->d.transport, .hop = *turn_of(j) },
+	    &j->d.source, j->credential);
 
 	if (h == NULL) {
 		refuse(j);
 		return;
 	}
 	j->hop = h;
-	j->session = NULL;
 	s = j->fresh ? NULL : take_idle(h);
 	if (s != NULL) {
 		session_run(s, j);
@@ -248,6 +309,8 @@ void hop_withdraw(struct job *j)
 {
 	struct hop *h = j->hop;
 
+	if (h == NULL) /* it waits for its login */
+		return;
 	TAILQ_REMOVE(&h->waiting, j, next);
 	if (TAILQ_EMPTY(&h->waiting)) {
 		TAILQ_REMOVE(&starved, h, starved_next);
@@ -313,7 +376,7 @@ void hop_close_idle(void)
 struct hop *hop_pin(const struct hop_question *q)
 {
 	static const struct deliver_source any;
-	struct hop *h = get(q, &any);
+	struct hop *h = get(q, &any, NULL);
 
 	if (h != NULL)
 		h->pins++;

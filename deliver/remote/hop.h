@@ -2,12 +2,13 @@
  * Next hops: which connections there are to each, which jobs wait for one, and how many connections
  * the whole process may have. How many jobs go to a next hop at a time is the queue's decision;
  * here each gets a connection at once, an idle one if there is one, until the process is at its
- * limit. The same host under another TLS policy, or reached from another source, is another next hop:
- * connections are not shared.
+ * limit. The same host under another TLS policy, with another login, or reached from another source, is
+ * another next hop: connections are not shared.
  */
 #ifndef REMOTE_HOP_H
 #define REMOTE_HOP_H
 
+#include "credential.h"
 #include "job.h"
 #include "nexthop.h"
 #include "proto/way.h"
@@ -25,6 +26,7 @@ struct hop {
 	unsigned sessions; /* idle and busy */
 	unsigned pins; /* those who want it explained */
 	struct site_finder finder;
+	struct credential *credential; /* its mail logs in with this; NULL = it does not */
 	struct way_hop way; /* what jobs say of it; its strings are ours */
 	struct deliver_source source; /* the same */
 	struct arena arena;
@@ -51,6 +53,9 @@ struct job *hop_session_free(struct session *s);
 void hop_session_gone(struct session *s);
 /* It is about to close and may not be used again, though it was idle. */
 void hop_session_not_idle(struct session *s);
+
+/* The same login with another token. */
+void hop_login(struct hop *h, struct credential *c);
 
 /* Closes all idle connections, and from now on each that becomes idle. */
 void hop_close_idle(void);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/crash.h"
+#include "credential.h"
 #include "hop.h"
 #include "proto/types.h"
 #include "reaction.h"
@@ -30,6 +31,8 @@ static void job_free(struct job *j)
 {
 	LIST_REMOVE(j, all);
 	njobs--;
+	ask_cancel(&j->ask);
+	credential_release(j->credential);
 	if (j->fd != -1)
 		close(j->fd);
 	body_downgrade_free(j->down);

@@ -14,6 +14,7 @@
 #include "proto/deliver.h"
 #include "transcript.h"
 
+struct credential;
 struct hop;
 struct session;
 
@@ -49,6 +50,8 @@ struct job {
 	struct session *session; /* that works on it; NULL while it waits */
 	struct job_reaction reaction;
 	struct transcript transcript;
+	struct ask ask; /* for the login at its next hop */
+	struct credential *credential; /* that; NULL = it needs none, or has not got it */
 	bool connected; /* a connection was made for it */
 	bool fresh; /* needs a new connection: an old one failed before its first answer */
 	bool looked;

@@ -15,6 +15,7 @@
 #include "reaction.h"
 #include "proto/proc.h"
 #include "proto/types.h"
+#include "sasl.h"
 #include "settings.h"
 #include "starttls.h"
 
@@ -42,6 +43,8 @@ static int remote_open(void)
 	own_look();
 	own_look_for_sources(proc_conf());
 	starttls_open(proc_conf());
+	if (sasl_open() == -1)
+		log_error(NULL, EV("remote-no-sasl"));
 	return configure();
 }
 
@@ -103,6 +106,7 @@ static const struct peer_spec peers[] = {
 	{ .role = ROLE_QUEUE, .rows = queue_rows, .down = queue_down, .asks = true },
 	{ .role = ROLE_RESOLVER, .rows = no_rows, .one = true },
 	{ .role = ROLE_POLICY, .rows = no_rows, .one = true },
+	{ .role = ROLE_CREDENTIALS, .rows = no_rows, .one = true },
 	{ 0 },
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth.h"
 #include "base/alloc.h"
 #include "base/id.h"
 #include "choice.h"
@@ -26,8 +27,10 @@ static const unsigned edges[S_STATES] = {
 	[S_RESOLVING] = TO(S_CONNECTING) | TO(S_DEAD),
 	[S_CONNECTING] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_HANDSHAKE) | TO(S_DEAD),
 	[S_GREETING] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_DEAD),
-	[S_HELLO] = TO(S_CONNECTING) | TO(S_HELLO) | TO(S_STARTTLS) | TO(S_READY) | TO(S_DEAD),
-	[S_STARTTLS] = TO(S_CONNECTING) | TO(S_HANDSHAKE) | TO(S_READY) | TO(S_DEAD),
+	[S_HELLO] =
+	    TO(S_CONNECTING) | TO(S_HELLO) | TO(S_STARTTLS) | TO(S_AUTH) | TO(S_READY) | TO(S_DEAD),
+	[S_STARTTLS] = TO(S_CONNECTING) | TO(S_HANDSHAKE) | TO(S_AUTH) | TO(S_READY) | TO(S_DEAD),
+	[S_AUTH] = TO(S_CONNECTING) | TO(S_READY) | TO(S_DEAD),
 	[S_HANDSHAKE] = TO(S_CONNECTING) | TO(S_GREETING) | TO(S_HELLO) | TO(S_DEAD),
 	[S_READY] = TO(S_CONNECTING) | TO(S_ENVELOPE) | TO(S_CLOSING) | TO(S_DEAD),
 	[S_ENVELOPE] = TO(S_READY) | TO(S_CONTENT) | TO(S_FINAL) | TO(S_DEAD),
@@ -60,6 +63,7 @@ static void bury(struct session *s)
 	session_state(s, S_DEAD);
 	site_find_cancel(&s->finding);
 	tlspolicy_clear(&s->policy);
+	auth_clear(s);
 	site_release(s->site);
 	s->site = NULL;
 	dial_cancel(s->dial);
@@ -119,14 +123,15 @@ void session_fail(struct session *s, const struct status *st)
 	if (j != NULL && said == NULL)
 		transcript_note(&j->transcript, "%s", st->text);
 	s->later = s->later || (early && status_temporary(st));
-	if (early && s->next < s->order.n) {
+	auth_clear(s);
+	if (early && !s->decided && s->next < s->order.n) {
 		log_info(
 		    NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", st->text));
 		conn_close(&s->conn);
 		connect_next(s);
 		return;
 	}
-	if (!nowhere && !demanding && !ours)
+	if (!nowhere && !demanding && !ours && !s->decided)
 		fault = fault_of(s, st, early);
 	s->job = NULL;
 	bury(s);
@@ -144,7 +149,8 @@ void session_fail(struct session *s, const struct status *st)
 		.relay = str_of(s->relay),
 		.tls = str_of(s->tls_text),
 		.fault = fault };
-	if ((early || nowhere) && (!ours || s->order.n == 0) && hop_submit_elsewhere(j, &o))
+	if ((early || nowhere) && !s->decided && (!ours || s->order.n == 0) &&
+	    hop_submit_elsewhere(j, &o))
 		return;
 	job_settle_rest(j, &o);
 	job_finish(j);
@@ -182,6 +188,7 @@ static const struct {
 	[STEP_HELO] = { "HELO command", greeting_helo, 2 },
 	[STEP_LHLO] = { "LHLO command", greeting_helo, 2 },
 	[STEP_STARTTLS] = { "STARTTLS command", greeting_starttls, 2 },
+	[STEP_AUTH] = { "AUTH command", auth_answer, 2 },
 	[STEP_RSET] = { "RSET command", transaction_rset, 2 },
 	[STEP_MAIL] = { "MAIL FROM command", transaction_mail, 2 },
 	[STEP_RCPT] = { "RCPT TO command", transaction_rcpt, 2 },
@@ -363,6 +370,8 @@ static bool take_line(struct session *s)
 	state = reply_line(&s->reply, line);
 	if (state != REPLY_BAD && s->state == S_HELLO && s->reply.lines > 1 && s->reply.code == 250)
 		caps_line(&s->caps, s->reply.line);
+	if (state != REPLY_BAD && s->state == S_AUTH)
+		auth_line(s, s->reply.line);
 	if (state == REPLY_BAD) {
 		protocol_error(s, "no valid reply");
 		return false;

@@ -24,6 +24,7 @@ enum session_state {
 	S_HELLO, /* EHLO, HELO or LHLO was sent */
 	S_STARTTLS, /* was sent */
 	S_HANDSHAKE,
+	S_AUTH, /* logging in */
 	S_READY, /* greeted; idle, or about to get a job */
 	S_ENVELOPE, /* RSET, MAIL, RCPT, DATA */
 	S_CONTENT, /* the message is being sent */
@@ -40,6 +41,7 @@ enum step {
 	STEP_HELO,
 	STEP_LHLO,
 	STEP_STARTTLS,
+	STEP_AUTH,
 	STEP_RSET,
 	STEP_MAIL,
 	STEP_RCPT,
@@ -99,6 +101,9 @@ struct session {
 	struct reply reply;
 	struct expect expects[EXPECT_MAX]; /* a ring */
 	unsigned first, nexpects;
+
+	struct login *login; /* NULL: not logging in */
+	bool decided; /* what has failed would fail elsewhere, too */
 
 	struct timer reap;
 	struct job *job;

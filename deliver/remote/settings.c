@@ -21,6 +21,17 @@ static struct families read_families(struct str text)
 	return rows[i].families;
 }
 
+static void read_mechanisms(const struct conf *c)
+{
+	now.nmechanisms = 0;
+	for (size_t i = 0; i < conf_count(c, "remote_auth_mechanisms"); i++) {
+		int m = login_mechanism(conf_item(c, "remote_auth_mechanisms", i));
+
+		if (m != -1 && now.nmechanisms < LOGIN_MECHANISMS)
+			now.mechanisms[now.nmechanisms++] = (enum login_mechanism)m;
+	}
+}
+
 void settings_read(const struct conf *c)
 {
 	struct str name = conf_str(c, "hostname");
@@ -31,6 +42,9 @@ void settings_read(const struct conf *c)
 	now.families = read_families(conf_str(c, "remote_address_preference"));
 	now.sts = conf_bool(c, "mta_sts");
 	now.reports = conf_bool(c, "tls_reports");
+	now.auth_plain_loopback = conf_bool(c, "remote_auth_plain_loopback");
+	now.auth_refused = conf_time(c, "remote_auth_refused_time");
+	read_mechanisms(c);
 	now.plain = conf_time(c, "remote_tls_plain_time");
 	now.dead = conf_time(c, "remote_dead_time");
 	now.connections = (unsigned)conf_int(c, "remote_connections");

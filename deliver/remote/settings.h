@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "proto/conf.h"
+#include "proto/credentials.h"
 #include "site.h"
 
 struct settings {
@@ -18,6 +19,10 @@ struct settings {
 	uint64_t idle; /* all times in milliseconds */
 	uint64_t connect, command, data, final;
 	uint64_t plain; /* how long an address at which TLS failed is spoken to without */
+	bool auth_plain_loopback; /* logins there need no TLS */
+	uint64_t auth_refused; /* how long a login that was refused is not tried */
+	enum login_mechanism mechanisms[LOGIN_MECHANISMS]; /* the first that is offered */
+	unsigned nmechanisms;
 	uint64_t dead; /* how long an address that failed is tried last */
 };
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "settings.h"
+
 /* The operator's word, where it leaves nothing open. */
 static void table_rung(struct tlspolicy_find *f)
 {
@@ -78,9 +80,20 @@ static void require(struct tlspolicy_find *f, enum tls_source by)
 		    STR_ARG(tlspolicy_host(f)->name), why);
 }
 
+/* RFC 4954 9: a login is nothing for whoever listens. auth.c has the last word on exceptions. */
+static void protect_login(struct tlspolicy_find *f)
+{
+	if (!f->q.wish->auth || f->policy.wish.level >= TLS_LEVEL_ENCRYPT ||
+	    settings()->auth_plain_loopback)
+		return;
+	f->policy.wish.level = TLS_LEVEL_ENCRYPT;
+	add_reason(f, "for the login");
+}
+
 static void finish(struct tlspolicy_find *f, enum tls_source by)
 {
 	f->policy.source = by;
+	protect_login(f);
 	require(f, by);
 	f->known = true;
 	f->done(f->arg);

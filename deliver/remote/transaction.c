@@ -101,6 +101,7 @@ static int find_needs(struct session *s)
 		return -1;
 	j->looked = !s->caps.eightbit || j->look.any;
 	n->size = body_size(&j->d);
+	n->auth = s->hop->credential != NULL && s->caps.auth_offered;
 	n->requiretls = s->tls && s->hop->wish.require != TLS_REQUIRE_NOTHING;
 	n->utf8 = !ascii_envelope(&j->d) || (j->d.utf8 && j->look.header);
 	n->eightbit = j->look.any || (j->d.eightbit && s->caps.eightbit);

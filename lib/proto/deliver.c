@@ -71,6 +71,7 @@ void put_job(struct put *w, const struct deliver_job *j)
 	put_u8(w, j->transport);
 	put_str(w, j->way);
 	put_source(w, &j->source);
+	put_ticket(w, &j->ticket);
 	put_str(w, j->sender);
 	put_str(w, j->envid);
 	put_u8(w, j->ret);
@@ -93,6 +94,7 @@ static int get_job_head(struct get *g, struct arena *a, struct deliver_job *j)
 	j->transport = get_u8(g);
 	j->way = arena_str(a, get_str(g, WAY_MAX));
 	get_source(g, a, &j->source);
+	get_ticket(g, &j->ticket);
 	j->sender = arena_str(a, get_line(g, ADDRESS_MAX));
 	j->envid = arena_str(a, get_line(g, ENVID_MAX));
 	j->ret = get_u8(g);

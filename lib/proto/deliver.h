@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/ipc.h"
 #include "mail/status.h"
+#include "proto/credentials.h"
 #include "proto/lookup.h"
 #include "proto/queue.h"
 #include "proto/resolve.h"
@@ -53,6 +54,7 @@ struct deliver_job {
 	uint8_t transport; /* enum transport */
 	struct str way; /* remote: struct way, encoded */
 	struct deliver_source source;
+	struct ticket ticket; /* remote: for the logins at its next hops */
 	struct str sender;
 	struct str envid;
 	uint8_t ret;

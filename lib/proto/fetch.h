@@ -12,6 +12,7 @@ enum fetch_kind {
 	FETCH_STS, /* target: a domain, whose MTA-STS policy is wanted (RFC 8461 3.3) */
 	FETCH_REPORT, /* target: URL that a domain wants its reports at; body: the report (RFC 8460 5.4) */
 	FETCH_INTROSPECT, /* target: none; body: the form about a token (RFC 7662 2.1) */
+	FETCH_TOKEN, /* target: URL of a token endpoint; body: the form (RFC 6749 6) */
 	FETCH_KINDS
 };
 

@@ -19,6 +19,7 @@ static const char *const names[ROLE_MAX] = {
 	[ROLE_RESOLVER] = "resolver",
 	[ROLE_FETCH] = "fetch",
 	[ROLE_POLICY] = "policy",
+	[ROLE_CREDENTIALS] = "credentials",
 	[ROLE_SMTPD] = "smtpd",
 	[ROLE_LOCAL] = "smtpd-local",
 	[ROLE_SUBMIT] = "smtpd-submit",

@@ -25,6 +25,7 @@ enum role {
 	ROLE_RESOLVER, /* services/resolver */
 	ROLE_FETCH, /* services/fetch */
 	ROLE_POLICY, /* services/policy */
+	ROLE_CREDENTIALS, /* services/credentials */
 	ROLE_SMTPD, /* port 25 */
 	ROLE_LOCAL, /* smtpd for the local submission socket */
 	ROLE_SUBMIT, /* smtpd for submission by authenticated users */

@@ -64,6 +64,41 @@ static const struct setting rows[] = {
 		"`fingerprint match=HEX|HEX`: SHA-256 of a public key. The word `implicit` behind "
 		"it speaks "
 		"TLS from the first byte." },
+	{ .name = "remote_auth",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help =
+		"Tables of the next hops at which mail logs in, looked for as in "
+		"`remote_tls_policy`; the value is `yes` or `no`. The word `auth` in a TLS policy "
+		"means the same. Nothing goes there without a login, nor without TLS." },
+	{ .name = "remote_credentials",
+	    .type = SET_STR,
+	    .form = FORM_PATH,
+	    .def = "",
+	    .roles = R(CREDENTIALS),
+	    .help = "File of these logins, by sender and next hop; see `credentials`(5). Nobody "
+		    "but root has to be able to read it. It is looked at every minute." },
+	{ .name = "remote_auth_mechanisms",
+	    .type = SET_LIST,
+	    .def = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN "
+		   "OAUTHBEARER XOAUTH2",
+	    .roles = R(REMOTE),
+	    .help = "SASL mechanisms of these logins: the first one that the server offers is "
+		    "used." },
+	{ .name = "remote_auth_plain_loopback",
+	    .type = SET_BOOL,
+	    .def = "no",
+	    .roles = R(REMOTE),
+	    .help = "Log in without TLS, too, where the server is at a loopback address and the "
+		    "TLS level is not above `may`." },
+	{ .name = "remote_auth_refused_time",
+	    .type = SET_TIME,
+	    .def = "15m",
+	    .max = 86400 * 1000,
+	    .roles = R(REMOTE),
+	    .help = "For so long a login that was refused is not tried again at that next hop, "
+		    "unless it is changed. Its mail waits." },
 	{ .name = "remote_tls_plain_time",
 	    .type = SET_TIME,
 	    .def = "1h",

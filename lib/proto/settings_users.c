@@ -37,6 +37,7 @@ static const struct setting rows[] = {
 	USER_ROWS(NULL, "resolver", "thurn-resolver", "the DNS resolver"),
 	USER_ROWS(NULL, "fetch", "thurn-fetch", "the HTTPS client"),
 	USER_ROWS(NULL, "policy", "thurn-policy", "the keeper of other domains' policies"),
+	USER_ROWS(NULL, "credentials", "thurn-credentials", "the keeper of logins at other hosts"),
 	USER_ROWS(NULL, "smtpd", "thurn-smtpd", "the SMTP server"),
 	USER_ROWS(NULL, "smtpd_local", "thurn-local", "the server of the local submission socket"),
 	USER_ROWS(NULL, "smtpd_submit", "thurn-submit", "the submission server"),

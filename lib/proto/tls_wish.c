@@ -31,12 +31,13 @@ static bool is_separator(const struct tls_wish *w, char c)
 /* Words behind the level that are no names. */
 static const struct {
 	struct str word;
-	bool implicit;
+	bool implicit, auth;
 	enum tls_require require;
 } flags[] = {
-	{ STR("implicit"), true, TLS_REQUIRE_NOTHING },
-	{ STR("requiretls"), false, TLS_REQUIRE_ALWAYS },
-	{ STR("requiretls=offered"), false, TLS_REQUIRE_OFFERED },
+	{ STR("implicit"), .implicit = true },
+	{ STR("auth"), .auth = true },
+	{ STR("requiretls"), .require = TLS_REQUIRE_ALWAYS },
+	{ STR("requiretls=offered"), .require = TLS_REQUIRE_OFFERED },
 };
 enum { FLAGS = sizeof flags / sizeof flags[0] };
 
@@ -130,6 +131,7 @@ static int take_flag(struct str word, struct tls_wish *w)
 	for (size_t i = 0; i < FLAGS; i++)
 		if (str_caseeq(word, flags[i].word)) {
 			w->implicit = w->implicit || flags[i].implicit;
+			w->auth = w->auth || flags[i].auth;
 			if (flags[i].require != TLS_REQUIRE_NOTHING)
 				w->require = flags[i].require;
 			return 0;

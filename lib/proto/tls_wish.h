@@ -2,7 +2,7 @@
  * How a next hop is to be spoken to: none, or as TLS with some certainty of who is there. Written
  * as in smtp_tls_policy_maps of Postfix: "LEVEL [match=ITEM...] [implicit]". Decided by
  * services/lookup with the route, kept in this form by the queue, and carried out by
- * deliver/remote. What a message demands (RFC 8689) the queue puts behind it: "requiretls", or
+ * deliver/remote. "auth" behind it: with a login (RFC 4954), and so never in plain text. What a message demands (RFC 8689) the queue puts behind it: "requiretls", or
  * "requiretls=offered" for what must not get lost for it.
  */
 #ifndef PROTO_TLS_WISH_H
@@ -34,6 +34,7 @@ enum tls_require {
 struct tls_wish {
 	enum tls_level level;
 	bool implicit; /* TLS from the first byte, as at port 465 (RFC 8314) */
+	bool auth; /* mail logs in there: services/credentials knows with what */
 	enum tls_require require;
 	struct str
 	    match; /* items for tls_wish_item(), with blanks, colons or bars between; borrowed */

@@ -67,7 +67,12 @@ enum ipc_type {
 	/* deliver-remote -> policy: tls_result.h */
 	POLICY_RESULT,
 
-	/* policy, auth <-> fetch: fetch.h */
+	/* queue, deliver-remote <-> credentials: credentials.h */
+	CREDENTIALS_KEY = 0x0e00,
+	CREDENTIALS_ASK,
+	CREDENTIALS_LOOK,
+
+	/* policy, auth, credentials <-> fetch: fetch.h */
 	FETCH_ASK = 0x0c00,
 
 	/* keys <-> those who use keys: keys.h */

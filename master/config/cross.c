@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mail/address.h"
+#include "proto/credentials.h"
 #include "proto/fetch.h"
 #include "proto/keys.h"
 #include "proto/plan.h"
@@ -297,6 +298,23 @@ static void check_mechanisms(const struct conf *c, struct faults *f)
 	}
 }
 
+/* --- logins at other hosts -------------------------------------------------------------------- */
+
+static void check_logins(const struct conf *c, struct faults *f)
+{
+	for (size_t i = 0; i < conf_count(c, "remote_auth_mechanisms"); i++) {
+		struct str name = conf_item(c, "remote_auth_mechanisms", i);
+
+		if (login_mechanism(name) == -1)
+			faults_at(f, conf_where(c, "remote_auth_mechanisms"),
+			    "remote_auth_mechanisms: there is no mechanism \"%.*s\"",
+			    STR_ARG(name));
+	}
+	if (conf_count(c, "remote_auth") > 0 && conf_str(c, "remote_credentials").n == 0)
+		faults_at(f, conf_where(c, "remote_auth"),
+		    "remote_auth without remote_credentials: its mail would wait for ever");
+}
+
 /* --- ports that the kernel lets a process connect to ------------------------------------------ */
 
 static bool has_port(const struct conf *c, const char *list, uint64_t port)
@@ -422,6 +440,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_users,
 		check_ranges,
 		check_mechanisms,
+		check_logins,
 		check_tokens,
 		check_introspection,
 		check_pam,

@@ -137,6 +137,8 @@ static void make_files(const struct conf *c, struct plan *p)
 	}
 	for (size_t i = 0; i < conf_count(c, "tls_client_ca"); i++)
 		add_file(p, ROLE_KEYS, conf_item(c, "tls_client_ca", i));
+	if (conf_str(c, "remote_credentials").n > 0)
+		add_file(p, ROLE_CREDENTIALS, conf_str(c, "remote_credentials"));
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

@@ -35,6 +35,12 @@ static int place_introspect(const struct settings *s, struct str target, struct 
 	return target.n > 0 || p->url[0] == '\0' ? -1 : 0;
 }
 
+/* Where the file of credentials says, which this process does not know. */
+static int place_token(const struct settings *s, struct str target, struct place *p)
+{
+	return place_parse(target, s->port, p);
+}
+
 static const struct kind kinds[FETCH_KINDS] = {
 	[FETCH_STS] = {
 	    .name = "mta-sts",
@@ -61,6 +67,15 @@ static const struct kind kinds[FETCH_KINDS] = {
 	    .content_type = "application/x-www-form-urlencoded",
 	    .answer_max = 32 * 1024,
 	    .place = place_introspect,
+	},
+	[FETCH_TOKEN] = {
+	    .name = "token",
+	    .roles = ROLE_BIT(ROLE_CREDENTIALS),
+	    .jobs = 32,
+	    .post = true,
+	    .content_type = "application/x-www-form-urlencoded",
+	    .answer_max = 32 * 1024,
+	    .place = place_token,
 	},
 };
 

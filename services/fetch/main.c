@@ -44,6 +44,7 @@ static void fetch_drain(void)
 static const struct chan_row no_rows[] = { { 0 } };
 
 static const struct peer_spec peers[] = {
+	{ ROLE_CREDENTIALS, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_POLICY, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_AUTH, .rows = serve_rows, .down = serve_peer_down, .asks = true },
 	{ ROLE_RESOLVER, .rows = no_rows, .one = true },

@@ -133,6 +133,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_PAM, .rows = rows },
 	{ ROLE_FETCH, .rows = rows },
 	{ ROLE_POLICY, .rows = rows },
+	{ ROLE_CREDENTIALS, .rows = rows },
 	{ ROLE_SMTPD, .rows = rows },
 	{ ROLE_LOCAL, .rows = rows },
 	{ ROLE_SUBMIT, .rows = rows },

@@ -8,9 +8,9 @@
  * As tls_policy(5) of Postfix has it: a next hop with brackets or a port is looked for as it is; a
  * domain also as ".parent" for all of its parents.
  */
-static enum found find(struct run *r, struct str nexthop, struct table_answer *out)
+static enum found find(
+    struct run *r, const struct maps *maps, struct str nexthop, struct table_answer *out)
 {
-	const struct maps *maps = &r->policy->remote_tls_policy;
 	struct str key = run_lower(r, nexthop);
 	char name[DOMAIN_MAX + 1];
 	bool domain = domain_canonical(key, true, name) == 0;
@@ -39,12 +39,25 @@ static struct str made_implicit(struct run *r, struct str text, const struct tls
 	return arena_printf(r->arena, "%.*s implicit", STR_ARG(text));
 }
 
+/* Does mail log in there? */
+static enum found find_auth(struct run *r, struct str nexthop)
+{
+	struct table_answer out;
+	enum found f = find(r, &r->policy->remote_auth, nexthop, &out);
+
+	if (f != FOUND || str_caseeq(str_trim(out.value), STR("yes")))
+		return f;
+	if (str_caseeq(str_trim(out.value), STR("no")))
+		return FOUND_NONE;
+	return run_fail(r, out.rule, STR("neither yes nor no"));
+}
+
 enum found tls_policy_of(
     struct run *r, struct str nexthop, bool implicit, struct str *text, struct str *rule)
 {
 	struct table_answer out;
 	struct tls_wish w;
-	enum found f = find(r, nexthop, &out);
+	enum found f = find(r, &r->policy->remote_tls_policy, nexthop, &out);
 
 	if (f == FOUND_FAILED)
 		return f;
@@ -54,5 +67,10 @@ enum found tls_policy_of(
 		return run_fail(r, *rule, STR("not LEVEL [match=...] of a known TLS level"));
 	if (implicit)
 		*text = made_implicit(r, *text, &w);
-	return FOUND;
+	if (w.auth || r->policy->remote_auth.n == 0)
+		return FOUND;
+	f = find_auth(r, nexthop);
+	if (f == FOUND)
+		*text = arena_printf(r->arena, "%.*s auth", STR_ARG(*text));
+	return f == FOUND_FAILED ? f : FOUND;
 }

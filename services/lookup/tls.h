@@ -1,4 +1,7 @@
-/* How a next hop is to be spoken to: setting remote_tls, and by next hop remote_tls_policy. */
+/*
+ * How a next hop is to be spoken to: setting remote_tls, and by next hop remote_tls_policy and
+ * remote_auth.
+ */
 #ifndef LOOKUP_TLS_H
 #define LOOKUP_TLS_H
 

@@ -7,15 +7,16 @@
     ...
     server.messages                              # what was accepted: Message(sender, rcpts, data, ...)
 
-With tls=CONTEXT (an ssl.SSLContext) it offers STARTTLS; with implicit=True it begins with the handshake.
+With tls=CONTEXT (an ssl.SSLContext) it offers STARTTLS; with implicit=True it begins with the handshake. With mechanisms
+it has logins: those of accounts, under TLS if it has any.
 
-Steps are connect, ehlo, helo, starttls, mail, rcpt, data, bdat, final, rset, quit. What is planned for a step is used up in
+Steps are connect, ehlo, helo, starttls, auth, mail, rcpt, data, bdat, final, rset, quit. What is planned for a step is used up in
 order; then the step is answered well. An action is a reply (a string; several lines divided by newlines), or one of the
 functions below, or any function(session) that returns a reply, or None for none.
 
 By hand: smtp_fault_server.py PORT [--lmtp] [STEP=REPLY ...]
 """
-import argparse, collections, dataclasses, re, socket, ssl, struct, sys, threading, time, weakref
+import argparse, base64, collections, dataclasses, re, socket, ssl, struct, sys, threading, time, weakref
 
 
 class End(Exception):
@@ -115,6 +116,7 @@ class Message:
     name: str = None   # asked for by SNI
     peer: str = None   # address of the client
     helo: str = None   # what it calls itself
+    login: str = None  # who had logged in
 
 
 class Session(threading.Thread):
@@ -122,7 +124,7 @@ class Session(threading.Thread):
         super().__init__(daemon=True)
         self.server, self.sock, self.number = server, sock, number
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.input = b''
+        self.input, self.login = b'', None
         self.reset()
 
     def reset(self):
@@ -199,6 +201,7 @@ class Session(threading.Thread):
         self.reset()
         more = self.server.tls_extensions if self.secured() else [] if self.server.tls is None else \
             ['STARTTLS', *self.server.plain_extensions]
+        more = [*more, 'AUTH ' + ' '.join(self.server.mechanisms)] if self.server.mechanisms and self.may_log_in() else more
         self.step('ehlo', '\n'.join(['250 fault.test', *self.server.extensions, *more]))
 
     do_lhlo = do_ehlo
@@ -207,6 +210,9 @@ class Session(threading.Thread):
         self.helo = rest
         self.reset()
         self.step('helo', '250 fault.test')
+
+    def may_log_in(self):
+        return self.secured() or self.server.tls is None
 
     def secured(self):
         return isinstance(self.sock, ssl.SSLSocket)
@@ -233,6 +239,54 @@ class Session(threading.Thread):
     def do_quit(self, rest):
         self.step('quit', '221 2.0.0 bye')
         raise End
+
+    def do_auth(self, rest):
+        """PLAIN, LOGIN, XOAUTH2 and OAUTHBEARER; a plan may say anything else, step by step."""
+        words = rest.split()
+        if (action := self.server.next_action('auth')) is not None:
+            return self.scripted(action)
+        if self.login is not None or words[0] not in self.server.mechanisms:
+            return self.say('503 5.5.1 not now')
+        login = getattr(self, 'auth_' + words[0].lower())(words[1:])
+        self.server.logins.append((words[0], *login, self.secured()))
+        if login not in self.server.accounts:
+            if words[0].startswith(('XO', 'OA')):
+                self.ask(base64.b64encode(b'{"status":"401"}').decode())
+            return self.say('535 5.7.8 who is that?')
+        self.login = login[0]
+        self.say('235 2.7.0 welcome')
+
+    def scripted(self, action):
+        while action is not None:
+            reply = action(self) if callable(action) else action
+            if reply is not None:
+                self.say(reply)
+            if reply is None or not reply.startswith('334'):
+                return
+            self.server.answers.append(self.line())
+            action = self.server.next_action('auth')
+
+    def ask(self, challenge):
+        self.send_raw(f'334 {challenge}\r\n'.encode())
+        return base64.b64decode(self.line())
+
+    def initial(self, words):
+        return base64.b64decode(words[0]) if words else self.ask('')
+
+    def auth_plain(self, words):
+        _, user, password = self.initial(words).split(b'\0')
+        return user.decode(), password.decode()
+
+    def auth_login(self, words):
+        return self.ask('VXNlcm5hbWU6').decode(), self.ask('UGFzc3dvcmQ6').decode()
+
+    def auth_xoauth2(self, words):
+        user, bearer, _, _ = self.initial(words).split(b'\1')
+        return user.decode().removeprefix('user='), bearer.decode().removeprefix('auth=Bearer ')
+
+    def auth_oauthbearer(self, words):
+        header, host, port, bearer, _, _ = self.initial(words).split(b'\1')
+        return header.decode().split(',')[1].removeprefix('a='), bearer.decode().removeprefix('auth=Bearer ')
 
     def do_mail(self, rest):
         m = re.match(r'(?i)FROM:<(.*?)>(?: (.*))?$', rest)
@@ -275,7 +329,7 @@ class Session(threading.Thread):
     def end(self, data, chunked):
         if re.search(rb'(?<!\r)\n|\r(?!\n)', data):
             self.server.faults.append('message with a bare CR or LF')
-        message = Message(self.sender, self.mail_args, [], [], data, self.number, chunked, False)
+        message = Message(self.sender, self.mail_args, [], [], data, self.number, chunked, False, login=self.login)
         if self.secured():
             message.tls, message.resumed = self.sock.version(), self.sock.session_reused
             message.name = self.server.names.get(self.sock)
@@ -294,9 +348,12 @@ class Session(threading.Thread):
 
 class FaultServer:
     def __init__(self, port=0, lmtp=False, extensions=('PIPELINING', 'SIZE', '8BITMIME', 'ENHANCEDSTATUSCODES'),
-                 address='127.0.0.1', tls=None, implicit=False, plain_extensions=(), tls_extensions=()):
+                 address='127.0.0.1', tls=None, implicit=False, plain_extensions=(), tls_extensions=(), accounts=(),
+                 mechanisms=()):
         self.lmtp, self.extensions = lmtp, list(extensions)
         self.tls, self.implicit, self.plain_extensions, self.tls_extensions = tls, implicit, plain_extensions, tls_extensions
+        self.accounts, self.mechanisms = set(accounts), list(mechanisms)  # (user, password or token)
+        self.logins, self.answers = [], []  # all that were tried: (mechanism, user, secret, by TLS); to planned challenges
         self.names = weakref.WeakKeyDictionary()  # connection -> name asked for by SNI
         if tls is not None:
             tls.sni_callback = lambda sock, name, context: self.names.__setitem__(sock, name)

@@ -1,8 +1,10 @@
 /* thurn config: what is set, whether it is right, and the manual page of all settings. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -194,11 +196,39 @@ static void check_sources(const struct conf *c, struct buf *text)
 	}
 }
 
+/* What the suite finds out only when it needs it. A fault, or a warning of who else could read it. */
+static const char *check_credentials(const struct conf *c, bool *fault)
+{
+	static char why[5000];
+	struct str path = conf_str(c, "remote_credentials");
+	char name[4096];
+	struct stat st;
+
+	*fault = false;
+	if (path.n == 0 || str_copy(path, name, sizeof name) == -1)
+		return NULL;
+	if (stat(name, &st) == -1) {
+		*fault = errno != EACCES; /* then it is root's to find out */
+		if (*fault)
+			snprintf(why, sizeof why, "%.*s: remote_credentials: %s: %s\n",
+			    STR_ARG(conf_where(c, "remote_credentials")), name, strerror(errno));
+		return *fault ? why : NULL;
+	}
+	if ((st.st_mode & 077) == 0)
+		return NULL;
+	snprintf(why, sizeof why,
+	    "%.*s: remote_credentials: %s can be read or written by others (mode %03o)\n",
+	    STR_ARG(conf_where(c, "remote_credentials")), name, (unsigned)st.st_mode & 0777);
+	return why;
+}
+
 static int config_check(int argc, char **argv)
 {
 	bool json = tool_flag(&argc, argv, "json", 'j');
+	bool fault = true;
 	struct conf *c;
 	struct buf text;
+	const char *more;
 	char program[4096];
 
 	if (argc != 1)
@@ -208,15 +238,16 @@ static int config_check(int argc, char **argv)
 	c = conf_load(program, tool_conf_path(), &text);
 	if (c != NULL)
 		check_sources(c, &text);
+	more = c == NULL ? NULL : check_credentials(c, &fault);
+	if (more != NULL)
+		buf_z(&text, more);
 	if (json)
-		check_json(buf_view(&text), c != NULL ? "warning" : "fault");
+		check_json(buf_view(&text), fault ? "fault" : "warning");
 	else if (text.n > 0)
-		fprintf(stderr, "%s%s", c != NULL ? "warning: " : "", buf_cstr(&text));
+		fprintf(stderr, "%s%s", fault ? "" : "warning: ", buf_cstr(&text));
 	buf_clear(&text);
-	if (c == NULL)
-		return EX_CONFIG;
 	conf_free(c);
-	return EX_OK;
+	return fault ? EX_CONFIG : EX_OK;
 }
 
 static int config_mdoc(int argc, char **argv)

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "proto/way.h"
 
 /*
  * Asks by way of the queue and calls part() for each packet of the answer, with strings to be kept
@@ -22,6 +23,10 @@ json_t *explain_bytes(struct str s); /* in hexadecimal */
 
 /* One object on a line of its own; takes o. */
 void explain_print(json_t *o);
+
+/* Adds with what mail from that sender would log in there, if it does, to the next hop; an exit status. */
+int explain_login(struct arena *a, struct str sender, const struct way_hop *h, json_t *hop);
+void explain_print_login(json_t *hop);
 
 int explain_dns(bool json, int argc, char **argv);
 int explain_reply(bool json, int argc, char **argv);

@@ -188,15 +188,20 @@ static json_t *hop_json(const struct way_hop *h)
 }
 
 /* Appends the hop with what deliver-remote says of it to the list. */
-static int add_hop(struct explained *e, uint8_t transport, const struct way_hop *h, json_t *list)
+static int add_hop(
+    struct explained *e, const struct route *r, const struct way_hop *h, json_t *list)
 {
 	static uint8_t space[IPC_BODY_MAX];
 	struct put w = put_into(space, sizeof space);
+	int status;
 
 	e->hop = hop_json(h);
 	json_array_append_new(list, e->hop);
-	put_hop_question(&w, &(struct hop_question){ .transport = transport, .hop = *h });
-	return explain_ask(DELIVER_HOP, &w, on_hop, e);
+	put_hop_question(&w, &(struct hop_question){ .transport = r->transport, .hop = *h });
+	status = explain_ask(DELIVER_HOP, &w, on_hop, e);
+	if (status != EX_OK)
+		return status;
+	return explain_login(&e->arena, r->owner.n > 0 ? r->owner : e->from, h, e->hop);
 }
 
 static int add_hops(struct explained *e, const struct route *r, json_t *o)
@@ -209,7 +214,7 @@ static int add_hops(struct explained *e, const struct route *r, json_t *o)
 	if (way_decode(r->way, &y) == -1)
 		return tool_fail(EX_PROTOCOL, "the answer cannot be read");
 	for (unsigned i = 0; i < y.n && status == EX_OK; i++)
-		status = add_hop(e, r->transport, &y.hop[i], list);
+		status = add_hop(e, r, &y.hop[i], list);
 	return status;
 }
 
@@ -313,6 +318,7 @@ static void print_hop(json_t *hop)
 	printf("    next hop %s (group %lld, weight %lld)\n      TLS: %s (%s)\n",
 	    text_of(hop, "nexthop"), number_of(hop, "group"), number_of(hop, "weight"),
 	    text_of(tls, "policy"), text_of(tls, "rule"));
+	explain_print_login(hop);
 	if (mx)
 		printf("      MX records: %s, %s%s, for %lld s\n", text_of(hop, "status"),
 		    text_of(hop, "security"),

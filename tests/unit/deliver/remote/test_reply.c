@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "proto/credentials.h"
+
 /* Takes lines separated by LF; the state after the last one. */
 static enum reply_state feed(struct reply *r, const char *text)
 {
@@ -145,9 +147,27 @@ static void test_caps(void **state)
 	assert_false(c.pipelining);
 }
 
+static void test_auth_capability(void **state)
+{
+	const unsigned both = 1u << LOGIN_PLAIN | 1u << LOGIN_LOGIN;
+	struct caps c = { .auth = 0 };
+
+	(void)state;
+	caps_line(&c, STR("AUTH"));
+	assert_true(c.auth_offered && c.auth == 0);
+	caps_line(&c, STR("auth plain CRAM-MD5 Login"));
+	assert_int_equal(c.auth, both);
+	c = (struct caps){ .auth = 0 };
+	caps_line(&c, STR("AUTH=LOGIN PLAIN"));
+	assert_true(c.auth_offered && c.auth == both);
+	caps_line(&c, STR("AUTHX SCRAM-SHA-1"));
+	assert_int_equal(c.auth, both);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_auth_capability),
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_bounded),

@@ -86,6 +86,23 @@ static void test_bad(void **state)
 	assert_int_equal(tls_wish_parse(str_of(large), &w), -1);
 }
 
+static void test_auth(void **state)
+{
+	static const char *const rows[] = { "none auth", "may auth", "encrypt implicit auth",
+		"verify match=auth.test auth", "dane auth requiretls" };
+	struct str item, rest;
+	struct tls_wish w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_true(tls_wish_parse(str_of(rows[i]), &w) == 0 && w.auth);
+	assert_int_equal(tls_wish_parse(STR("verify match=auth.test auth"), &w), 0);
+	rest = w.match;
+	assert_true(tls_wish_item(&w, &rest, &item) && str_eq(item, STR("auth.test")));
+	assert_false(tls_wish_item(&w, &rest, &item));
+	assert_true(tls_wish_parse(STR("verify match=auth.test"), &w) == 0 && !w.auth);
+}
+
 static void test_pin(void **state)
 {
 	uint8_t a[TLS_WISH_PIN], b[TLS_WISH_PIN];
@@ -102,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_pin),
 	};
 

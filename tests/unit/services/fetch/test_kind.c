@@ -92,6 +92,8 @@ static void test_kinds(void **state)
 		assert_int_equal(
 		    ask(FETCH_REPORT, r, "https://a.test/", &p) == NULL, r == ROLE_POLICY);
 		assert_int_equal(ask(FETCH_INTROSPECT, r, "", &p) == NULL, r == ROLE_AUTH);
+		assert_int_equal(
+		    ask(FETCH_TOKEN, r, "https://a.test/", &p) == NULL, r == ROLE_CREDENTIALS);
 	}
 }
 

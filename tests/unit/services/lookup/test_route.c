@@ -137,6 +137,20 @@ static void test_tls(void **state)
 	route("x@bad.example", "x@bad.example error 451 4.3.0");
 	/* what stays here has none */
 	tls("alice@mail.example", "", "");
+	/* and who wants logins */
+	file("a", "[mx.hop.example]:2525 yes\n"
+		  "[mx.hop.example]:465  yes\n"
+		  ".deep.example         yes\n"
+		  "of.deep.example       no\n"
+		  "odd.example           perhaps\n");
+	set("remote_auth", "texthash:a");
+	load();
+	tls("x@hop.example", "verify match=a.example auth", "texthash:p:1");
+	tls("x@implicit.example", "verify implicit auth", "texthash:p:2");
+	tls("x@a.b.deep.example", "secure auth", "texthash:p:5");
+	tls("x@of.deep.example", "none", "texthash:p:6");
+	tls("x@deep.example", "may", "remote_tls (");
+	route("x@odd.example", "x@odd.example error 451 4.3.0");
 }
 
 /* The next hops of a way: "group/weight hop tls", one a line. */
