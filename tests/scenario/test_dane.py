@@ -306,3 +306,17 @@ def test_explain_in_words(suite, world):
     assert f'        TLSA {world.record("good")}\n' in text
     text = suite.tool('explain', 'route', SENDER, 'x@bogus.secure.test').stdout
     assert 'lookup of TLSA records failed: bogus' in text
+
+
+@pytest.mark.parametrize('host, verdict, matched, grade', [
+    ('mx-ee11', 'matched', '3 1 1', 'B'), ('mx-one-of', 'matched', '3 1 1', 'B'), ('mx-ta01', 'matched', '2 0 1', 'B'),
+    ('mx-wrong', 'mismatched', None, 'F'), ('mx-odd', 'unusable', None, 'C'), ('mx-bogus', 'failed', None, 'F'),
+    ('mx-none', 'none', None, 'C'), ('alias-a', 'matched', '3 1 1', 'B'), ('mx-no-tls', 'mismatched', None, 'F')])
+def test_check(suite, world, host, verdict, matched, grade):
+    """thurn tls check finds the same, and says by which record. (No better than B: the server takes CBC.)"""
+    r = suite.tool('tls', '--json', 'check', '--dane', '--protocol', 'smtp', f'{host}.secure.test:{world.hosts.port}', check=False)
+    got = json.loads(r.stdout)
+    assert got['dane']['verdict'] == verdict and got['grade'] == grade, got
+    assert [f'{m["usage"]} {m["selector"]} {m["matching"]}' for m in got['dane']['records'] if m['matched']] == ([matched] if matched else [])
+    text = suite.tool('tls', 'check', '--dane', '--protocol', 'smtp', f'{host}.secure.test:{world.hosts.port}', check=False).stdout
+    assert f'DANE: {verdict}' in text and ('by this one it is known' in text) == (matched is not None)

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "proto/service.h"
 #include "proto/types.h"
+#include "tls_dane.h"
 #include "tls_probe.h"
 #include "tls_report.h"
 
@@ -134,6 +135,7 @@ static int policy(bool json, int argc, char **argv)
 
 struct report {
 	const struct probe *p;
+	const struct dane *dane; /* NULL: not looked for */
 	int64_t now;
 	char grade; /* 'A' best; 'F' = no protection */
 	json_t *reasons;
@@ -171,9 +173,22 @@ static void rate_ciphers(struct report *r)
 		    "");
 }
 
+static void rate_dane(struct report *r)
+{
+	if (r->dane == NULL)
+		return;
+	if (r->dane->verdict == DANE_MISMATCHED)
+		cap(r, 'F', "it is not as its TLSA records say: ", r->dane->why);
+	else if (r->dane->verdict == DANE_FAILED)
+		cap(r, 'F', "its TLSA records cannot be had: ", r->dane->why);
+	else if (r->dane->verdict == DANE_UNUSABLE)
+		cap(r, 'C', r->dane->why, "");
+}
+
 static void rate_certificate(struct report *r)
 {
 	const struct probe *p = r->p;
+	bool known = r->dane != NULL && r->dane->verdict == DANE_MATCHED;
 
 	if (r->now < p->not_before)
 		cap(r, 'F', "the certificate is not valid yet", "");
@@ -181,9 +196,9 @@ static void rate_certificate(struct report *r)
 		cap(r, 'F', "the certificate has expired", "");
 	else if (p->not_after - r->now < EXPIRES_SOON)
 		cap(r, 'B', "the certificate expires within 14 days", "");
-	if (!p->trusted)
+	if (!p->trusted && !known)
 		cap(r, 'C', "the chain is not trusted: ", p->chain);
-	if (!p->matches)
+	if (!p->matches && !known)
 		cap(r, 'C', "the name is not in the certificate, which has ",
 		    p->names[0] != '\0' ? p->names : "none");
 	if (strcmp(p->kind, "RSA") == 0 && p->bits < RSA_BITS)
@@ -193,6 +208,7 @@ static void rate_certificate(struct report *r)
 static void rate(struct report *r)
 {
 	r->grade = 'A';
+	rate_dane(r);
 	if (!r->p->tls) {
 		cap(r, 'F', r->p->error, "");
 		return;
@@ -221,6 +237,8 @@ static void print_text(const struct probe_target *t, const char *title, const st
 		    p->bits, (long long)(p->not_after - r->now) / DAY,
 		    p->trusted ? "trusted" : "not trusted", p->names);
 	}
+	if (r->dane != NULL)
+		dane_print(r->dane);
 	json_array_foreach(r->reasons, i, one)
 	    printf("   %s: %s\n", json_string_value(json_object_get(one, "grade")),
 		json_string_value(json_object_get(one, "reason")));
@@ -245,6 +263,8 @@ static void print_json(const struct probe_target *t, const char *title, const st
 			   "bits", (int)p->bits, "names", p->names, "trusted", p->trusted,
 			   "name_matches", p->matches, "not_after", (json_int_t)p->not_after,
 			   "days", (json_int_t)(p->not_after - r->now) / DAY));
+	if (r->dane != NULL)
+		json_object_set_new(o, "dane", dane_json(r->dane));
 	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(o);
@@ -252,17 +272,26 @@ static void print_json(const struct probe_target *t, const char *title, const st
 
 struct options {
 	bool json;
+	bool dane;
 	const char *ca, *protocol, *name;
 };
 
 /* An exit status: good is A or B. */
-static int check_one(const struct options *o, const struct probe_target *t, const char *title)
+static int check_one(const struct options *o, struct probe_target *t, const char *title)
 {
 	struct probe p;
-	struct report r = { .p = &p, .now = (int64_t)time(NULL), .reasons = json_array() };
+	struct dane dane;
+	struct report r = { .p = &p,
+		.dane = o->dane ? &dane : NULL,
+		.now = (int64_t)time(NULL),
+		.reasons = json_array() };
 	int status;
 
+	if (o->dane)
+		dane_find(t, &dane);
 	probe_server(t, o->ca, &p);
+	if (o->dane)
+		dane_compare(t, &dane);
 	rate(&r);
 	if (o->json)
 		print_json(t, title, &r);
@@ -270,6 +299,8 @@ static int check_one(const struct options *o, const struct probe_target *t, cons
 		print_text(t, title, &r);
 	status = !p.connected ? EX_UNAVAILABLE : r.grade <= 'B' ? EX_OK : EX_DATAERR;
 	json_decref(r.reasons);
+	if (o->dane)
+		dane_clear(&dane);
 	return status;
 }
 
@@ -360,36 +391,26 @@ static int check_own(const struct options *o)
 	return n == 0 ? tool_fail(EX_CONFIG, "no listener has TLS") : worst;
 }
 
-/* Takes `--name VALUE` out of argv; NULL if it is not there. */
-static const char *option(int *argc, char **argv, const char *name)
-{
-	for (int i = 0; i + 1 < *argc; i++)
-		if (strcmp(argv[i], name) == 0) {
-			const char *value = argv[i + 1];
-
-			memmove(&argv[i], &argv[i + 2], (size_t)(*argc - i - 2) * sizeof *argv);
-			*argc -= 2;
-			return value;
-		}
-	return NULL;
-}
-
 static int check(bool json, int argc, char **argv)
 {
 	struct options o = { .json = json };
 	int worst = EX_OK;
 
-	o.ca = option(&argc, argv, "--ca");
-	o.name = option(&argc, argv, "--name");
-	o.protocol = option(&argc, argv, "--protocol");
+	/* options begin behind a name */
+	argc++;
+	argv--;
+	o.dane = tool_flag(&argc, argv, "dane", '\0');
+	o.ca = tool_value(&argc, argv, "ca");
+	o.name = tool_value(&argc, argv, "name");
+	o.protocol = tool_value(&argc, argv, "protocol");
 	if (o.protocol != NULL && probe_protocol(o.protocol) == NULL)
 		return tool_fail(EX_USAGE, "there is no protocol \"%s\"", o.protocol);
-	for (int i = 0; i < argc; i++)
+	for (int i = 1; i < argc; i++)
 		if (argv[i][0] == '-')
 			return tool_fail(EX_USAGE, "there is no option %s", argv[i]);
-	if (argc == 0)
+	if (argc == 1)
 		return check_own(&o);
-	for (int i = 0; i < argc; i++) {
+	for (int i = 1; i < argc; i++) {
 		int status = check_host(&o, argv[i]);
 
 		worst = status != EX_OK ? status : worst;
@@ -406,13 +427,15 @@ static const struct {
 	const char *help;
 } verbs[] = {
 	{ "check", check,
-	    "[--ca FILE] [--name NAME] [--protocol P] [HOST[:PORT] ...]   grade the own listeners, "
+	    "[--dane] [--ca FILE] [--name NAME] [--protocol P] [HOST[:PORT] ...]   grade the own "
+	    "listeners, "
 	    "or hosts" },
 	{ "policy", policy,
 	    "[list | show DOMAIN | flush DOMAIN | flush --all]   MTA-STS policies that are known" },
 	{ "reload", reload, "look at the certificate files now" },
 	{ "report", tls_report,
-	    "[list | show DOMAIN | send DOMAIN | send --all]   what is counted of TLS with other hosts" },
+	    "[list | show DOMAIN | send DOMAIN | send --all]   what is counted of TLS with other "
+	    "hosts" },
 	{ "status", status, "the certificates in use" },
 };
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/certificate.h"
+#include "net/tls.h"
 
 #define NO_AEAD "ALL:!aNULL:!AESGCM:!AESCCM:!CHACHA20:!ARIA"
 
@@ -80,8 +81,9 @@ static int dial(const struct probe_target *t, struct probe *p)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	const struct timeval patience = { .tv_sec = PROBE_SECONDS };
+	const char *name = t->address[0] != '\0' ? t->address : t->host;
 	struct addrinfo *all, *a;
-	int fd = -1, r = getaddrinfo(t->host, t->port, &hints, &all);
+	int fd = -1, r = getaddrinfo(name, t->port, &hints, &all);
 
 	if (r != 0)
 		return fail(p, "no address: ", gai_strerror(r));
@@ -256,6 +258,72 @@ static bool try(const struct probe_target *t, const char *ca, struct trial trial
 	if (fd != -1)
 		close(fd);
 	return good;
+}
+
+/* --- TLSA records ----------------------------------------------------------------------------- */
+
+/* RFC 7672 3.1.3: the usages that need a public authority are of no use with mail. */
+static bool use(SSL *s, const struct tls_association *a)
+{
+	return (a->usage == TLSA_TA || a->usage == TLSA_EE) &&
+	       SSL_dane_tlsa_add(s, a->usage, a->selector, a->matching,
+		   (const unsigned char *)a->data.p, a->data.n) == 1;
+}
+
+/* The one that the library has matched. */
+static int matched(SSL *s, const struct tls_association *all, uint32_t n)
+{
+	uint8_t usage, selector, matching;
+	const unsigned char *data;
+	size_t size;
+
+	if (SSL_get_verify_result(s) != X509_V_OK ||
+	    SSL_get0_dane_tlsa(s, &usage, &selector, &matching, &data, &size) < 0)
+		return -1;
+	for (uint32_t i = 0; i < n; i++)
+		if (all[i].usage == usage && all[i].selector == selector &&
+		    all[i].matching == matching && str_eq(all[i].data, str_bytes(data, size)))
+			return (int)i;
+	return -1;
+}
+
+/* Its names: the base domain, and what it was asked for by (RFC 7672 3.2.3). */
+static bool set_up_dane(SSL *s, const struct probe_target *t, const char *base)
+{
+	SSL_set_hostflags(
+	    s, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	SSL_dane_set_flags(s, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	return SSL_dane_enable(s, base) == 1 && SSL_add1_host(s, t->name) == 1;
+}
+
+int probe_dane(const struct probe_target *t, const char *base, const struct tls_association *all,
+    uint32_t n, bool *usable, char why[PROBE_TEXT])
+{
+	struct probe p = { .tls = false };
+	int fd = reach(t, &p), found = -1;
+	SSL_CTX *x = SSL_CTX_new(TLS_client_method());
+	SSL *s = x != NULL && SSL_CTX_dane_enable(x) == 1 ? SSL_new(x) : NULL;
+	bool any = false;
+
+	if (s != NULL && set_up_dane(s, t, base))
+		for (uint32_t i = 0; i < n; i++)
+			any = (usable[i] = use(s, &all[i])) || any;
+	ERR_clear_error();
+	snprintf(why, PROBE_TEXT, "%s", p.error);
+	if (fd != -1 && any && SSL_set_fd(s, fd) == 1) {
+		if (SSL_connect(s) == 1)
+			found = matched(s, all, n);
+		else
+			note_failure(&p);
+		snprintf(why, PROBE_TEXT, "%s",
+		    p.error[0] != '\0' ? p.error
+				       : X509_verify_cert_error_string(SSL_get_verify_result(s)));
+	}
+	SSL_free(s);
+	SSL_CTX_free(x);
+	if (fd != -1)
+		close(fd);
+	return found;
 }
 
 void probe_server(const struct probe_target *t, const char *ca, struct probe *p)

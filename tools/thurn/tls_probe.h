@@ -17,6 +17,7 @@ extern const char *const probe_versions[PROBE_VERSIONS];
 
 struct probe_target {
 	char host[PROBE_TEXT], port[8]; /* to connect to; a name or a numeric address */
+	char address[PROBE_TEXT]; /* of the host, numeric; "" = as the system finds it */
 	char name[PROBE_TEXT]; /* asked for by SNI, and to be found in the certificate */
 	const char *protocol; /* "smtp", "imaps", ... */
 };
@@ -42,5 +43,13 @@ const char *probe_protocol(const char *name);
 
 /* ca: a file of authorities, or NULL = those of the system. */
 void probe_server(const struct probe_target *t, const char *ca, struct probe *p);
+
+/*
+ * One more handshake, with TLSA records in place of authorities: the index of the one that the server
+ * is known by, or -1 with why not. usable[i]: can be used with mail at all. base: the TLSA base domain.
+ */
+struct tls_association;
+int probe_dane(const struct probe_target *t, const char *base, const struct tls_association *all,
+    uint32_t n, bool *usable, char why[PROBE_TEXT]);
 
 #endif
