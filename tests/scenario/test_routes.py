@@ -273,6 +273,26 @@ def test_explained(suite, hosts):
     assert 'left out: mail would come back' in text and f'{UP[2]} port {hosts.port}' in text
 
 
+def test_explained_limits(suite):
+    """What the queue knows of the destination: nothing, a suspension, a message that waits for its next try."""
+    limits, = route(suite, 'a@better.zone.test')['limits']
+    assert limits['limiter'] == 'none' and limits['cap'] > 0
+    suite.tool('queue', 'suspend', '--for', '1h', '--reason', 'works at the line', 'better.zone.test')
+    try:
+        limits, = route(suite, 'a@better.zone.test')['limits']
+        assert limits['limiter'] == 'suspended' and 0 < limits['wait_ms'] <= 3600000
+        text = suite.tool('explain', 'route', SENDER, 'a@better.zone.test').stdout
+        assert re.search(r'^      limited by: suspended .*, for \d+\.\d+ s$', text, re.M) and 'works at the line' in text
+    finally:
+        suite.tool('queue', 'resume', 'better.zone.test')
+    send(suite, 'waits', 'b@forged.zone.test')
+    deferred(suite, 'b@forged.zone.test')
+    limits, = suite.wait_for(lambda: [l for l in route(suite, 'b@forged.zone.test')['limits'] if l.get('next_try')])
+    assert limits['deferred'] >= 1 and limits['next_try'] > 0
+    # of a mailbox there is nothing to tell
+    assert 'limits' not in route(suite, suite.accounts[0]['address'])
+
+
 def test_explained_lookups(suite):
     lookups, routes = explain(suite, 'friends@example.test')
     assert [(r['recipient'], r['transport']) for r in routes] == [('user1@example.test', 'mailbox'), ('a@better.zone.test', 'smtp')]

@@ -7,6 +7,7 @@
 #include "mail/address.h"
 #include "proto/deliver.h"
 #include "proto/types.h"
+#include "queue_dest.h"
 
 enum { SHOWN_MAX = 1000 /* recipients that an alias expands to; more are only counted */ };
 
@@ -218,6 +219,28 @@ static int add_hops(struct explained *e, const struct route *r, json_t *o)
 	return status;
 }
 
+/* What the queue would hold it up for, and when what has failed before is tried again. */
+static int add_limits(const struct route *r, json_t *o)
+{
+	json_t *all = json_array(), *limits = json_array(), *one;
+	char name[NEXTHOP_MAX + 1];
+	int status = EX_OK;
+	size_t i;
+
+	if (str_copy(r->nexthop, name, sizeof name) == 0)
+		status = queue_ask_why(name, all);
+	json_array_foreach(all, i, one)
+	{
+		const char *by = json_string_value(json_object_get(one, "transport"));
+
+		if (by != NULL && strcmp(by, transport_name(r->transport)) == 0)
+			json_array_append(limits, one);
+	}
+	json_decref(all);
+	json_object_set_new(o, "limits", limits);
+	return status;
+}
+
 /* --- what is shown --------------------------------------------------------------------------- */
 
 static json_t *route_json(const struct route *r)
@@ -357,7 +380,7 @@ static void print_sources(json_t *pool)
 
 static void print_route(json_t *o)
 {
-	json_t *hop, *lane = json_object_get(o, "lane");
+	json_t *hop, *limit, *lane = json_object_get(o, "lane");
 	size_t i;
 
 	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
@@ -371,6 +394,7 @@ static void print_route(json_t *o)
 		printf("    mailbox: %s, uid %lld\n", text_of(o, "home"), number_of(o, "uid"));
 	print_failure("    ", o);
 	json_array_foreach(json_object_get(o, "hops"), i, hop) print_hop(hop);
+	json_array_foreach(json_object_get(o, "limits"), i, limit) queue_print_why("    ", limit);
 }
 
 static json_t *step_json(const struct lookup_step *s)
@@ -477,6 +501,8 @@ static int show(struct explained *e, const struct route *r, bool json)
 		status = add_hops(e, r, o);
 	if (status == EX_OK)
 		status = add_sources(o, r);
+	if (status == EX_OK && r->nexthop.n > 0)
+		status = add_limits(r, o);
 	if (json) {
 		explain_print(o);
 		return status;

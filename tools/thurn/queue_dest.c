@@ -1,7 +1,6 @@
 /* thurn queue why, suspend, resume, suspended: destinations, and what keeps mail from them. */
 #include "queue_dest.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -82,6 +81,7 @@ static void add_waiting(json_t *o)
 	arena_init(&a);
 	put_str(&w, arena_printf(&a, "rcpt-domain=%.*s and state=deferred",
 			STR_ARG(queue_value(&a, text_of(o, "destination")))));
+	put_u8(&w, false); /* not of the trash */
 	if (tool_request("queue", QUEUE_CTL_LIST, &w, on_waiting, &waiting, &answer) == 0 &&
 	    answer.status == EX_OK) {
 		json_object_set_new(o, "deferred", json_integer(waiting.messages));
@@ -97,17 +97,17 @@ static void add_waiting(json_t *o)
 	arena_clear(&a);
 }
 
-static void print_lanes(const char *what, json_t *o)
+static void print_lanes(const char *margin, const char *what, json_t *o)
 {
 	const char *name;
 	json_t *n;
 
-	printf("  %s:", what);
+	printf("%s  %s:", margin, what);
 	json_object_foreach(o, name, n) printf(" %s %lld", name, (long long)json_integer_value(n));
 	putchar('\n');
 }
 
-static void print_limiter(json_t *o)
+static void print_limiter(const char *margin, json_t *o)
 {
 	const char *limiter = text_of(o, "limiter");
 	json_t *s = json_object_get(o, "suspension");
@@ -115,7 +115,7 @@ static void print_limiter(json_t *o)
 
 	for (size_t i = 0; i < sizeof limiters / sizeof limiters[0]; i++) {
 		if (strcmp(limiters[i].name, limiter) == 0)
-			printf("  limited by: %s (%s)", limiter, limiters[i].text);
+			printf("%s  limited by: %s (%s)", margin, limiter, limiters[i].text);
 	}
 	if (text_of(o, "rate")[0] != '\0')
 		printf(", %s", text_of(o, "rate"));
@@ -125,7 +125,7 @@ static void print_limiter(json_t *o)
 		printf(", until it is resumed");
 	putchar('\n');
 	if (s != NULL && text_of(s, "reason")[0] != '\0')
-		printf("  reason: %s\n", text_of(s, "reason"));
+		printf("%s  reason: %s\n", margin, text_of(s, "reason"));
 }
 
 static void print_suspension(json_t *o)
@@ -148,25 +148,25 @@ static void print_suspension(json_t *o)
 	putchar('\n');
 }
 
-static void print_reactions(json_t *all)
+static void print_reactions(const char *margin, json_t *all)
 {
 	json_t *o;
 	size_t i;
 
 	json_array_foreach(all, i, o)
 	{
-		printf("  reaction");
+		printf("%s  reaction", margin);
 		print_suspension(o);
 	}
 }
 
-static void print_source(json_t *o)
+static void print_source(const char *margin, json_t *o)
 {
 	json_t *addresses = json_object_get(o, "addresses"), *a;
 	json_t *s = json_object_get(o, "suspension");
 	size_t i;
 
-	printf("  source %s (%s):", text_of(o, "source"), text_of(o, "helo"));
+	printf("%s  source %s (%s):", margin, text_of(o, "source"), text_of(o, "helo"));
 	json_array_foreach(addresses, i, a) printf(" %s", json_string_value(a));
 	printf(", deliveries %lld", number_of(o, "deliveries"));
 	if (number_of(o, "cap") > 0)
@@ -182,36 +182,36 @@ static void print_source(json_t *o)
 	print_suspension(s);
 }
 
-static void print_pool(json_t *o)
+static void print_pool(const char *margin, json_t *o)
 {
 	json_t *sources = json_object_get(o, "sources"), *s;
 	size_t i;
 
-	json_array_foreach(sources, i, s) print_source(s);
+	json_array_foreach(sources, i, s) print_source(margin, s);
 }
 
-static void print_why(json_t *o)
+void queue_print_why(const char *margin, json_t *o)
 {
 	json_t *slowed = json_object_get(o, "slowed");
 
-	printf("%s by %s", text_of(o, "destination"), text_of(o, "transport"));
+	printf("%s%s by %s", margin, text_of(o, "destination"), text_of(o, "transport"));
 	if (text_of(o, "source_pool")[0] != '\0')
 		printf(", out from pool %s", text_of(o, "source_pool"));
 	putchar('\n');
-	print_limiter(o);
-	printf("  group: %s, policy: %s\n", text_of(o, "group"), text_of(o, "policy"));
-	printf("  deliveries: %lld, window %lld, cap %lld; of the transport: %lld, cap %lld\n",
-	    number_of(o, "deliveries"), number_of(o, "window"), number_of(o, "cap"),
+	print_limiter(margin, o);
+	printf("%s  group: %s, policy: %s\n", margin, text_of(o, "group"), text_of(o, "policy"));
+	printf("%s  deliveries: %lld, window %lld, cap %lld; of the transport: %lld, cap %lld\n",
+	    margin, number_of(o, "deliveries"), number_of(o, "window"), number_of(o, "cap"),
 	    number_of(o, "transport_jobs"), number_of(o, "transport_cap"));
 	if (slowed != NULL)
-		printf("  slowed down %.1f times for %lld s\n", json_real_value(slowed),
+		printf("%s  slowed down %.1f times for %lld s\n", margin, json_real_value(slowed),
 		    number_of(o, "slowed_ms") / 1000);
-	print_reactions(json_object_get(o, "reactions"));
-	print_pool(o);
-	print_lanes("in memory", json_object_get(o, "in_memory"));
-	print_lanes("on disk, in turn", json_object_get(o, "on_disk"));
+	print_reactions(margin, json_object_get(o, "reactions"));
+	print_pool(margin, o);
+	print_lanes(margin, "in memory", json_object_get(o, "in_memory"));
+	print_lanes(margin, "on disk, in turn", json_object_get(o, "on_disk"));
 	if (number_of(o, "deferred") > 0) {
-		printf("  deferred: %lld, the next is due ", number_of(o, "deferred"));
+		printf("%s  deferred: %lld, the next is due ", margin, number_of(o, "deferred"));
 		print_time(number_of(o, "next_try"));
 		putchar('\n');
 	}
@@ -225,23 +225,32 @@ static void on_why(void *arg, struct str json, struct ipc_msg *m)
 	json_array_append_new(*all, json_loadb(json.p, json.n, 0, NULL));
 }
 
-static int why(const char *name, bool json)
+int queue_ask_why(const char *name, json_t *all)
 {
-	json_t *all = json_array(), *o;
 	struct put w = put_start();
+	json_t *o;
 	size_t i;
 	int r;
 
 	put_z(&w, name);
 	r = tool_ask("queue", QUEUE_CTL_WHY, &w, on_why, &all);
+	json_array_foreach(all, i, o) add_waiting(o);
+	return r;
+}
+
+static int why(const char *name, bool json)
+{
+	json_t *all = json_array(), *o;
+	int r = queue_ask_why(name, all);
+	size_t i;
+
 	json_array_foreach(all, i, o)
 	{
-		add_waiting(o);
 		if (json) {
 			json_dumpf(o, stdout, JSON_COMPACT);
 			putchar('\n');
 		} else {
-			print_why(o);
+			queue_print_why("", o);
 		}
 	}
 	json_decref(all);
@@ -257,7 +266,7 @@ static void on_pool(void *arg, struct str json, struct ipc_msg *m)
 	(void)arg;
 	(void)m;
 	printf("pool %s\n", text_of(o, "source_pool"));
-	print_pool(o);
+	print_pool("", o);
 	json_decref(o);
 }
 
