@@ -11,15 +11,19 @@
 /* Next to nothing is used, but the thread's own copy of IPC's packet (base/ipc.h) lies in there. */
 enum { STACK = 64 * 1024 + IPC_PACKET_MAX };
 
-/* One after the other: the journal's commit for the file mostly has the directory in it. */
-static void do_sync(struct sync *s)
+/*
+ * The directory first: its sync commits the file system's journal whatever is in it, and with it the
+ * file, which joins that commit or finds it done. The other way round, what comes into the journal
+ * meanwhile costs a commit more.
+ */
+static void sync_dir(struct sync *s)
 {
-	s->error = fsync(s->file) == -1 || fsync(s->dir) == -1 ? errno : 0;
+	s->error = fsync(s->dir) == -1 ? errno : 0;
 }
 
 static void *run(void *arg)
 {
-	do_sync(arg);
+	sync_dir(arg);
 	return NULL;
 }
 
@@ -42,10 +46,13 @@ void sync_begin(struct sync *s, int file, int dir)
 
 int sync_end(struct sync *s)
 {
+	int error;
+
+	if (!s->threaded)
+		sync_dir(s);
+	error = fsync(s->file) == -1 ? errno : 0;
 	if (s->threaded)
 		pthread_join(s->thread, NULL);
-	else
-		do_sync(s);
-	errno = s->error;
-	return s->error == 0 ? 0 : -1;
+	errno = error != 0 ? error : s->error;
+	return errno == 0 ? 0 : -1;
 }

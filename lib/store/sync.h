@@ -1,6 +1,7 @@
 /*
  * Syncing a file and its directory while something else is done, mostly the commit of the index: the
- * waits for the disk become one. A thread does it; where there may be none, sync_end() does.
+ * waits for the disk become one. A thread syncs the directory (where there may be none, sync_end()
+ * does); the file joins it in sync_end().
  */
 #ifndef STORE_SYNC_H
 #define STORE_SYNC_H
@@ -10,7 +11,7 @@
 
 struct sync {
 	int file, dir;
-	int error; /* errno of the first that failed, 0 = good */
+	int error; /* errno of the directory, 0 = good */
 	bool threaded;
 	pthread_t thread;
 };
