@@ -45,6 +45,7 @@ static void start(
 	m->task_done = done;
 	m->task.run = run;
 	m->task.done = task_done;
+	m->task.sync = NULL;
 	m->task.sync_failed = false;
 	m->twin = m->renamed = m->set_aside = false;
 	pool_submit(&m->task, lane);
@@ -180,6 +181,14 @@ static int replace_twin(struct message *m)
 	return m->fd == -1 ? errno : 0;
 }
 
+static int sync_sealed(struct task *t)
+{
+	int error = fsync(message_of(t)->fd) == 0 ? 0 : errno;
+
+	crash_point("accept.after_file_sync");
+	return error;
+}
+
 static int run_seal(struct task *t)
 {
 	struct message *m = message_of(t);
@@ -198,8 +207,7 @@ static int run_seal(struct task *t)
 	if (error == 0 && first_try(m) != 0 && spool_set_next(m->fd, first_try(m), !m->hold) == -1)
 		error = errno;
 	if (error == 0)
-		error = sync_file(t, m->fd);
-	crash_point("accept.after_file_sync");
+		t->sync = sync_sealed;
 	return error;
 }
 

@@ -8,17 +8,14 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/loop.h"
+#include "base/round.h"
 #include "spool.h"
 
-enum {
-	LATE_SYNC_MS = 200,
-	GATHER_NS = 2000000, /* how long a sync waits for tasks that are about to need one */
-};
+enum { LATE_SYNC_MS = 200 };
 
 TAILQ_HEAD(tasks, task);
 
@@ -45,12 +42,10 @@ static int event = -1;
 static struct group {
 	struct tasks waiting;
 	bool busy; /* a thread syncs, for as long as somebody waits */
-	unsigned running; /* tasks that will need a sync */
-	uint64_t ran, awaited; /* how many have run; at what number the syncing thread is woken */
 	unsigned failures; /* of its syncs */
 	int error; /* of the last of them */
 } groups[SPOOL_DIRS_ALL];
-static pthread_cond_t gathered;
+static struct round rounds;
 
 static unsigned busy; /* on the loop only */
 static struct watch watch;
@@ -103,7 +98,7 @@ static struct task *take_task(enum pool_lane *lane)
 		TAILQ_REMOVE(&lanes[l], t, next);
 		running[l]++;
 		if (t->sync_dir != POOL_NO_DIR) {
-			groups[t->sync_dir].running++;
+			round_expect(&rounds);
 			t->failures = groups[t->sync_dir].failures;
 		}
 		*lane = (enum pool_lane)l;
@@ -123,48 +118,39 @@ static void hand_out(void)
 	}
 }
 
-/*
- * Waits for the tasks that run now, though not long. Each sync is a commit of the file system's
- * journal, which everybody's next step waits for: fewer commits serve all of them sooner.
- */
-static void gather(struct group *g)
+/* One of the syncs that it needs; the first error counts. */
+static void one_done(struct task *t, int error)
 {
-	struct timespec end;
+	if (error != 0 && !t->sync_failed) {
+		t->sync_failed = true;
+		t->error = error;
+	}
+	if (--t->left == 0)
+		finish(t);
+}
 
-	if (g->running == 0)
-		return;
-	unlock(); /* whoever is to hear of something hears of it before */
-	pthread_mutex_lock(&lock);
-	g->awaited = g->ran + g->running;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += GATHER_NS;
-	end.tv_sec += end.tv_nsec / 1000000000;
-	end.tv_nsec %= 1000000000;
-	while (g->ran < g->awaited && pthread_cond_timedwait(&gathered, &lock, &end) == 0)
-		;
-	g->awaited = 0;
+/* The first who waits in a round that has begun, or NULL. */
+static struct task *first_waiting(const struct group *g)
+{
+	struct task *t = TAILQ_FIRST(&g->waiting);
+
+	return t != NULL && t->round <= rounds.number ? t : NULL;
 }
 
 /*
- * A sync that fails may have lost what others had done by then, and the next one says nothing of it
- * any more: all fail who were under way when one failed.
+ * Syncs that directory for all of these. A sync that fails may have lost what others had done by
+ * then, and the next one says nothing of it any more: all fail who were under way when one failed.
  */
-static void sync_ended(const struct group *g, struct task *t)
-{
-	t->sync_failed = t->failures != g->failures;
-	t->error = t->sync_failed ? g->error : 0;
-	finish(t);
-}
-
-/* Syncs that directory for all who wait. Those who come meanwhile get the next sync. */
 static void sync_group(struct group *g)
 {
 	struct tasks served = TAILQ_HEAD_INITIALIZER(served);
 	struct task *t;
 	int error;
 
-	gather(g);
-	TAILQ_CONCAT(&served, &g->waiting, next);
+	while ((t = first_waiting(g)) != NULL) {
+		TAILQ_REMOVE(&g->waiting, t, next);
+		TAILQ_INSERT_TAIL(&served, t, next);
+	}
 	unlock();
 	error = sync_dir((unsigned)(g - groups)) == -1 ? errno : 0;
 	pthread_mutex_lock(&lock);
@@ -174,33 +160,59 @@ static void sync_group(struct group *g)
 	}
 	while ((t = TAILQ_FIRST(&served)) != NULL) {
 		TAILQ_REMOVE(&served, t, next);
-		sync_ended(g, t);
+		one_done(t, t->failures != g->failures ? g->error : 0);
 	}
+}
+
+/* For as long as somebody waits, unless another thread does it. */
+static void sync_waiting(struct group *g)
+{
+	if (g->busy)
+		return;
+	g->busy = true;
+	while (first_waiting(g) != NULL)
+		sync_group(g);
+	g->busy = false;
+}
+
+static void sync_own(struct task *t)
+{
+	int error;
+
+	unlock();
+	error = t->sync(t);
+	pthread_mutex_lock(&lock);
+	one_done(t, error);
+}
+
+/* Together with what others sync: whoever is to hear of something hears of it before. */
+static void sync_task(struct task *t)
+{
+	struct group *g = &groups[t->sync_dir];
+	bool own = t->sync != NULL;
+
+	t->left = own ? 2 : 1;
+	t->round = rounds.number + 1;
+	TAILQ_INSERT_TAIL(&g->waiting, t, next);
+	unlock();
+	pthread_mutex_lock(&lock);
+	round_join(&rounds, &lock);
+	sync_waiting(g);
+	/* without one of its own it may be done, and gone */
+	if (own)
+		sync_own(t);
+	round_leave(&rounds);
 }
 
 static void task_ran(struct task *t)
 {
-	struct group *g;
-
-	if (t->sync_dir == POOL_NO_DIR) {
-		finish(t);
+	if (t->sync_dir != POOL_NO_DIR && t->error == 0) {
+		sync_task(t);
 		return;
 	}
-	g = &groups[t->sync_dir];
-	g->running--;
-	if (++g->ran == g->awaited)
-		pthread_cond_broadcast(&gathered);
-	if (t->error != 0) {
-		finish(t);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&g->waiting, t, next);
-	if (g->busy)
-		return;
-	g->busy = true;
-	while (!TAILQ_EMPTY(&g->waiting))
-		sync_group(g);
-	g->busy = false;
+	if (t->sync_dir != POOL_NO_DIR)
+		round_forgo(&rounds);
+	finish(t);
 }
 
 /* With the lock, which is given up: the next task, once there is one. */
@@ -356,15 +368,11 @@ static int start_threads(unsigned threads)
 
 int pool_init(unsigned threads, int (*sync)(unsigned dir))
 {
-	pthread_condattr_t attr;
 	sigset_t all, old;
 	int r;
 
 	sync_dir = sync;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&gathered, &attr);
-	pthread_condattr_destroy(&attr);
+	round_init(&rounds);
 	for (unsigned l = 0; l < POOL_LANES; l++)
 		TAILQ_INIT(&lanes[l]);
 	limits[POOL_COMMIT] = threads;

@@ -4,14 +4,15 @@
  *
  * Group commit: a task that wants its directory synced is not done until an fsync of that
  * directory, started after the task's own work had returned, has succeeded. One such fsync serves
- * all that wait; the next group forms while one runs. When one fails, all fail that had begun
- * before it ended.
+ * all that wait; the next group forms while one runs, and their files are synced at the same time
+ * (base/round.h). When one fails, all fail that had begun before it ended.
  */
 #ifndef QUEUE_POOL_H
 #define QUEUE_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 enum pool_lane {
@@ -30,11 +31,16 @@ struct task {
 	/* On the loop, once. error: what run gave, or why the directory could not be synced. */
 	void (*done)(struct task *t, int error);
 	int sync_dir; /* hash directory to sync when run gave 0, or POOL_NO_DIR */
-	bool sync_failed; /* the error is that of a sync: set here for directories, by run() for
-			     files */
-	unsigned failures; /* of the pool: syncs of that directory that had failed when it began */
+	/* In a thread, beside that: syncs a file, gives 0 or an errno. Set by run(), or NULL. */
+	int (*sync)(struct task *t);
+	bool sync_failed; /* the error is that of a sync: set here, by run() if it syncs itself */
 	int error;
-	TAILQ_ENTRY(task) next; /* of the pool until it is done */
+
+	/* of the pool */
+	unsigned failures; /* syncs of that directory that had failed when it began */
+	unsigned left; /* syncs that are not done */
+	uint64_t round;
+	TAILQ_ENTRY(task) next; /* until it is done */
 };
 
 /* Starts the threads. sync syncs a directory (0 or -1 with errno). -1 with errno. */

@@ -18,6 +18,11 @@
 #include "copy.h"
 #include "fault.h"
 
+enum {
+	WRITE_BACK =
+	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER,
+};
+
 struct desk {
 	struct copy copy;
 	struct name name;
@@ -60,14 +65,36 @@ static int fail(struct delivery *d, const char *what)
 
 /* --- a delivery that may have happened already ------------------------------------------------ */
 
-static bool listed(DIR *d, const struct name *name)
+/*
+ * That file is whole and durable: 1. 0: it is not whole, because a power cut came before it was
+ * synced, and will be replaced. -1 with errno.
+ */
+static int settle(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r, saved;
+	struct stat st;
+
+	if (fd == -1)
+		return -1;
+	r = fstat(fd, &st);
+	if (r == 0)
+		r = S_ISREG(st.st_mode) && name_has_size(name, (uint64_t)st.st_size) ? 1 : 0;
+	if (r == 1 && fsync(fd) == -1)
+		r = -1;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+static int listed(DIR *d, const struct name *name)
 {
 	struct dirent *e;
 
 	while ((e = readdir(d)) != NULL)
 		if (name_matches(name, e->d_name))
-			return true;
-	return false;
+			return settle(dirfd(d), e->d_name);
+	return errno == 0 ? 0 : -1;
 }
 
 /*
@@ -90,8 +117,8 @@ static int search_dir(struct task *t, const char *name)
 	}
 	errno = 0;
 	r = listed(d, &t->desk->name);
-	if (r == 0 && errno != 0)
-		r = fail(t->d, "search of the mailbox");
+	if (r == -1)
+		fail(t->d, "search of the mailbox");
 	if (r == 1 && fsync(fd) == -1)
 		r = fail(t->d, "sync of the mailbox");
 	closedir(d);
@@ -159,53 +186,42 @@ static int write_file(struct task *t)
 	}
 	if (copy_message(&d->copy, t->d->job, t->d->rcpt, t->body_fd, fd) == -1)
 		what = "writing of the file";
-	else if (fsync(fd) == -1)
+	else if (sync_file_range(fd, 0, 0, WRITE_BACK) == -1)
 		what = "sync of the file";
-	saved = errno;
-	if (close(fd) == -1 && what == NULL) {
-		what = "sync of the file";
-		saved = errno;
-	}
 	if (what != NULL) {
+		saved = errno;
+		close(fd);
 		unlinkat(mailbox_tmp(t->d->landing.box), d->name.tmp, 0);
 		errno = saved;
 		return fail(t->d, what);
 	}
-	crash_point("maildir.after_sync_file");
+	t->d->landing.fd = fd;
+	crash_point("maildir.after_write");
 	name_sizes(&d->name, d->copy.crlf.size, d->copy.crlf.wire);
 	return 0;
 }
 
-/* The name is taken: by an earlier attempt, if the size is right. */
-static int check_twin(struct task *t)
-{
-	struct desk *d = t->desk;
-	struct stat st;
-
-	if (fstatat(mailbox_new(t->d->landing.box), d->name.full, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return fail(t->d, "look at an earlier delivery");
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->copy.crlf.size) {
-		errno = EEXIST;
-		return fail(t->d, "link into the mailbox");
-	}
-	return 0;
-}
-
-/* From tmp/ into new/. */
+/*
+ * From tmp/ into new/. Where the name is taken already an earlier attempt has left it, whose content
+ * may be lost in part: this file replaces it.
+ */
 static int publish(struct task *t)
 {
 	const struct name *n = &t->desk->name;
 	struct delivery *d = t->d;
-	int tmp = mailbox_tmp(d->landing.box);
-	int r = 0;
+	int tmp = mailbox_tmp(d->landing.box), new = mailbox_new(d->landing.box);
 
-	d->linked = linkat(tmp, n->tmp, mailbox_new(d->landing.box), n->full, 0) == 0;
-	if (!d->linked)
-		r = errno == EEXIST ? check_twin(t) : fail(d, "link into the mailbox");
-	else
+	d->linked = linkat(tmp, n->tmp, new, n->full, 0) == 0 ||
+		    (errno == EEXIST && renameat(tmp, n->tmp, new, n->full) == 0);
+	if (d->linked) {
 		crash_point("maildir.after_link");
+		unlinkat(tmp, n->tmp, 0);
+		return 0;
+	}
+	fail(d, "link into the mailbox");
+	close(d->landing.fd);
 	unlinkat(tmp, n->tmp, 0);
-	return r;
+	return -1;
 }
 
 /* True when it stands in new/. */
@@ -246,7 +262,6 @@ static void synced(struct landing *l, int error, bool last)
 	struct delivery *d = (struct delivery *)((char *)l - offsetof(struct delivery, landing));
 
 	if (error == 0) {
-		crash_point("maildir.after_sync_new");
 		status_set(d->st, 250, "2.0.0", "delivered to mailbox");
 	} else {
 		errno = error;

@@ -1,5 +1,7 @@
 /*
- * One message into one mailbox: tmp/, sync, link into new/, sync of new/, and only then a 250.
+ * One message into one mailbox: tmp/, link into new/, sync of the file and of new/, and only then a
+ * 250. The content is written back before the link: what a power cut leaves in new/ is whole where
+ * the file system's journal keeps the order (ext4, XFS); elsewhere the size in the name tells.
  * Nothing is reported as delivered that a power cut could take away, and nothing that goes wrong
  * here is ever the sender's fault: all failures are temporary.
  */

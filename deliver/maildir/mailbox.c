@@ -12,10 +12,11 @@
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
+#include "base/round.h"
 #include "fault.h"
 #include "proto/lookup.h"
 #include "proto/notify.h"
@@ -25,7 +26,6 @@ enum {
 	PATH_SIZE = HOME_MAX + FOLDER_MAX + 32,
 	DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 	TRIES = 3, /* when directories are exchanged under our feet */
-	GATHER_NS = 2000000, /* how long a sync waits for those who are about to need one */
 };
 
 enum state { OPENING, READY, STALE };
@@ -45,7 +45,6 @@ struct mailbox {
 	/* grouped sync of new/: those who have linked since the one that runs began */
 	struct landings waiting;
 	bool syncing;
-	TAILQ_ENTRY(mailbox) duty; /* of the thread that syncs */
 	int error; /* a sync has failed: nothing more is durable here */
 	pthread_cond_t wake; /* opened */
 };
@@ -55,22 +54,14 @@ static LIST_HEAD(, mailbox) table[BUCKETS];
 static TAILQ_HEAD(idle_list, mailbox) idle = TAILQ_HEAD_INITIALIZER(idle);
 static unsigned nidle, keep_open = 64;
 
-/* Jobs on their way to mailbox_sync(), how many have come, and at what number somebody is woken. */
-static unsigned expected;
-static uint64_t arrived, awaited = UINT64_MAX;
-static pthread_cond_t gathered;
+static struct round rounds;
 static int mail_dir = -1;
 
 void mailbox_init(int dir, unsigned keep)
 {
-	pthread_condattr_t attr;
-
 	mail_dir = dir;
 	keep_open = keep;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&gathered, &attr);
-	pthread_condattr_destroy(&attr);
+	round_init(&rounds);
 }
 
 /* --- directories ----------------------------------------------------------------------------- */
@@ -454,92 +445,106 @@ int mailbox_subdir(const struct mailbox *m, const char *name)
 
 /* --- grouped sync ---------------------------------------------------------------------------- */
 
-/*
- * Under the lock, which is given up meanwhile: waits for the jobs that are on their way now, though
- * not long. Each sync is a commit of the file system's journal that everybody's next step waits
- * for: where many are under way, fewer commits serve them all sooner.
- */
-static void gather(void)
+/* Under the lock, which is given up meanwhile: one of the two syncs that it needs. */
+static void one_done(struct landing *l, int error)
 {
-	uint64_t all = arrived + expected;
-	struct timespec end;
-
-	if (expected == 0)
+	if (l->error == 0)
+		l->error = error;
+	if (--l->left > 0)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += GATHER_NS;
-	end.tv_sec += end.tv_nsec / 1000000000;
-	end.tv_nsec %= 1000000000;
-	do {
-		if (all < awaited)
-			awaited = all;
-	} while (arrived < all && pthread_cond_timedwait(&gathered, &lock, &end) == 0);
+	pthread_mutex_unlock(&lock);
+	l->done(l, l->error, l->last);
+	pthread_mutex_lock(&lock);
 }
 
-static void arrive(void)
+/* The first who waits in a round that has begun, or NULL. */
+static struct landing *first_waiting(const struct mailbox *m)
 {
-	expected--;
-	arrived++;
-	if (arrived < awaited)
-		return;
-	awaited = UINT64_MAX;
-	pthread_cond_broadcast(&gathered);
+	struct landing *l = TAILQ_FIRST(&m->waiting);
+
+	return l != NULL && l->round <= rounds.number ? l : NULL;
 }
 
-/* Under the lock, which is given up meanwhile: one sync for all who have linked by now. */
+/* One sync of the directory for all of these. */
 static void sync_group(struct mailbox *m)
 {
 	struct landings served = TAILQ_HEAD_INITIALIZER(served);
 	struct landing *l;
-	int error = m->error;
 
-	gather();
-	TAILQ_CONCAT(&served, &m->waiting, next);
-	pthread_mutex_unlock(&lock);
-	if (error == 0 && fsync(m->new) == -1)
-		error = errno;
-	while ((l = TAILQ_FIRST(&served)) != NULL) {
-		TAILQ_REMOVE(&served, l, next);
-		l->done(l, error, TAILQ_EMPTY(&served));
+	while ((l = first_waiting(m)) != NULL) {
+		TAILQ_REMOVE(&m->waiting, l, waiting);
+		TAILQ_INSERT_TAIL(&served, l, waiting);
 	}
+	TAILQ_LAST(&served, landings)->last = true;
+	if (m->error == 0) {
+		int r;
+
+		pthread_mutex_unlock(&lock);
+		r = fsync(m->new) == -1 ? errno : 0;
+		crash_point("maildir.after_sync_new");
+		pthread_mutex_lock(&lock);
+		m->error = r;
+	}
+	while ((l = TAILQ_FIRST(&served)) != NULL) {
+		TAILQ_REMOVE(&served, l, waiting);
+		one_done(l, m->error);
+	}
+}
+
+/* For as long as there is something to sync, unless another thread does it. */
+static void sync_mailbox(struct mailbox *m)
+{
+	if (m->syncing)
+		return;
+	m->syncing = true;
+	m->refs++; /* whoever waits gives it back when it is served */
+	while (first_waiting(m) != NULL)
+		sync_group(m);
+	m->syncing = false;
+	release(m);
+}
+
+static void sync_file(struct landing *l)
+{
+	int error;
+
+	pthread_mutex_unlock(&lock);
+	error = fsync(l->fd) == -1 ? errno : 0;
+	if (close(l->fd) == -1 && error == 0)
+		error = errno;
+	crash_point("maildir.after_sync_file");
 	pthread_mutex_lock(&lock);
-	m->error = error;
+	one_done(l, error);
 }
 
 void mailbox_expect(void)
 {
 	pthread_mutex_lock(&lock);
-	expected++;
+	round_expect(&rounds);
 	pthread_mutex_unlock(&lock);
 }
 
 void mailbox_sync(struct landings *list)
 {
-	TAILQ_HEAD(, mailbox) duties = TAILQ_HEAD_INITIALIZER(duties);
 	struct landing *l;
-	struct mailbox *m;
 
 	pthread_mutex_lock(&lock);
-	arrive();
+	if (TAILQ_EMPTY(list)) {
+		round_forgo(&rounds);
+		pthread_mutex_unlock(&lock);
+		return;
+	}
+	TAILQ_FOREACH (l, list, next) {
+		l->left = 2;
+		l->round = rounds.number + 1;
+		TAILQ_INSERT_TAIL(&l->box->waiting, l, waiting);
+	}
+	round_join(&rounds, &lock);
 	while ((l = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, l, next);
-		m = l->box;
-		TAILQ_INSERT_TAIL(&m->waiting, l, next);
-		if (m->syncing)
-			continue;
-		m->syncing = true;
-		m->refs++; /* whoever waits gives it back when it is served */
-		TAILQ_INSERT_TAIL(&duties, m, duty);
+		sync_mailbox(l->box);
+		sync_file(l);
 	}
-	/* in turns: a mailbox that is never at rest does not hold up the others */
-	while ((m = TAILQ_FIRST(&duties)) != NULL) {
-		TAILQ_REMOVE(&duties, m, duty);
-		sync_group(m);
-		m->syncing = !TAILQ_EMPTY(&m->waiting);
-		if (m->syncing)
-			TAILQ_INSERT_TAIL(&duties, m, duty);
-		else
-			release(m);
-	}
+	round_leave(&rounds);
 	pthread_mutex_unlock(&lock);
 }

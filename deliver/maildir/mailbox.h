@@ -37,13 +37,21 @@ int mailbox_subdir(const struct mailbox *m, const char *name);
 /* Something that has been linked into new/ and is not durable yet. Embedded in its owner. */
 struct landing {
 	struct mailbox *box;
+	int fd; /* the file: mailbox_sync() closes it */
 	/*
 	 * Called once, perhaps in another thread, and perhaps before mailbox_sync() returns. error:
-	 * 0, or why it is not durable; the sync is not repeated. last: of those whom one sync
-	 * served.
+	 * 0, or why it is not durable; no sync is repeated. last: of those whom one sync of the
+	 * directory served.
 	 */
 	void (*done)(struct landing *l, int error, bool last);
 	TAILQ_ENTRY(landing) next;
+
+	/* of mailbox_sync() */
+	TAILQ_ENTRY(landing) waiting;
+	uint64_t round;
+	unsigned left; /* syncs: of the file and of the directory */
+	int error;
+	bool last;
 };
 TAILQ_HEAD(landings, landing);
 
@@ -51,9 +59,9 @@ TAILQ_HEAD(landings, landing);
 void mailbox_expect(void);
 
 /*
- * Makes durable all of the list, which is empty afterwards. All who come while a mailbox is synced
- * share the next sync of it. Nobody waits for somebody else's: the thread that syncs a mailbox goes
- * on for as long as there is something to sync, the others leave at once.
+ * Makes durable all of the list, which is empty afterwards: each file and its directory are synced,
+ * at the same time as those of other threads (base/round.h). All who come while a mailbox is synced
+ * share the next sync of it.
  */
 void mailbox_sync(struct landings *list);
 

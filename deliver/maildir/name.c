@@ -42,6 +42,16 @@ void name_sizes(struct name *n, uint64_t size, uint64_t wire)
 	    (unsigned long long)wire);
 }
 
+bool name_has_size(const char *entry, uint64_t size)
+{
+	char field[32];
+	const char *at;
+
+	snprintf(field, sizeof field, ",S=%llu,", (unsigned long long)size);
+	at = strstr(entry, ",S=");
+	return at == NULL || strncmp(at, field, strlen(field)) == 0;
+}
+
 bool name_matches(const struct name *n, const char *entry)
 {
 	return strncmp(entry, n->stem, n->key) == 0;

@@ -36,5 +36,7 @@ void name_sizes(struct name *n, uint64_t size, uint64_t wire);
 
 /* A name in any of the directories that belongs to the same message and recipient. */
 bool name_matches(const struct name *n, const char *entry);
+/* The entry's name says that size, or none. */
+bool name_has_size(const char *entry, uint64_t size);
 
 #endif
