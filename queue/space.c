@@ -54,15 +54,26 @@ void space_release(uint64_t bytes)
 	reserved -= bytes;
 }
 
-int space_check(uint64_t bytes, struct status *st)
+static int check(bool fits, struct status *st)
 {
 	if (failed)
 		return status_set(
 		    st, 451, "4.3.0", "The mail queue is out of order; try again later");
-	if (bytes >= space_room())
+	if (!fits)
 		return status_set(
 		    st, 452, "4.3.1", "Not enough space in the mail queue; try again later");
 	return 0;
+}
+
+int space_check(uint64_t bytes, struct status *st)
+{
+	return check(bytes < space_room(), st);
+}
+
+int space_check_open(uint64_t bytes, struct status *st)
+{
+	(void)space_room();
+	return check(reserved + bytes < room / 2, st);
 }
 
 void space_failed(const char *what, int error)

@@ -19,6 +19,11 @@ void space_reserve(uint64_t bytes);
 void space_release(uint64_t bytes);
 /* 0, or -1 with what to tell the client: no space, or the volume has failed. */
 int space_check(uint64_t bytes, struct status *st);
+/*
+ * The same for a body that is written by somebody else, at whatever pace: of what is free half is for
+ * these at most, so that they keep no other mail out.
+ */
+int space_check_open(uint64_t bytes, struct status *st);
 
 /*
  * A sync has failed: what the disk holds of that file is unknown, and syncing again would say

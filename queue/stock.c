@@ -228,8 +228,8 @@ static int run_make(struct task *t)
 	crash_point("large.after_create");
 	/* smtpd can only add to it: what queue has sealed stays as it is, whatever comes behind */
 	if (spool_begin(b->fd, b->id) == 0) {
-		if (b->reserved == 0 ||
-		    fallocate(b->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)b->reserved) == 0 ||
+		if (b->allocated == 0 ||
+		    fallocate(b->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)b->allocated) == 0 ||
 		    errno == EOPNOTSUPP)
 			b->append = spool_open_file(b->id, 0, O_WRONLY | O_APPEND);
 	}
@@ -289,7 +289,8 @@ int stock_on_large(struct chan *chan, struct ipc_msg *m)
 	b = stock_find(chan->owner, l.id);
 	if (b == NULL || b->kind != BODY_MEMORY || b->m != NULL)
 		return -1;
-	if (space_check(l.expected + BODY_SMALL, &st) == -1) {
+	/* whatever was declared: as much as an smtpd can write into it that was taken over */
+	if (space_check_open(settings.message_size_limit, &st) == -1) {
 		put_status(&w, &st);
 		chan_reply(chan, m, QUEUE_LARGE, &w, NULL, 0);
 		return 0;
@@ -298,9 +299,10 @@ int stock_on_large(struct chan *chan, struct ipc_msg *m)
 	b->fd = -1;
 	b->kind = BODY_MAKING;
 	b->ref = (struct chan_ref){ m->id, m->gen };
-	b->reserved = l.expected <= settings.message_size_limit ? l.expected : 0;
+	b->allocated = l.expected <= settings.message_size_limit ? l.expected : 0;
+	b->reserved = settings.message_size_limit;
 	space_reserve(b->reserved);
-	entry_new(b->id, b->reserved, ENTRY_INCOMING);
+	entry_new(b->id, b->allocated, ENTRY_INCOMING);
 	b->task = (struct task){ .run = run_make, .done = large_done, .sync_dir = POOL_NO_DIR };
 	pool_submit(&b->task, POOL_COMMIT);
 	return 0;

@@ -13,7 +13,8 @@ enum body_kind { BODY_MEMORY, BODY_MAKING, BODY_FILE, BODY_GONE };
 struct body {
 	struct task task; /* making or removing its file */
 	uint64_t id;
-	uint64_t reserved;
+	uint64_t reserved; /* of the spool's space */
+	uint64_t allocated; /* of its file, from the beginning: what the client has declared */
 	uint8_t kind;
 	int fd; /* memfd, or the spool file opened read-write */
 	int append; /* the spool file opened for smtpd, on its way to it */

@@ -96,7 +96,9 @@ static const struct setting rows[] = {
 	    .roles = R(QUEUE),
 	    .help =
 		"Space of the spool's file system that stays free: below it, mail is refused with "
-		"452 while the queue goes on draining." },
+		"452 while the queue goes on draining. Of what is above it, half is for messages "
+		"larger than 256k that are coming in: each of them counts as message_size_limit, "
+		"and those for which there is no room get 452 as well." },
 	{ .name = "queue_minimal_inodes",
 	    .type = SET_INT,
 	    .def = "1000",

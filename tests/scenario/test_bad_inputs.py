@@ -1,6 +1,6 @@
 """Bad inputs and their right answers. Every kind has a number, of one list for all protocols; here is where each is tested:
 below, by its number, with the real programs, or where WHERE says."""
-import json, os, pathlib, re, shutil, smtplib, socket, subprocess, time
+import contextlib, json, os, pathlib, re, shutil, smtplib, socket, subprocess, time
 import pytest
 import conftest
 from conftest import TESTS
@@ -548,20 +548,63 @@ def test_84_configuration(suite, line):
     suite.send('still there')
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
-def test_107_no_inodes(tmp_path):
-    """452 while there are none, and mail is taken again when there are."""
-    s = conftest.Suite(conf=f'spool_directory = "{tmp_path}/disk/spool"\nrelayhost = "[127.0.0.1]:9"\nremote_ports = {{9}}\nqueue_minimal_inodes = 10\n')
+@contextlib.contextmanager
+def on_a_disk(tmp_path, options, conf):
+    """An instance whose spool is on a file system of its own at tmp_path / 'disk'; its mail cannot go on."""
+    s = conftest.Suite(conf=f'spool_directory = "{tmp_path}/disk/spool"\nrelayhost = "[127.0.0.1]:9"\nremote_ports = {{9}}\n{conf}')
     disk = tmp_path / 'disk'
     disk.mkdir()
     for p in (tmp_path, *list(tmp_path.parents)[:-1]):
         if not p.stat().st_mode & 0o011 and p.stat().st_uid == os.geteuid():
             p.chmod(p.stat().st_mode | 0o011)
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2g,nr_inodes=400,mode=755', 'none', disk]).returncode:
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'{options},mode=755', 'none', disk]).returncode:
         pytest.skip('cannot mount')
     try:
-        s.start()
-        fill = disk / 'fill'
+        yield s.start()
+    finally:
+        s.stop()
+        subprocess.run(['umount', disk])
+        shutil.rmtree(s.top, ignore_errors=True)
+
+
+def relayed(suite, text):
+    """The code of the first answer that is none of 250 and 354, or of the last."""
+    with suite.smtp_client() as c:
+        c.ehlo()
+        for code in (lambda: c.mail('a@client.test')[0], lambda: c.rcpt('x@elsewhere.test')[0], lambda: c.data(text)[0]):
+            code = code()
+            if code != 250:
+                break
+        return code
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+def test_107_large_bodies_that_never_end(tmp_path):
+    """What they could become is set aside, of half the space at most: more get 452, and all else is taken."""
+    large = 'Subject: large\r\n\r\n' + ('x' * 78 + '\r\n') * 5000
+    with on_a_disk(tmp_path, 'size=150m', 'message_size_limit = 20M\nqueue_minimal_free = 10M\nsmtpd_workers = 1\n') as s:
+        slow = []
+        for n in range(3):
+            assert relayed(s, large) == 250
+            slow.append(Client(s.smtp_port))
+            slow[n].say('EHLO x')
+            envelope(slow[n], 'x@elsewhere.test', sender='<a@client.test> SIZE=300000')
+            assert slow[n].say('DATA').startswith('354')
+            slow[n].send(large.encode())
+            s.wait_for(lambda: json.loads(s.tool('queue', 'summary', '--json').stdout)['incoming'] == n + 1)
+        assert relayed(s, large) == 452
+        assert relayed(s, 'Subject: small\r\n\r\n') == 250
+        slow.pop().s.shutdown(socket.SHUT_RDWR)
+        s.wait_for(lambda: relayed(s, large) == 250)
+        for c in slow:  # a stop would wait for them
+            c.s.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+def test_107_no_inodes(tmp_path):
+    """452 while there are none, and mail is taken again when there are."""
+    with on_a_disk(tmp_path, 'size=2g,nr_inodes=400', 'queue_minimal_inodes = 10\n') as s:
+        fill = tmp_path / 'disk/fill'
         fill.mkdir()
         made = []
         while True:
@@ -570,27 +613,10 @@ def test_107_no_inodes(tmp_path):
                 made[-1].touch()
             except OSError:
                 break
-        with s.smtp_client() as c:
-            c.ehlo()
-            code = c.mail('a@client.test')[0]
-            if code == 250:
-                code = c.rcpt('x@elsewhere.test')[0]
-            if code == 250:
-                code = c.data('Subject: x\r\n\r\n')[0]
-        assert 400 <= code < 500
+        assert 400 <= relayed(s, 'Subject: x\r\n\r\n') < 500
         for p in made:
             p.unlink(missing_ok=True)
-
-        def taken():
-            with s.smtp_client() as c:
-                c.ehlo()
-                return c.mail('a@client.test')[0] == 250 and c.rcpt('x@elsewhere.test')[0] == 250 and \
-                    c.data('Subject: x\r\n\r\n')[0] == 250
-        s.wait_for(taken)
-    finally:
-        s.stop()
-        subprocess.run(['umount', disk])
-        shutil.rmtree(s.top, ignore_errors=True)
+        s.wait_for(lambda: relayed(s, 'Subject: x\r\n\r\n') == 250)
 
 
 def test_118_killed_within_a_commit():
