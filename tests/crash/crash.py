@@ -64,6 +64,7 @@ class Run:
         self.top.chmod(0o711)
         self.lock = threading.Lock()
         self.acked = {}                 # token -> recipients
+        self.ids = {}                   # token -> queue id
         self.sent = 0
         self.filed = set()              # queue ids of what is held or in the trash
         self.kept = set()               # tokens that were appended
@@ -133,6 +134,16 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
 
     # --- clients
 
+    def post(self, s, to, text):
+        """Who has been accepted, and the message's queue id; a message that is not accepted is an exception."""
+        s.ehlo_or_helo_if_needed()
+        s.mail(self.sender)
+        taken = [t for t in to if s.rcpt(t)[0] == 250]
+        code, reply = s.data(text)
+        if code != 250:
+            raise smtplib.SMTPDataError(code, reply)
+        return taken, reply.split()[-1].decode()
+
     def client(self, n, stop):
         rnd = random.Random(self.random.random() + n)
         s = None
@@ -146,9 +157,10 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
                 count = rnd.choice([1, 1, 1, 2, RCPTS])
                 to = rnd.sample(self.boxes + [rnd.choice([*AWAY, LIST, GONE])], count)
                 text = f'Subject: {token}\r\n\r\n' + body(token, rnd.choice([200, 2000, 2000, 4000, 40000, 400000]))
-                refused = s.sendmail(self.sender, to, text)
+                taken, queue_id = self.post(s, to, text)
                 with self.lock:
-                    self.acked[token] = promises([t for t in to if t not in refused])
+                    self.ids[token] = queue_id
+                    self.acked[token] = promises(taken)
             except (smtplib.SMTPException, OSError):
                 try:
                     if s is not None:
@@ -193,16 +205,10 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
         while not stop.is_set():
             try:
                 with smtplib.SMTP('127.0.0.1', self.info['smtp'], timeout=10) as s:
-                    s.ehlo()
-                    s.mail(self.sender)
-                    s.rcpt(HELD)
-                    code, reply = s.data('Subject: held\r\n\r\n' + body('held', 2000))
+                    _, id = self.post(s, [HELD], 'Subject: held\r\n\r\n' + body('held', 2000))
             except (smtplib.SMTPException, OSError):
                 time.sleep(0.02)
                 continue
-            if code != 250:
-                continue
-            id = reply.split()[-1].decode()
             self.filed.add(id)
             for action in ('delete', 'undo', 'delete')[:rnd.randint(0, 3)]:
                 self.thurn('queue', action, id)
@@ -308,6 +314,10 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             f.seek(self.log_read)
             return f.read().count(b'"process-died"')
 
+    def log_of(self, id):
+        with open(self.info['log'], errors='replace') as f:
+            return [line.rstrip() for line in f if id in line or '"process-died"' in line]
+
     def deaths(self):
         dead = self.died()
         self.log_read = os.path.getsize(self.info['log'])
@@ -328,7 +338,7 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             for t in to:
                 n = self.relayed[token, t] if t in AWAY else boxes[t][token]
                 if n == 0:
-                    problems.append(f'LOST {token} for {t} after {kind}')
+                    problems += [f'LOST {token} for {t} after {kind}', *self.log_of(self.ids[token])]
                 elif n > (self.allowed[token] if t in AWAY else 2):
                     problems.append(f'{n} copies of {token} for {t}')
         appended = self.mailbox(self.info['accounts'][0]['address'], '.Kept')
@@ -370,6 +380,8 @@ def job(cycles, seed, build, points, out):
                 done += 1
                 out.write(json.dumps({'problems': problems}) + '\n')
                 out.flush()
+            if not r.acked:
+                raise RuntimeError('nothing was accepted')
         except RuntimeError as e:
             done += 1
             out.write(json.dumps({'problems': [str(e), 'log: ' + tail(r.info['log'])]}) + '\n')
