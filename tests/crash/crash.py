@@ -222,13 +222,15 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
         self.start(THURN_CRASH=f'{point}:{self.random.choice([1, 1, 2, 3, 5, 8])}')
 
     def wait_for_death(self, point):
-        if point.startswith('checkpoint.'):  # written when it stops
+        self.totals[f'tried {point}'] += 1
+        if point.startswith('checkpoint.'):  # written when it stops, and nobody tells who dies then
             time.sleep(self.random.uniform(0.05, 0.3))
             self.thurn('stop')
+            self.totals[f'died at {point}'] += self.logged('checkpoint-written') == 0
+            return
         until = time.monotonic() + 1.5
-        while not (dead := self.died()) and time.monotonic() < until:
+        while not (dead := self.logged('process-died', 'session-died')) and time.monotonic() < until:
             time.sleep(0.02)
-        self.totals[f'tried {point}'] += 1
         self.totals[f'died at {point}'] += dead > 0
 
     def cycle(self):
@@ -308,18 +310,20 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
         self.away.seen.clear()
         self.away.transcript.clear()
 
-    def died(self):
-        """Processes that have died since the last deaths(), as far as the log knows."""
-        with open(self.info['log'], 'rb') as f:
+    def logged(self, *events):
+        """How many of these since the last deaths()."""
+        with open(self.info['log']) as f:
             f.seek(self.log_read)
-            return f.read().count(b'"process-died"')
+            text = f.read()
+        return sum(text.count(f'"{e}"') for e in events)
 
     def log_of(self, id):
         with open(self.info['log'], errors='replace') as f:
             return [line.rstrip() for line in f if id in line or '"process-died"' in line]
 
     def deaths(self):
-        dead = self.died()
+        """Processes that have died since the last call, as far as the log knows."""
+        dead = self.logged('process-died')
         self.log_read = os.path.getsize(self.info['log'])
         return dead
 
