@@ -67,11 +67,12 @@ void attempt_save(void)
 bool attempt_charge(struct attempt *a)
 {
 	/* the owner of the suite may try as often as he likes */
-	if (a->type == AUTH_CTL_TEST ||
-	    penalty_charge(&penalty, loop_now(), str_of(a->client), str_of(a->prover)))
+	if (a->type == AUTH_CTL_TEST)
 		return true;
-	attempt_later(a, EV("auth-throttled"), "too many failed tries");
-	return false;
+	a->charged = penalty_charge(&penalty, loop_now(), str_of(a->client), str_of(a->prover));
+	if (!a->charged)
+		attempt_later(a, EV("auth-throttled"), "too many failed tries");
+	return a->charged;
 }
 
 bool attempt_charge_salt(struct attempt *a)
@@ -82,8 +83,9 @@ bool attempt_charge_salt(struct attempt *a)
 	return false;
 }
 
-static void forgive(const struct attempt *a)
+static void forgive(struct attempt *a)
 {
+	a->charged = false;
 	penalty_success(&penalty, loop_now(), (uint32_t)(time(NULL) / DAY), str_of(a->client),
 	    str_of(a->prover));
 	penalty_refund(&salts, loop_now(), str_of(a->client), str_of(a->prover));
@@ -235,6 +237,9 @@ void attempt_refuse(struct attempt *a, const char *why)
 void attempt_later(struct attempt *a, const char *event, const char *why)
 {
 	log_warning(&a->tag, event, KZ("login", a->name), KZ("client", a->client), KZ("why", why));
+	if (a->charged) /* nothing was found out: it was no guess */
+		penalty_refund(&penalty, loop_now(), str_of(a->client), str_of(a->prover));
+	a->charged = false;
 	answer(a, &(struct auth_answer){ .verdict = AUTH_LATER }, STR_NONE);
 }
 

@@ -23,6 +23,7 @@ struct attempt {
 	uint16_t instance;
 	char name[LOGIN_MAX + 1]; /* whose account it is; canonical, or as it was said */
 	char prover[LOGIN_MAX + 1]; /* whose secret is to prove it: the same, or a master's */
+	bool charged; /* as a guess */
 	LIST_ENTRY(attempt) next;
 };
 

@@ -124,6 +124,19 @@ def test_who_cannot_be_asked(suite, issuer, raw):
     assert log_in(suite, 'raw').startswith(b'a NO [UNAVAILABLE]')
 
 
+def test_what_was_not_found_out_is_no_guess(issuer):
+    """Who tried while nobody could be asked may try again: only answers count against him."""
+    with running(conf=conf(issuer).replace('tries_per_minute = 30', 'tries_per_minute = 2'), users=1) as s:
+        issuer.raw['later'] = https_server.answer(500, '{}')
+        for _ in range(3):
+            assert log_in(s, 'later').startswith(b'a NO [UNAVAILABLE]')
+        issuer.tokens['wrong'] = {'active': False}
+        for _ in range(2):
+            assert log_in(s, 'wrong').startswith(b'a NO [AUTHENTICATIONFAILED]')
+        assert log_in(s, 'wrong').startswith(b'a NO [UNAVAILABLE]')
+        assert len(s.events('auth-throttled')) == 1
+
+
 def test_a_signed_token_is_not_told_to_others(suite, issuer, keys):
     before = len(issuer.server.requests)
     assert log_in(suite, token(keys)).startswith(b'a OK')
