@@ -378,9 +378,9 @@ static void laned(struct message *m, bool known)
 {
 	struct status st;
 
-	if (!known) {
+	if (!known)
 		status_set(&st, 451, "4.3.0", "A table could not be asked; try again later");
-		charge_refund(m);
+	if (!known || charge_message(m, &st) == -1) {
 		answer_message(m, &st);
 		drop(m);
 	} else if (m->memfd != -1 && m->ntargets <= SHORTCUT_RCPTS && !m->hold &&
@@ -404,11 +404,6 @@ static void commit(struct message *m)
 	}
 	if (action_of(m, ACTION_DISCARD) != NULL) {
 		discard(m);
-		return;
-	}
-	if (charge_message(m, &st) == -1) {
-		answer_message(m, &st);
-		drop(m);
 		return;
 	}
 	if (small) {

@@ -111,6 +111,16 @@ def test_counters_survive(suite):
     suite.wait_for(lambda: suite.events('login-counts-lost'))
 
 
+def test_what_is_not_taken_does_not_count(new_suite):
+    """A message that is to come again later, here because a table says nonsense, is neither counted nor near a limit."""
+    s = new_suite(users=2, conf=CONF + 'lane_maps = {"inline:{user1@example.test=motorway}"}\n')
+    me, other = s.accounts[0]['address'], s.accounts[1]['address']
+    for _ in range(3):
+        assert submit(s, me, 9)[0] == 451
+    assert counts(s) == {} and not s.events('login-limit-near')
+    assert submit(s, other, 9)[0] == 250 and counts(s)[other]['hour'] == 9
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason='needs users')
 def test_local_users_are_limited(suite):
     sendmail = [suite.build / 'bin/sendmail', '-C', suite.conf, '-f', suite.accounts[0]['address'], '-i']
