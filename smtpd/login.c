@@ -22,6 +22,7 @@
 #include "proto/types.h"
 
 static struct sasl_names names;
+static const char no_message[] = "that is no message of this mechanism";
 
 int login_on_mechanisms(struct chan *c, struct ipc_msg *m)
 {
@@ -68,6 +69,8 @@ void login_cancel(struct session *s)
 {
 	struct put w = put_start();
 
+	free(s->proved);
+	s->proved = NULL;
 	if (!s->exchange)
 		return;
 	s->exchange = false;
@@ -119,13 +122,23 @@ static void accept_login(struct session *s, struct str login)
 	session_say(s, STR("235 2.7.0 authentication successful\r\n"));
 }
 
+/* What the client says to the mechanism's last word: nothing. */
+static void conclude(struct session *s, struct str message)
+{
+	if (message.n > 0)
+		malformed(s, no_message);
+	else
+		accept_login(s, str_of(s->proved));
+	free(s->proved);
+	s->proved = NULL;
+}
+
 /* --- questions -------------------------------------------------------------------------------- */
 
 static void challenge(struct session *s, struct str data)
 {
 	char text[BASE64_SIZE(SASL_MESSAGE_MAX)];
 
-	s->exchange = true;
 	session_say(s, STR("334 "));
 	session_say(s, str_bytes(text, base64_encode(data, text)));
 	session_say(s, STR("\r\n"));
@@ -135,16 +148,22 @@ static void act(struct session *s, const struct sasl_answer *a)
 {
 	switch ((enum sasl_verdict)a->verdict) {
 	case SASL_CONTINUE:
+		s->exchange = true;
 		challenge(s, a->data);
 		break;
 	case SASL_OK:
-		accept_login(s, a->login);
+		if (a->data.n == 0) {
+			accept_login(s, a->login);
+			break;
+		}
+		s->proved = str_dup(a->login);
+		challenge(s, a->data);
 		break;
 	case SASL_REFUSED:
 		wrong(s);
 		break;
 	case SASL_MALFORMED:
-		malformed(s, "that is no message of this mechanism");
+		malformed(s, no_message);
 		break;
 	default:
 		refuse(s, a->status.code, a->status.enhanced, a->status.text);
@@ -219,6 +238,8 @@ static void decode(struct session *s, struct str text, struct str mechanism)
 
 	if (n == -1)
 		malformed(s, "that is not base64");
+	else if (s->proved != NULL)
+		conclude(s, str_bytes(message, (size_t)n));
 	else if (mechanism.n > 0)
 		start(s, mechanism, &(struct str){ message, (size_t)n });
 	else

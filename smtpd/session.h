@@ -50,6 +50,7 @@ struct session {
 	struct secure *secure; /* the listener's TLS; NULL = never */
 	const char *listener; /* title; lives as long as the process */
 	char *helo, *login; /* heap; NULL = not known */
+	char *proved; /* heap; the login, once the client has heard the mechanism's last word */
 	char *name, *listed; /* heap; confirmed name, and DNS list with its reason; names.c */
 	struct ask name_ask;
 	void (*named)(struct session *s); /* waits for them */

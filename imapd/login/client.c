@@ -27,6 +27,8 @@
 #include "proto/proc.h"
 #include "proto/types.h"
 
+static const char no_message[] = "BAD That is no message of this mechanism";
+
 enum {
 	CAPABILITIES_MAX = 1024,
 	HANDOVER_DEADLINE = 30 * 1000,
@@ -274,12 +276,34 @@ static void challenge(struct client *c, struct str data)
 	conn_printf(&c->conn, "+ %.*s\r\n", (int)base64_encode(data, text), text);
 }
 
-static void accepted(struct client *c, const struct sasl_answer *answer)
+static void accepted(struct client *c)
 {
 	c->state = CLIENT_HANDING;
-	memcpy(c->nonce, answer->nonce, sizeof c->nonce);
 	if (c->conn.out.n == 0)
 		hand_over(c);
+}
+
+/* sasl is content. */
+static void proved(struct client *c, const struct sasl_answer *answer)
+{
+	memcpy(c->nonce, answer->nonce, sizeof c->nonce);
+	c->proved = answer->data.n > 0;
+	if (c->proved)
+		challenge(c, answer->data);
+	else
+		accepted(c);
+}
+
+/* What the client says to the mechanism's last word. */
+static void conclude(struct client *c, struct str message)
+{
+	c->proved = false;
+	if (message.n > 0) {
+		resume(c, no_message);
+		return;
+	}
+	conn_pause(&c->conn);
+	accepted(c);
 }
 
 static void on_answer(struct ask *a, struct ipc_msg *m)
@@ -300,13 +324,13 @@ static void on_answer(struct ask *a, struct ipc_msg *m)
 		challenge(c, answer.data);
 		break;
 	case SASL_OK:
-		accepted(c, &answer);
+		proved(c, &answer);
 		break;
 	case SASL_REFUSED:
 		fail(c);
 		break;
 	case SASL_MALFORMED:
-		resume(c, "BAD That is no message of this mechanism");
+		resume(c, no_message);
 		break;
 	case SASL_UNKNOWN_MECHANISM:
 		resume(c, answer.status.code == 538
@@ -361,7 +385,12 @@ void client_sasl(struct client *c, const struct str *message)
 	c->asked = loop_now();
 	if (message == NULL) {
 		cancel_exchange(c);
+		c->proved = false;
 		resume(c, "BAD Cancelled, or not base64");
+		return;
+	}
+	if (c->proved) {
+		conclude(c, *message);
 		return;
 	}
 	put_sasl_more(&w, &(struct sasl_more){ .id = c->trace.trace, .data = *message });

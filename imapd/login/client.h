@@ -55,6 +55,7 @@ struct client {
 	struct ask ask;
 	struct timer delay;
 	uint64_t asked; /* when the login command came */
+	bool proved; /* the client has heard the mechanism's last word, and is to say nothing */
 	struct secure *secure; /* of its listener */
 	struct waiting *waiting; /* until it has logged in; NULL = not counted */
 	struct relay *relay; /* under TLS, after login */

@@ -76,7 +76,12 @@ int get_sasl_more(struct get *g, struct sasl_more *s);
 
 enum sasl_verdict {
 	SASL_CONTINUE, /* data is the next challenge */
-	SASL_OK, /* it is `login`; no data: neither IMAP nor SMTP could send any */
+	/*
+	 * It is `login`. With data (RFC 4422 5, "additional data with success"): neither IMAP nor SMTP
+	 * can say that together with the good news, so the asker sends it as a challenge, and the
+	 * good news when the client has answered nothing; whatever else it says is malformed.
+	 */
+	SASL_OK,
 	SASL_REFUSED, /* for good; the asker makes all of them take the same time */
 	SASL_LATER, /* it cannot be found out now */
 	SASL_MALFORMED, /* the client has broken the mechanism's rules */

@@ -93,9 +93,9 @@ void exchange_end(struct exchange *x, enum sasl_verdict v)
 	finish(x, &answer);
 }
 
-void exchange_accept(struct exchange *x, const struct auth_answer *a)
+void exchange_accept(struct exchange *x, const struct auth_answer *a, struct str data)
 {
-	struct sasl_answer answer = { .login = a->address };
+	struct sasl_answer answer = { .login = a->address, .data = data };
 
 	exchange_verdict(&answer, SASL_OK);
 	memcpy(answer.nonce, a->nonce, sizeof answer.nonce);
@@ -181,7 +181,7 @@ void exchange_decide(struct exchange *x, struct get *g)
 	else if (a.verdict == AUTH_REFUSED)
 		exchange_end(x, SASL_REFUSED);
 	else
-		exchange_accept(x, &a);
+		exchange_accept(x, &a, STR_NONE);
 }
 
 void exchange_password(struct exchange *x, struct str login, struct str password)

@@ -29,6 +29,7 @@ struct asker {
 	/* The answer to the message at hand; x has ended unless it is a SASL_CONTINUE. */
 	void (*answer)(struct asker *a, struct exchange *x, const struct sasl_answer *answer);
 	uint16_t instance; /* of a login process; else 0 */
+	bool takes_data; /* SASL_OK may have some */
 	unsigned count;
 	LIST_HEAD(, exchange) exchanges; /* the latest first */
 };
@@ -80,8 +81,8 @@ void exchange_verdict(struct sasl_answer *a, enum sasl_verdict v);
 
 void exchange_challenge(struct exchange *x, struct str data);
 void exchange_end(struct exchange *x, enum sasl_verdict v);
-/* An account of auth's: the exchange ends well. */
-void exchange_accept(struct exchange *x, const struct auth_answer *a);
+/* An account of auth's: the exchange ends well. data: for askers that take some. */
+void exchange_accept(struct exchange *x, const struct auth_answer *a, struct str data);
 /* An answered() for the questions that have a struct auth_answer: ends with what auth says. */
 void exchange_decide(struct exchange *x, struct get *g);
 /*

@@ -142,6 +142,7 @@ void server_up(struct chan *c)
 		if (services[i].role == c->role)
 			s->service = str_of(services[i].service);
 	s->asker.answer = server_answer;
+	s->asker.takes_data = true;
 	s->asker.instance = c->role == ROLE_LOGIN ? c->instance : 0;
 	s->chan = c;
 	c->owner = s;

@@ -66,7 +66,7 @@ def imap(suite):
     c.close()
 
 
-def scram_client(imap, user, password, name='SCRAM-SHA-256', header='n,,', tag='a', change=lambda s: s):
+def scram_client(imap, user, password, name='SCRAM-SHA-256', header='n,,', tag='a', change=lambda s: s, last=''):
     """A client of our own, for what well-behaved ones do not do. (last line, server was right)"""
     digest = hashlib.sha256 if '256' in name else hashlib.sha1
     nonce = B64(os.urandom(12))
@@ -86,7 +86,7 @@ def scram_client(imap, user, password, name='SCRAM-SHA-256', header='n,,', tag='
     if not answer.startswith(b'+ '):
         return answer, False
     right = base64.b64decode(answer[2:]) == b'v=' + base64.b64encode(key(key(salted, b'Server Key'), message))
-    return imap.say(''), right
+    return imap.say(last), right
 
 
 def gsasl(suite, mechanism, user, password, port=None, *more):
@@ -156,6 +156,14 @@ def test_scram_bad_first_messages(suite, imap, message):
         r = imap.say(B64(b'c=biws,r=x,p=AAAA'))
     assert re.match(rb'a (BAD|NO \[AUTHENTICATIONFAILED\])', r), r
     assert imap.say('b NOOP') == b'b OK NOOP completed'
+
+
+@pytest.mark.parametrize('last', ['eA==', '*', '!'])
+def test_scram_has_the_last_word(suite, imap, last):
+    a = suite.accounts[0]
+    r, right = scram_client(imap, a['address'], a['password'], last=last)
+    assert right and r.startswith(b'a BAD'), r
+    assert scram_client(imap, a['address'], a['password'], tag='b')[0].startswith(b'b OK')
 
 
 def test_out_of_step(suite, imap):

@@ -268,6 +268,11 @@ static int rig_sasl_answer(struct chan *c, struct ipc_msg *m, struct str message
 	if (str_eq(message, STR("good"))) {
 		a = (struct sasl_answer){ .verdict = SASL_OK, .login = STR("user@example.test") };
 		status_set(&a.status, 235, "2.7.0", "ok");
+	} else if (str_eq(message, STR("both"))) {
+		a = (struct sasl_answer){
+			.verdict = SASL_OK, .login = STR("user@example.test"), .data = STR("proof")
+		};
+		status_set(&a.status, 235, "2.7.0", "ok");
 	} else if (str_eq(message, STR("bad"))) {
 		a = (struct sasl_answer){ .verdict = SASL_REFUSED };
 		status_set(&a.status, 535, "5.7.8", "wrong");

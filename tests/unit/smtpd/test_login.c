@@ -11,6 +11,7 @@
 #define BAD   "YmFk"
 #define ODD   "b2Rk"
 #define AGAIN "YWdhaW4="
+#define BOTH  "Ym90aA=="
 
 static int set_up(void **state)
 {
@@ -74,6 +75,29 @@ static void test_ways_in(void **state)
 	rig_say("EHLO x\r\n");
 	assert_null(strstr(buf_cstr(&rig.heard), "AUTH"));
 	assert_int_equal(rig.cancels, 0);
+}
+
+/* The mechanism has a last word, to which the client has nothing to say. */
+static void test_last_word(void **state)
+{
+	(void)state;
+	hello();
+	check_text("AUTH TEST " BOTH "\r\n", "334 cHJvb2Y=\r\n");
+	check_text("\r\n", "235 2.7.0 ");
+	logged_in();
+	hello();
+	check("AUTH TEST\r\n", "334");
+	check(BOTH "\r\n", "334");
+	check(GOOD "\r\n", "501");
+	check("MAIL FROM:<user@example.test>\r\n", "530");
+	check("AUTH TEST " BOTH "\r\n", "334");
+	check("*\r\n", "501");
+	check("MAIL FROM:<user@example.test>\r\n", "530");
+	check("AUTH TEST " AGAIN "\r\n", "334");
+	check("\r\n", "334"); /* which is nobody's last word */
+	check("*\r\n", "501");
+	check("AUTH TEST " BOTH "\r\n", "334");
+	hello(); /* it is gone in the middle of that */
 }
 
 static void test_order(void **state)
@@ -290,10 +314,11 @@ static void test_drain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_ways_in), T(test_order), T(test_refused), T(test_bad_base64),
-		T(test_long_lines), T(test_pipelined), T(test_commands_are_no_messages),
-		T(test_never_in_the_clear), T(test_submission_only), T(test_too_many_wrong),
-		T(test_delay), T(test_no_sasl), T(test_client_leaves),
+		T(test_ways_in), T(test_last_word), T(test_order), T(test_refused),
+		T(test_bad_base64), T(test_long_lines), T(test_pipelined),
+		T(test_commands_are_no_messages), T(test_never_in_the_clear),
+		T(test_submission_only), T(test_too_many_wrong), T(test_delay), T(test_no_sasl),
+		T(test_client_leaves),
 		T(test_drain), /* the process takes nobody any more: the last */
 	};
 
