@@ -294,8 +294,11 @@ static void act_on_all(struct connection *c, struct chan_ref ref, const struct q
 	w->only = last ? trash_last() : 0;
 	w->trash = a->trash;
 	w->order = *o;
-	if (a->revive && !dry)
+	w->flush = a->revive && !dry;
+	if (w->flush) {
+		run_flush_begins();
 		sched_revive(run_sched(), loop_now());
+	}
 	w->action = a;
 	w->dry = w->records = dry;
 	walk_start(w);

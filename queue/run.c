@@ -25,6 +25,7 @@
 static struct sched *sched;
 static struct message_list to_check = TAILQ_HEAD_INITIALIZER(to_check);
 static bool stopped;
+static unsigned flushes; /* under way */
 
 static void progress(struct message *m);
 
@@ -93,7 +94,7 @@ static void call_parked(void)
 {
 	struct sched_parked *p;
 
-	while (load_wants_more() && (p = sched_call(sched, loop_now())) != NULL)
+	while (flushes == 0 && load_wants_more() && (p = sched_call(sched, loop_now())) != NULL)
 		load_now(entry_of(p));
 	load_pump();
 }
@@ -138,6 +139,17 @@ void run_pump(void)
 		job_start(s.work->owner, &s);
 	call_parked();
 	pump_later();
+}
+
+void run_flush_begins(void)
+{
+	flushes++;
+}
+
+void run_flush_ends(void)
+{
+	flushes--;
+	run_pump();
 }
 
 /* --- a pass over all recipients --------------------------------------------------------------- */

@@ -18,6 +18,12 @@ void run_direct(struct message *m);
 void run_continue(struct message *m);
 /* Starts what may start. */
 void run_pump(void);
+/*
+ * Somebody brings in what waits himself, to be tried at once; until he has ended, what waits for a
+ * destination is not called: it would come to be tried when it is due, and he would miss it.
+ */
+void run_flush_begins(void);
+void run_flush_ends(void);
 /* What an administrator wishes (WISH_*) is done as soon as no job is under way. */
 void run_wish(struct message *m, unsigned wishes);
 /* What has been suspended meanwhile is put off. */

@@ -11,6 +11,7 @@
 #include "gather.h"
 #include "load.h"
 #include "record.h"
+#include "run.h"
 #include "settings.h"
 #include "trash.h"
 
@@ -29,6 +30,8 @@ static void step(void *arg);
 static void walk_free(struct walk *w)
 {
 	timer_clear(&w->timer);
+	if (w->flush)
+		run_flush_ends();
 	if (w->conn != NULL)
 		w->conn->walk = NULL;
 	if (w->shape != NULL)

@@ -65,6 +65,7 @@ struct walk {
 	uint32_t rows; /* of it, to be told */
 	bool records; /* those that match are listed */
 	bool dry; /* nothing is done to them */
+	bool flush; /* run_flush_begins() was called for it */
 	struct query query;
 	int64_t now; /* for the whole of it */
 	unsigned shard; /* to look at next */

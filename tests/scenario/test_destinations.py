@@ -159,6 +159,26 @@ def test_busy_site_is_not_dead(suite):
             assert not [e for e in s.events('deferred') if 'suspended' in e['fields']['status']]
 
 
+def test_flush_leaves_nobody_out(new_suite):
+    """Those that a dead site has failed itself are called as those that only wait for it are, and tried, too."""
+    N = 1000
+    down = FaultServer()
+    down.close()
+    s = new_suite(conf=f'''relayhost = "{down.hop}"
+remote_ports = {{{down.port}}}
+minimal_backoff = 300s
+maximal_backoff = 300s
+''')
+    with smtplib.SMTP(s.host, s.smtp_port, timeout=60) as c:
+        c.ehlo()
+        c.sock.sendall(N * (f'MAIL FROM:<{SENDER}>\r\nRCPT TO:<them@nowhere.test>\r\nBDAT 14 LAST\r\n'.encode() + b'Subject: x\r\n\r\n'))
+        assert [c.getreply()[0] for _ in range(3 * N)] == [250] * 3 * N
+    s.wait_for(lambda: json.loads(s.tool('queue', 'summary', '--json').stdout)['deferred'] == N)
+    with FaultServer(port=down.port) as up:
+        assert s.tool('queue', 'flush').stdout == f'flush: {N} messages\n'
+        s.wait_for(lambda: len(up.messages) == N)
+
+
 @pytest.mark.parametrize('line,complaint', [
     ('destination_rate = {"5 mails/1m"}', 'is no rate'),
     ('lane_weights = {"users"}', 'is no weight'),
