@@ -126,6 +126,18 @@ static void held(struct message *m, int error)
 	leave_memory(m, e, WISH_DELETE | WISH_EXPIRE);
 }
 
+/* Nothing has failed: it is due, and waits on disk for its turn. */
+static bool only_parked(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		const struct target *t = &m->targets[i];
+
+		if (!target_final(t) && !t->parked)
+			return false;
+	}
+	return m->park.key.n > 0;
+}
+
 static void deferred(struct message *m, int error)
 {
 	struct entry *e = m->entry;
@@ -138,24 +150,13 @@ static void deferred(struct message *m, int error)
 	if (m->next_try == m->content.envelope.release && m->next_try != 0) {
 		load_scheduled(e, m->next_try);
 	} else {
-		e->eager = (m->wishes & WISH_REQUEUE) != 0;
+		/* what was to be tried at once, and has not been, still is */
+		e->eager = (m->wishes & WISH_REQUEUE) != 0 || (m->all && only_parked(m));
 		load_later(e, ms);
 		if (ms > 0 && m->park.key.n > 0)
 			sched_park(run_sched(), &e->park, &m->park, m->lane, loop_now());
 	}
 	leave_memory(m, e, WISH_DELETE | WISH_EXPIRE | WISH_HOLD);
-}
-
-/* Nothing has failed: it is due, and waits on disk for its turn. */
-static bool only_parked(const struct message *m)
-{
-	for (uint32_t i = 0; i < m->ntargets; i++) {
-		const struct target *t = &m->targets[i];
-
-		if (!target_final(t) && !t->parked)
-			return false;
-	}
-	return m->park.key.n > 0;
 }
 
 static uint64_t retry_ms(const struct message *m)

@@ -1,5 +1,5 @@
 """Destinations: domains with the same hosts are one, sections limit them, administrators suspend them, and `why` says what holds."""
-import json, smtplib, time
+import concurrent.futures, json, smtplib, time
 import pytest
 import conftest
 from dns_server import Zones
@@ -161,18 +161,25 @@ def test_busy_site_is_not_dead(suite):
 
 def test_flush_leaves_nobody_out(new_suite):
     """Those that a dead site has failed itself are called as those that only wait for it are, and tried, too."""
-    N = 1000
+    N = 1500  # more than are kept in memory for one destination
     down = FaultServer()
     down.close()
     s = new_suite(conf=f'''relayhost = "{down.hop}"
 remote_ports = {{{down.port}}}
 minimal_backoff = 300s
 maximal_backoff = 300s
+destination_concurrency_start = 20
 ''')
-    with smtplib.SMTP(s.host, s.smtp_port, timeout=60) as c:
-        c.ehlo()
-        c.sock.sendall(N * (f'MAIL FROM:<{SENDER}>\r\nRCPT TO:<them@nowhere.test>\r\nBDAT 14 LAST\r\n'.encode() + b'Subject: x\r\n\r\n'))
-        assert [c.getreply()[0] for _ in range(3 * N)] == [250] * 3 * N
+    one = f'MAIL FROM:<{SENDER}>\r\nRCPT TO:<them@nowhere.test>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\n'.encode()
+
+    def submit(n):
+        with smtplib.SMTP(s.host, s.smtp_port, timeout=60) as c:
+            c.ehlo()
+            c.sock.sendall(n * one)
+            assert {c.getreply()[0] for _ in range(3 * n)} == {250}
+
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:  # they share syncs
+        list(pool.map(submit, [N // 30] * 30))
     s.wait_for(lambda: json.loads(s.tool('queue', 'summary', '--json').stdout)['deferred'] == N)
     with FaultServer(port=down.port) as up:
         assert s.tool('queue', 'flush').stdout == f'flush: {N} messages\n'
