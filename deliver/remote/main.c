@@ -16,6 +16,7 @@
 #include "proto/proc.h"
 #include "proto/types.h"
 #include "sasl.h"
+#include "session.h"
 #include "settings.h"
 #include "starttls.h"
 
@@ -72,13 +73,16 @@ static void remote_drain(void)
 static void remote_status(struct buf *out)
 {
 	const struct job_counts *n = job_counts();
+	const struct session_counts *s = session_counts();
 
 	buf_printf(out,
 	    "connections %u\nrunning %u\njobs %llu\nsent %llu\ndeferred %llu\nfailed %llu\n"
-	    "packets %llu\n",
+	    "connected %llu\nreused %llu\ntls %llu\ntls_resumed %llu\npackets %llu\n",
 	    hop_connections(), job_count(), (unsigned long long)n->jobs,
 	    (unsigned long long)n->sent, (unsigned long long)n->deferred,
-	    (unsigned long long)n->failed, (unsigned long long)chan_packets());
+	    (unsigned long long)n->failed, (unsigned long long)s->made,
+	    (unsigned long long)s->reused, (unsigned long long)s->tls,
+	    (unsigned long long)s->resumed, (unsigned long long)chan_packets());
 }
 
 /* Jobs that come while draining are let fall: the queue takes them for not begun when we exit. */

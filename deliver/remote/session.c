@@ -39,6 +39,13 @@ static const unsigned edges[S_STATES] = {
 	[S_CLOSING] = TO(S_DEAD),
 };
 
+static struct session_counts counts;
+
+const struct session_counts *session_counts(void)
+{
+	return &counts;
+}
+
 void session_state(struct session *s, enum session_state to)
 {
 	assert((edges[s->state] & TO(to)) != 0);
@@ -275,6 +282,14 @@ static void set_deadline(struct session *s)
 
 /* --- input ------------------------------------------------------------------------------------ */
 
+/* It has got another job. */
+static void reused(struct session *s)
+{
+	s->job->session = s;
+	counts.reused++;
+	transcript_note(&s->job->transcript, "again by %s", s->relay);
+}
+
 /* With a job it works, without one it waits for the next or goes. */
 static void go_on(struct session *s)
 {
@@ -303,8 +318,7 @@ static void go_on(struct session *s)
 		s->job = hop_session_free(s);
 		if (s->job == NULL)
 			return;
-		s->job->session = s;
-		transcript_note(&s->job->transcript, "again by %s", s->relay);
+		reused(s);
 	}
 }
 
@@ -415,6 +429,8 @@ static void on_secured(struct conn *c)
 {
 	struct session *s = c->owner;
 
+	counts.tls++;
+	counts.resumed += conn_tls(c)->resumed;
 	greeting_secured(s);
 	set_deadline(s);
 }
@@ -473,6 +489,7 @@ static void name_relay(struct session *s, const struct site_target *t)
 static void connected(struct session *s, int *fd)
 {
 	conn_init(&s->conn, fd, IN_MAX, OUT_MAX, &events, s);
+	counts.made++;
 	greeting_begin(s);
 	set_deadline(s);
 }
@@ -665,8 +682,7 @@ void session_open(struct hop *h, struct job *j)
 void session_run(struct session *s, struct job *j)
 {
 	s->job = j;
-	j->session = s;
-	transcript_note(&j->transcript, "again by %s", s->relay);
+	reused(s);
 	go_on(s);
 	set_deadline(s);
 }

@@ -115,6 +115,12 @@ struct session {
 	struct transaction t;
 };
 
+struct session_counts {
+	uint64_t made, reused; /* connections; jobs that got one that was there */
+	uint64_t tls, resumed; /* of those made: with TLS; by a session of before */
+};
+const struct session_counts *session_counts(void);
+
 /* A new connection to h for that job. h has counted it already. */
 void session_open(struct hop *h, struct job *j);
 /* A session that is not idle any more gets a job. */

@@ -216,8 +216,16 @@ def test_next_address_when_one_has_no_tls(suite, world):
     assert m.tls and world.servers['first'].messages == []
 
 
+def counted(suite):
+    """What deliver-remote counts, as the metrics say it."""
+    found = re.findall(r'^thurn_count{process="deliver-remote",instance="0",name="(\w+)"} (\d+)$',
+                       suite.tool('status', '--metrics').stdout, re.M)
+    return {name: int(n) for name, n in found}
+
+
 def test_connections_and_sessions_are_used_again(suite, world):
     server = world.servers['reuse']
+    before = counted(suite)
     for i in range(10):
         send(suite, f'{i}@again.reuse.test', f'again {i}')
         suite.wait_for(lambda: taken(server, f'again {i}'))
@@ -230,6 +238,10 @@ def test_connections_and_sessions_are_used_again(suite, world):
     assert server.connections == first + 1 and m.resumed
     e = outcome(suite, '11@again.reuse.test')
     assert e['tls'].endswith(' verified')
+    more = {k: v - before[k] for k, v in counted(suite).items()}
+    # the first may have been resumed as well, or may have had a connection of before
+    assert more['connected'] == more['tls'] in (1, 2) and 1 <= more['tls_resumed'] <= more['tls']
+    assert more['connected'] + more['reused'] == 11
 
 
 def explain(suite, to):
