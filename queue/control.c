@@ -18,6 +18,7 @@
 #include "proto/control.h"
 #include "proto/proc.h"
 #include "proto/types.h"
+#include "quirk.h"
 #include "record.h"
 #include "run.h"
 #include "scan.h"
@@ -46,22 +47,19 @@ void control_end(struct connection *c, struct chan_ref ref, uint32_t status, con
 	caller_end(&c->chan, ref, status, text);
 }
 
+bool control_refused(struct connection *c, struct chan_ref ref)
+{
+	if (!c->owner)
+		control_end(c, ref, EX_NOPERM, "Only the owner of the mail system may do this");
+	return !c->owner;
+}
+
 void control_record(struct connection *c, struct chan_ref ref, struct str json, int fd)
 {
 	struct put w = put_start();
 
 	put_str(&w, json);
 	chan_answer(&c->chan, ref, CONTROL_RECORD, &w, &fd, fd != -1 ? 1 : 0);
-}
-
-/* Only the owner of the suite may; says so to others. */
-static bool refused(struct connection *c, const struct ipc_msg *m)
-{
-	if (c->owner)
-		return false;
-	control_end(c, (struct chan_ref){ m->id, m->gen }, EX_NOPERM,
-	    "Only the owner of the mail system may do this");
-	return true;
 }
 
 static void log_action(const struct queue_action *a, struct str where, struct str note)
@@ -168,7 +166,7 @@ static int on_logins(struct chan *chan, struct ipc_msg *m)
 
 	if (get_end(&g) == -1)
 		return -1;
-	if (refused(w.c, m))
+	if (control_refused(w.c, (struct chan_ref){ m->id, m->gen }))
 		return 0;
 	if (l != NULL)
 		send_login(l, &w);
@@ -255,7 +253,7 @@ static int on_show(struct chan *chan, struct ipc_msg *m)
 
 	if (get_end(&g) == -1)
 		return -1;
-	if (refused(c, m))
+	if (control_refused(c, ref))
 		return 0;
 	e = id_parse(text, &id) == 0 ? entry_find(id) : NULL;
 	if (e == NULL || e->state == ENTRY_INCOMING)
@@ -332,7 +330,7 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 
 	if (get_end(&g) == -1 || c->walk != NULL)
 		return -1;
-	if (refused(c, m))
+	if (control_refused(c, ref))
 		return 0;
 	if (a == NULL) {
 		control_end(c, ref, EX_USAGE, "There is no such action");
@@ -359,7 +357,9 @@ static int on_act(struct chan *chan, struct ipc_msg *m)
 
 static int on_ask(struct chan *chan, struct ipc_msg *m)
 {
-	return refused((struct connection *)chan, m) ? 0 : passon_question(chan, m);
+	struct chan_ref ref = { m->id, m->gen };
+
+	return control_refused((struct connection *)chan, ref) ? 0 : passon_question(chan, m);
 }
 
 static const struct chan_row rows[] = {
@@ -375,6 +375,8 @@ static const struct chan_row rows[] = {
 	{ QUEUE_CTL_RESUME, 0, why_on_resume },
 	{ QUEUE_CTL_SUSPENDED, 0, why_on_suspended },
 	{ QUEUE_CTL_SOURCES, 0, why_on_sources },
+	{ QUEUE_CTL_QUIRKS, 0, quirk_on_list },
+	{ QUEUE_CTL_QUIRK, 0, quirk_on_set },
 	{ 0 },
 };
 

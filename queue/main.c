@@ -22,6 +22,7 @@
 #include "pool.h"
 #include "proto/proc.h"
 #include "proto/types.h"
+#include "quirk.h"
 #include "run.h"
 #include "scan.h"
 #include "sched.h"
@@ -65,6 +66,14 @@ static const struct chan_row policy_rows[] = { { QUEUE_REPORT, 0, submit_on_repo
 
 static const struct chan_row no_rows[] = { { 0 } };
 
+static const struct chan_row remote_rows[] = { { DELIVER_QUIRK, 0, quirk_on_found }, { 0 } };
+
+static void remote_up(struct chan *c)
+{
+	quirk_worker_up(c);
+	worker_changed(c);
+}
+
 static const struct peer_spec peers[] = {
 	{ ROLE_SMTPD, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
 	{ ROLE_LOCAL, .rows = smtpd_rows, .up = stock_up, .down = smtpd_down },
@@ -75,7 +84,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
 	{ ROLE_POLICY, .rows = policy_rows, .down = accept_down },
 	{ ROLE_CREDENTIALS, .rows = no_rows, .up = credentials_up, .one = true },
-	{ ROLE_REMOTE, .rows = no_rows, .up = worker_changed, .down = worker_changed, .one = true },
+	{ ROLE_REMOTE, .rows = remote_rows, .up = remote_up, .down = worker_changed, .one = true },
 	{ 0 },
 };
 
@@ -167,6 +176,7 @@ static void tick(void *arg)
 	stock_tick();
 	charge_tick();
 	suspend_tick();
+	quirk_tick();
 	checkpoint_tick();
 	trash_tick();
 }
@@ -191,6 +201,7 @@ static int queue_open(void)
 	charge_open();
 	suspend_open();
 	suspend_sources();
+	quirk_open();
 	return 0;
 }
 

@@ -456,6 +456,7 @@ static const struct {
 } state_files[STATES] = {
 	[STATE_LOGINS] = { "logins", "logins.new" },
 	[STATE_SUSPENDED] = { "suspended", "suspended.new" },
+	[STATE_QUIRKS] = { "quirks", "quirks.new" },
 };
 
 int spool_read_state(enum spool_file file, struct buf *b)

@@ -89,7 +89,7 @@ int spool_probe(void);
  * What else is kept over a restart, as small files beside the hash directories: -1 with errno. One is
  * replaced whole, and synced.
  */
-enum spool_file { STATE_LOGINS, STATE_SUSPENDED, STATES };
+enum spool_file { STATE_LOGINS, STATE_SUSPENDED, STATE_QUIRKS, STATES };
 int spool_read_state(enum spool_file file, struct buf *b);
 int spool_write_state(enum spool_file file, struct str s);
 

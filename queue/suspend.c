@@ -11,11 +11,11 @@
 #include "base/loop.h"
 #include "message.h"
 #include "policy.h"
-#include "pool.h"
 #include "proto/proc.h"
 #include "run.h"
 #include "source.h"
 #include "spool.h"
+#include "state.h"
 
 enum {
 	FILE_MAX =
@@ -25,12 +25,6 @@ enum {
 
 static TAILQ_HEAD(suspension_list, suspension) all = TAILQ_HEAD_INITIALIZER(all);
 static unsigned nall;
-
-static struct save {
-	struct task task;
-	struct buf text;
-	bool again; /* it has changed while it was being written */
-} save;
 
 /* --- which ------------------------------------------------------------------------------------ */
 
@@ -181,14 +175,6 @@ int suspend_encode(struct buf *b)
 	return b->full ? -1 : 0;
 }
 
-static int64_t number(struct str *line)
-{
-	struct str word;
-	uint64_t n;
-
-	return str_cut(line, ' ', &word) && str_u64(word, INT64_MAX, &n) == 0 ? (int64_t)n : -1;
-}
-
 static bool decode_kind(struct str *line, struct suspension *s)
 {
 	struct str factor, name;
@@ -218,8 +204,8 @@ static struct suspension *decode_line(struct str line)
 	struct suspension *s = xcalloc(1, sizeof *s);
 	struct str name;
 
-	s->since = number(&line);
-	s->until = number(&line);
+	s->since = state_number(&line);
+	s->until = state_number(&line);
 	if (s->since >= 0 && s->until >= 0 && decode_kind(&line, s) && decode_rule(&line, s) &&
 	    str_cut(&line, ' ', &name) && line.p != NULL && name.n > 0 &&
 	    str_copy(name, s->name, sizeof s->name) == 0 &&
@@ -272,35 +258,10 @@ void suspend_open(void)
 	buf_clear(&b);
 }
 
-static int run_save(struct task *t)
-{
-	struct save *s = (struct save *)t;
-
-	return spool_write_state(STATE_SUSPENDED, buf_view(&s->text)) == -1 ? errno : 0;
-}
-
-static void write_down(void);
-
-static void saved(struct task *t, int error)
-{
-	t->run = NULL;
-	if (error != 0)
-		log_warning(NULL, EV("suspensions-not-written"), KZ("error", strerror(error)));
-	buf_clear(&save.text);
-	if (save.again)
-		write_down();
-}
-
-static void write_down(void)
-{
-	save.again = save.task.run != NULL;
-	if (save.again)
-		return;
-	buf_init(&save.text, FILE_MAX);
-	(void)suspend_encode(&save.text);
-	save.task = (struct task){ .run = run_save, .done = saved, .sync_dir = POOL_NO_DIR };
-	pool_submit(&save.task, POOL_WORK);
-}
+static struct state file = { .file = STATE_SUSPENDED,
+	.max = FILE_MAX,
+	.encode = suspend_encode,
+	.failed = EV("suspensions-not-written") };
 
 /* --- begin and end ---------------------------------------------------------------------------- */
 
@@ -341,7 +302,7 @@ static void begin(struct suspension *s, int64_t seconds, struct str reason)
 	(void)str_copy(str_take(reason, SUSPEND_REASON_MAX), s->reason, sizeof s->reason);
 	log_notice(NULL, begins[s->kind], KZ("name", s->name), KI("until", s->until),
 	    KZ("reason", s->reason), KZ("rule", s->rule), KS("where", suspend_where(s)));
-	write_down();
+	state_write(&file);
 	if (s->kind != SUSPEND_SLOW)
 		(void)suspend_site(s);
 	suspend_sources();
@@ -415,7 +376,7 @@ static void end(struct suspension *s)
 	else
 		end_slow(aside);
 	remove_one(s);
-	write_down();
+	state_write(&file);
 	run_pump();
 }
 
@@ -492,7 +453,7 @@ static void prolong(struct suspension *s, int64_t seconds)
 	if (s->until == 0 || until - s->until < seconds / 10)
 		return;
 	s->until = until;
-	write_down();
+	state_write(&file);
 	if (s->kind == SUSPEND_STOP)
 		(void)suspend_site(s);
 }

@@ -24,6 +24,8 @@ struct connection {
 /* An answer to one of its requests: a record (fd -1 = none goes with it), and the end. */
 void control_record(struct connection *c, struct chan_ref ref, struct str json, int fd);
 void control_end(struct connection *c, struct chan_ref ref, uint32_t status, const char *text);
+/* Only the owner of the suite may: true when it is not, and has been told so. */
+bool control_refused(struct connection *c, struct chan_ref ref);
 
 /* An order of an administrator. */
 struct queue_order {

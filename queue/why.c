@@ -230,14 +230,6 @@ static void answer_for(struct connection *c, struct chan_ref ref, struct str nam
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* Only the owner of the suite may. */
-static bool refused(struct connection *c, struct chan_ref ref)
-{
-	if (!c->owner)
-		control_end(c, ref, EX_NOPERM, "Only the owner of the mail system may do this");
-	return !c->owner;
-}
-
 int why_on_why(struct chan *chan, struct ipc_msg *m)
 {
 	struct connection *c = (struct connection *)chan;
@@ -247,7 +239,7 @@ int why_on_why(struct chan *chan, struct ipc_msg *m)
 
 	if (get_end(&g) == -1)
 		return -1;
-	if (refused(c, ref))
+	if (control_refused(c, ref))
 		return 0;
 	answer_for(c, ref, name, TRANSPORT_SMTP, STR_NONE, true);
 	answer_for(c, ref, name, TRANSPORT_LMTP, STR_NONE, false);
@@ -268,7 +260,7 @@ int why_on_suspend(struct chan *chan, struct ipc_msg *m)
 	reason = get_line(&g, CONTROL_TEXT_MAX);
 	if (get_end(&g) == -1)
 		return -1;
-	if (refused(c, ref))
+	if (control_refused(c, ref))
 		return 0;
 	if (suspend_add(name, seconds, reason) == -1)
 		control_end(c, ref, EX_DATAERR,
@@ -287,7 +279,7 @@ int why_on_resume(struct chan *chan, struct ipc_msg *m)
 
 	if (get_end(&g) == -1)
 		return -1;
-	if (refused(c, ref))
+	if (control_refused(c, ref))
 		return 0;
 	if (suspend_end(name))
 		control_end(c, ref, EX_OK, "");
@@ -304,7 +296,7 @@ int why_on_suspended(struct chan *chan, struct ipc_msg *m)
 
 	if (m->body.n != 0)
 		return -1;
-	if (refused(c, ref))
+	if (control_refused(c, ref))
 		return 0;
 	while ((s = suspend_next(s)) != NULL) {
 		struct buf b;
@@ -328,7 +320,7 @@ int why_on_sources(struct chan *chan, struct ipc_msg *m)
 
 	if (get_end(&g) == -1)
 		return -1;
-	if (refused(c, ref))
+	if (control_refused(c, ref))
 		return 0;
 	for (size_t i = 0; (pool = source_pool_at(i)).n > 0; i++) {
 		struct buf b;

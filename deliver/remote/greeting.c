@@ -88,7 +88,8 @@ static bool wants_tls(const struct session *s)
 	if (s->tls || level == TLS_LEVEL_NONE)
 		return false;
 	return level != TLS_LEVEL_MAY ||
-	       (!s->plain && lately_for(LATELY_NO_TLS, &s->ip, s->site->port, loop_now()) == 0);
+	       (!s->plain && (s->quirks & QUIRK_BIT(QUIRK_STARTTLS)) == 0 &&
+		   lately_for(LATELY_NO_TLS, &s->ip, s->site->port, loop_now()) == 0);
 }
 
 /* There is no TLS to be had here: that matters to some policies. */
@@ -101,10 +102,20 @@ static void without_tls(struct session *s, const struct status *st)
 		session_fail(s, st);
 }
 
+/* What the server is known, or tried, to be better off without. */
+static void use_less(struct session *s)
+{
+	quirks_mask(&s->caps, s->quirks);
+	s->trial = s->caps.pipelining && quirks_suspected(QUIRK_PIPELINING, &s->ip, s->site->port);
+	if (s->trial)
+		s->caps.pipelining = false;
+}
+
 static void ready(struct session *s)
 {
 	struct status st;
 
+	use_less(s);
 	if (!wants_tls(s) && s->hop->wish.require == TLS_REQUIRE_ALWAYS && !s->caps.requiretls) {
 		status_set(&st, 550, "5.7.30",
 		    "REQUIRETLS support required, which %s does not offer", s->relay);
@@ -149,6 +160,7 @@ void greeting_secured(struct session *s)
 	struct status st;
 
 	starttls_text(&s->conn, &p, s->tls_text);
+	quirks_worked(QUIRK_STARTTLS, &s->ip, s->site->port);
 	transcript_note(&s->job->transcript, "%s", s->tls_text);
 	if (starttls_check(&s->conn, &p, &st) == -1) {
 		told_secured(s, false);
@@ -171,6 +183,7 @@ bool greeting_plain_instead(struct session *s, const struct status *st)
 	if (!failed || level_of(s) != TLS_LEVEL_MAY || s->hop->wish.auth)
 		return false;
 	lately_note(LATELY_NO_TLS, &s->ip, s->site->port, loop_now());
+	quirks_failed(QUIRK_STARTTLS, &s->ip, s->site->port);
 	log_info(NULL, EV("remote-plain-text"), KZ("relay", s->relay), KZ("reason", st->text));
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "job.h"
 #include "nexthop.h"
 #include "own.h"
+#include "quirks.h"
 #include "reaction.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -35,6 +36,7 @@ static int configure(void)
 		log_error(NULL, EV("remote-bad-own-address"));
 		return -1;
 	}
+	quirks_start(conf_time(proc_conf(), "remote_quirk_time") > 0);
 	reaction_configure(proc_conf());
 	return nexthop_configure(proc_conf());
 }
@@ -95,12 +97,14 @@ static void queue_down(struct chan *c)
 {
 	job_orphan(c);
 	explain_forget(c);
+	quirks_forget();
 }
 
 static const struct chan_row queue_rows[] = {
 	{ DELIVER_JOB, 1, on_job },
 	{ DELIVER_HOP, 0, explain_hop },
 	{ DELIVER_REPLY, 0, reaction_explain },
+	{ DELIVER_QUIRK, 0, quirks_on_told },
 	{ 0 },
 };
 

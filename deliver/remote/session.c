@@ -46,11 +46,19 @@ const struct session_counts *session_counts(void)
 	return &counts;
 }
 
+/* It can be given mail. */
+static void greeted(struct session *s)
+{
+	choice_note_up(&s->hop->way);
+	if (s->plain && quirks_suspected(QUIRK_STARTTLS, &s->ip, s->site->port))
+		quirks_found(QUIRK_STARTTLS, &s->ip, "TLS has failed, and mail goes without");
+}
+
 void session_state(struct session *s, enum session_state to)
 {
 	assert((edges[s->state] & TO(to)) != 0);
 	if (to == S_READY && s->state < S_READY)
-		choice_note_up(&s->hop->way);
+		greeted(s);
 	s->state = to;
 }
 
@@ -111,6 +119,30 @@ static uint8_t fault_of(const struct session *s, const struct status *st, bool e
 	return s->state == S_RESOLVING ? FAULT_DNS : FAULT_CONNECT;
 }
 
+/* Without a word of the server: commands that came together may have been too much for it. */
+static void envelope_lost(struct session *s)
+{
+	if (s->t.burst)
+		quirks_failed(QUIRK_PIPELINING, &s->ip, s->site->port);
+	else if (s->trial)
+		quirks_worked(QUIRK_PIPELINING, &s->ip, s->site->port);
+}
+
+static void begin_anew(struct job *j)
+{
+	j->fresh = true;
+	hop_submit(j);
+}
+
+void session_again(struct session *s)
+{
+	struct job *j = s->job;
+
+	s->job = NULL;
+	bury(s);
+	begin_anew(j);
+}
+
 void session_fail(struct session *s, const struct status *st)
 {
 	struct status softer, reply;
@@ -129,6 +161,8 @@ void session_fail(struct session *s, const struct status *st)
 
 	if (j != NULL && said == NULL)
 		transcript_note(&j->transcript, "%s", st->text);
+	if (s->state == S_ENVELOPE && !s->replying && !again)
+		envelope_lost(s);
 	s->later = s->later || (early && status_temporary(st));
 	auth_clear(s);
 	if (early && !s->decided && s->next < s->order.n) {
@@ -145,8 +179,7 @@ void session_fail(struct session *s, const struct status *st)
 	if (j == NULL)
 		return;
 	if (again) {
-		j->fresh = true;
-		hop_submit(j);
+		begin_anew(j);
 		return;
 	}
 	if (demanding && s->later)
@@ -209,6 +242,7 @@ void session_expect(struct session *s, enum step step, uint32_t rcpt)
 	assert(s->nexpects < EXPECT_MAX);
 	s->expects[(s->first + s->nexpects++) % EXPECT_MAX] =
 	    (struct expect){ .step = (uint8_t)step, .rcpt = (uint16_t)rcpt };
+	s->t.burst |= s->state == S_ENVELOPE && s->nexpects > 1;
 }
 
 int session_command(struct session *s, struct str line, enum step step, uint32_t rcpt)
@@ -490,6 +524,8 @@ static void connected(struct session *s, int *fd)
 {
 	conn_init(&s->conn, fd, IN_MAX, OUT_MAX, &events, s);
 	counts.made++;
+	s->quirks = quirks_of(site_host(s->site, &s->order.at[s->at]), &s->ip);
+	s->trial = false;
 	greeting_begin(s);
 	set_deadline(s);
 }

@@ -14,6 +14,7 @@
 #include "dial.h"
 #include "hop.h"
 #include "net/conn.h"
+#include "quirks.h"
 #include "reply.h"
 #include "tlspolicy.h"
 
@@ -66,6 +67,7 @@ struct transaction {
 	bool answered; /* the server has said something in it */
 	bool refused; /* MAIL or DATA was */
 	bool void_data; /* 354 without recipients: an empty message ends it */
+	bool burst; /* commands were sent before the answer to others was there */
 	bool begun; /* MAIL was written: counts as a message */
 	bool down; /* the content is converted to 7 bits: job->down */
 	enum body_form form;
@@ -109,6 +111,8 @@ struct session {
 	struct job *job;
 	unsigned served; /* transactions begun on this connection */
 	bool need_rset; /* the last transaction was left half-way */
+	unsigned quirks; /* QUIRK_BIT()s of the server */
+	bool trial; /* it has pipelining, which is not used, because it seems to fail */
 	bool last; /* the server said 421: close after this */
 	bool replying; /* what it has said is being dealt with */
 	uint8_t step; /* of that: enum step */
@@ -141,6 +145,8 @@ void session_expect(struct session *s, enum step step, uint32_t rcpt);
  * none with a secret. -1 when there is no room now.
  */
 int session_command(struct session *s, struct str line, enum step step, uint32_t rcpt);
+/* Gives up the connection; its job begins anew, with another one to the same next hop. */
+void session_again(struct session *s);
 /* Gives up the connection; st is the outcome of what was not settled. s is S_DEAD afterwards. */
 void session_fail(struct session *s, const struct status *st);
 /*

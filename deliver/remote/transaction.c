@@ -434,12 +434,38 @@ void transaction_data(struct session *s, const struct reply *r, uint32_t rcpt)
 	session_state(s, S_READY);
 }
 
+/*
+ * RFC 5321 4.2.4: it does not know the command that it has offered. Nothing of the message has been taken,
+ * so it can go by DATA.
+ */
+static bool unknown_bdat(struct session *s, const struct reply *r)
+{
+	if (s->t.form != BODY_BDAT || r->code < 500 || r->code > 504 || s->last ||
+	    s->hop->transport == TRANSPORT_LMTP ||
+	    (r->enhanced[0] != '\0' && strncmp(r->enhanced, "5.5.", 4) != 0))
+		return false;
+	if (!quirks_found(QUIRK_CHUNKING, &s->ip, r->text))
+		return false;
+	session_again(s);
+	return true;
+}
+
+/* The whole message has been taken. */
+static void all_went_well(struct session *s)
+{
+	if (s->t.burst)
+		quirks_worked(QUIRK_PIPELINING, &s->ip, s->site->port);
+	else if (s->trial && quirks_suspected(QUIRK_PIPELINING, &s->ip, s->site->port))
+		quirks_found(QUIRK_PIPELINING, &s->ip,
+		    "connections were lost with pipelined commands, and mail goes without");
+}
+
 void transaction_chunk(struct session *s, const struct reply *r, uint32_t rcpt)
 {
 	struct status st;
 
 	(void)rcpt;
-	if (yes(r))
+	if (yes(r) || unknown_bdat(s, r))
 		return;
 	session_reply_status(s, r, STEP_CHUNK, &st);
 	settle_all(s, RCPT_ACCEPTED, RCPT_ACCEPTED, &st);
@@ -451,6 +477,8 @@ void transaction_final(struct session *s, const struct reply *r, uint32_t rcpt)
 {
 	struct status st;
 
+	if (unknown_bdat(s, r))
+		return;
 	session_reply_status(s, r, STEP_FINAL, &st);
 	if (s->state == S_CONTENT || s->conn.out.n > 0) {
 		if (yes(r))
@@ -460,6 +488,8 @@ void transaction_final(struct session *s, const struct reply *r, uint32_t rcpt)
 		session_fail(s, &st);
 		return;
 	}
+	if (yes(r))
+		all_went_well(s);
 	if (rcpt != ANYBODY)
 		settle(s, rcpt, &st);
 	else if (!s->t.void_data)

@@ -38,6 +38,8 @@
  * QUEUE_CTL_SUSPENDED {}             a record {name, since, until, reason} for each
  * QUEUE_CTL_SOURCES {str pool, "" = all}: a record for each pool {source_pool, sources [{source, helo, addresses,
  *	deliveries, cap (0 = none), rate, wait_ms, suspension}]}, as in those of QUEUE_CTL_WHY
+ * QUEUE_CTL_QUIRKS {}: a record {host, quirk, found, since, until, reason} for each. QUEUE_CTL_QUIRK {i64 seconds (0 = until it is
+ *	deleted), struct quirk}: sets one, or deletes it
  * QUEUE_CTL_ASK {u16 type, str body}: the queue passes LOOKUP_ROUTE, LOOKUP_EXPLAIN, LOOKUP_LANE, DELIVER_HOP, DELIVER_REPLY or RESOLVE_ASK with that
  *	body on to whoever answers it; each packet of the answer is the (binary) str of a record
  * POLICY_CTL_LIST {str domain, "" = all}: what is known of each, as in thurn-tls(1). POLICY_CTL_FLUSH {str domain, "" =

@@ -106,6 +106,16 @@ static const struct setting rows[] = {
 	    .roles = R(REMOTE),
 	    .help = "For so long an address at which TLS failed gets mail in plain text, where the "
 		    "level is `may`." },
+	{ .name = "remote_quirk_time",
+	    .type = SET_TIME,
+	    .def = "7d",
+	    .max = INT64_C(365) * 86400 * 1000,
+	    .roles = R(QUEUE) | R(REMOTE),
+	    .help =
+		"For so long a server is not believed to have what it has failed at: that is "
+		"BDAT it does not know, pipelined commands that it loses, TLS that it cannot do "
+		"where the level is `may`. `thurn remote quirks` shows and changes it; with 0 "
+		"nothing is learned." },
 	{ .name = "tls_ca_file",
 	    .type = SET_STR,
 	    .form = FORM_PATH,

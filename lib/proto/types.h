@@ -30,6 +30,7 @@ enum ipc_type {
 	DELIVER_RESULT,
 	DELIVER_HOP,
 	DELIVER_REPLY,
+	DELIVER_QUIRK, /* quirk.h */
 
 	/* auth <-> pam: pam.h */
 	PAM_CHECK = 0x0d00,
@@ -110,6 +111,8 @@ enum ipc_type {
 	QUEUE_CTL_RESUME,
 	QUEUE_CTL_SUSPENDED,
 	QUEUE_CTL_SOURCES,
+	QUEUE_CTL_QUIRKS,
+	QUEUE_CTL_QUIRK,
 
 	/* login, smtpd <-> sasl: sasl.h */
 	SASL_MECHANISMS = 0x0900,

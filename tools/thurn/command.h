@@ -25,6 +25,7 @@ int cmd_alias(int argc, char **argv);
 int cmd_auth(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_remote(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
 
 /* The name it was called by: "thurn queue", "postqueue". For messages. */

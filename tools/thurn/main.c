@@ -34,7 +34,9 @@ static const struct command commands[] = {
 	{ "tls", cmd_tls,
 	    "check [HOST[:PORT]], reload, status: certificates and what clients see of them" },
 	{ "explain", cmd_explain,
-	    "dns NAME [TYPE ...], route FROM TO: what is decided, and why [--json]" },
+	    "dns NAME [TYPE ...], route FROM TO, reply HOST REPLY: what is decided, and why "
+	    "[--json]" },
+	{ "remote", cmd_remote, "quirks: what other servers say that they can do and cannot" },
 	{ "log", cmd_log, "follow, rotate, find ID" },
 	{ "config", cmd_config, "show [-d|-n] [NAME], get NAME, check" },
 };

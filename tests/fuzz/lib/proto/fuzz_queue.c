@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proto/deliver.h"
+#include "proto/quirk.h"
 #include "proto/queue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -59,6 +60,7 @@ static void small(struct get *g, struct arena *a)
 	struct queue_answer q;
 	struct reply_question question;
 	struct reply_verdict verdict;
+	struct quirk quirk;
 
 	(void)a;
 	(void)get_stock(&copy, &s);
@@ -68,6 +70,8 @@ static void small(struct get *g, struct arena *a)
 	(void)get_reply_question(&copy, &question);
 	copy = *g;
 	(void)get_reply_verdict(&copy, &verdict);
+	copy = *g;
+	(void)get_quirk(&copy, &quirk);
 	(void)get_queue_answer(g, &q);
 }
 
