@@ -243,6 +243,8 @@ static void react(const struct job *j, const struct deliver_results *r)
 	if (r->reaction.n == 0)
 		return;
 	(void)site_known(route, &site);
+	/* it may have been moved meanwhile */
+	site.pool = sched_work_pool(j->work);
 	suspend_react(r->reaction, r->reply, route->nexthop, &site);
 }
 

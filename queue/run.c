@@ -49,6 +49,15 @@ void run_init(struct sched *s)
 static void dropped(struct sched_work *w, uint64_t until);
 static void check_dropped(void);
 
+/* Where it belongs, as far as that is known; from which addresses, when a rule has moved it. */
+static bool find_site(const struct route *r, struct sched_site *out)
+{
+	bool known = site_known(r, out);
+
+	suspend_move(r->nexthop, out);
+	return known;
+}
+
 static const struct route *work_route(const struct message *m, const struct sched_work *w)
 {
 	return m->targets[m->order[w->first]].route;
@@ -231,7 +240,7 @@ static void dropped(struct sched_work *w, uint64_t until)
 	struct sched_site site;
 
 	(void)until;
-	(void)site_known(work_route(m, w), &site);
+	(void)find_site(work_route(m, w), &site);
 	put_off_dead(m, w);
 	park_at(m, &site);
 	work_close(m, w);
@@ -425,7 +434,7 @@ static void found_site(struct sched_work *w)
 	struct message *m = w->owner;
 	struct sched_site site;
 
-	(void)site_known(work_route(m, w), &site);
+	(void)find_site(work_route(m, w), &site);
 	place(m, w, &site);
 	progress(m);
 	run_pump();
@@ -438,10 +447,20 @@ static void queue_work(struct message *m, struct sched_work *w)
 
 	w->open = true;
 	m->waiting++;
-	if (site_known(r, &site))
+	if (find_site(r, &site))
 		place(m, w, &site);
 	else
 		site_ask(r, w, found_site);
+}
+
+/* What is queued goes out from elsewhere. */
+static void move(struct message *m, struct sched_work *w, const struct sched_site *site)
+{
+	uint32_t left = w->left;
+
+	sched_cancel(sched, w, loop_now());
+	w->left = left;
+	place(m, w, site);
 }
 
 static void recheck(struct message *m)
@@ -452,13 +471,16 @@ static void recheck(struct message *m)
 
 		if (!w->queued)
 			continue;
-		(void)site_known(work_route(m, w), &site);
+		(void)find_site(work_route(m, w), &site);
 		suspend_slow(work_route(m, w)->nexthop, &site);
-		if (!kept_back(m, w, &site))
-			continue;
-		sched_cancel(sched, w, loop_now());
-		work_close(m, w);
-		check_later(m);
+		if (kept_back(m, w, &site)) {
+			sched_cancel(sched, w, loop_now());
+			work_close(m, w);
+			check_later(m);
+		} else if (w->flying == 0 && !str_eq(sched_work_pool(w), site.pool)) {
+			move(m, w, &site);
+			check_later(m);
+		}
 	}
 }
 

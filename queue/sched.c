@@ -174,6 +174,11 @@ enum sched_added sched_add(struct sched *s, struct sched_work *w, const struct s
 	return SCHED_QUEUED;
 }
 
+struct str sched_work_pool(const struct sched_work *w)
+{
+	return w->dest != NULL ? w->dest->gate->pool : STR_NONE;
+}
+
 void sched_cancel(struct sched *s, struct sched_work *w, uint64_t now)
 {
 	struct sched_dest *d = w->dest;

@@ -169,6 +169,8 @@ struct sched_end {
 void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *end, uint64_t now,
     void (*dropped)(struct sched_work *w, uint64_t until));
 
+/* The pool of sources of the destination that it is queued or under way for. Borrowed. */
+struct str sched_work_pool(const struct sched_work *w);
 /* Takes what is not handed out yet back (left is 0 then). Jobs under way still end by sched_done().
  */
 void sched_cancel(struct sched *s, struct sched_work *w, uint64_t now);

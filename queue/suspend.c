@@ -18,8 +18,9 @@
 #include "state.h"
 
 enum {
-	FILE_MAX =
-	    SUSPENSIONS_MAX * (SUSPEND_NAME_MAX + SUSPEND_REASON_MAX + REACTION_NAME_MAX + 80),
+	FILE_MAX = SUSPENSIONS_MAX * (SUSPEND_NAME_MAX + SUSPEND_REASON_MAX + REACTION_NAME_MAX +
+					 SOURCE_NAME_MAX + 80),
+	MOVES_MAX = 8,
 	FOREVER_MS = 365 * 24 * 3600, /* times 1000: what never ends by itself */
 };
 
@@ -33,12 +34,13 @@ const struct suspension *suspend_next(const struct suspension *s)
 	return s == NULL ? TAILQ_FIRST(&all) : TAILQ_NEXT(s, next);
 }
 
-static struct suspension *by_name(struct str name, enum suspension_kind kind)
+static struct suspension *by_name(struct str name, enum suspension_kind kind, struct str pool)
 {
 	struct suspension *s;
 
 	TAILQ_FOREACH (s, &all, next) {
-		if (s->kind == kind && str_caseeq(str_of(s->name), name))
+		if (s->kind == kind && str_caseeq(str_of(s->name), name) &&
+		    str_eq(str_of(s->pool), pool))
 			return s;
 	}
 	return NULL;
@@ -59,6 +61,8 @@ static bool holds(const struct suspension *s, struct str nexthop, const struct s
 {
 	struct str name = str_of(s->name);
 
+	if (s->rule[0] != '\0' && !str_eq(str_of(s->pool), site->pool))
+		return false;
 	if (name.p[0] == '.' && nexthop.n > name.n &&
 	    str_caseeq(str_skip(nexthop, nexthop.n - name.n), name))
 		return true;
@@ -82,7 +86,7 @@ const struct suspension *suspend_holding(
 
 const struct suspension *suspend_source(struct str source)
 {
-	return by_name(source, SUSPEND_SOURCE);
+	return by_name(source, SUSPEND_SOURCE, STR_NONE);
 }
 
 /* NULL as long as one of its sources is free, else the one that ends first. */
@@ -161,17 +165,18 @@ struct sched_site suspend_site(const struct suspension *s)
 
 /* --- on disk ---------------------------------------------------------------------------------- */
 
-/* "suspend=0", "slow=4", "source=0" */
-static const char *const kind_names[SUSPEND_KINDS] = { "suspend", "slow", "source" };
+/* "suspend=0", "slow=4", "source=0", "move=0" */
+static const char *const kind_names[SUSPEND_KINDS] = { "suspend", "slow", "source", "move" };
 
 int suspend_encode(struct buf *b)
 {
 	const struct suspension *s = NULL;
 
 	while ((s = suspend_next(s)) != NULL)
-		buf_printf(b, "%lld %lld %s=%u %s %s %s\n", (long long)s->since,
+		buf_printf(b, "%lld %lld %s=%u %s %s %s %s\n", (long long)s->since,
 		    (long long)s->until, kind_names[s->kind], (unsigned)s->factor,
-		    s->rule[0] == '\0' ? "-" : s->rule, s->name, s->reason);
+		    s->rule[0] == '\0' ? "-" : s->rule, s->pool[0] == '\0' ? "-" : s->pool, s->name,
+		    s->reason);
 	return b->full ? -1 : 0;
 }
 
@@ -190,13 +195,14 @@ static bool decode_kind(struct str *line, struct suspension *s)
 	return false;
 }
 
-static bool decode_rule(struct str *line, struct suspension *s)
+/* "-" is none. */
+static bool decode_title(struct str *line, char *out, size_t size)
 {
-	struct str rule;
+	struct str title;
 
-	if (!str_cut(line, ' ', &rule) || rule.n == 0)
+	if (!str_cut(line, ' ', &title) || title.n == 0)
 		return false;
-	return str_eq(rule, STR("-")) || str_copy(rule, s->rule, sizeof s->rule) == 0;
+	return str_eq(title, STR("-")) || str_copy(title, out, size) == 0;
 }
 
 static struct suspension *decode_line(struct str line)
@@ -206,9 +212,10 @@ static struct suspension *decode_line(struct str line)
 
 	s->since = state_number(&line);
 	s->until = state_number(&line);
-	if (s->since >= 0 && s->until >= 0 && decode_kind(&line, s) && decode_rule(&line, s) &&
-	    str_cut(&line, ' ', &name) && line.p != NULL && name.n > 0 &&
-	    str_copy(name, s->name, sizeof s->name) == 0 &&
+	if (s->since >= 0 && s->until >= 0 && decode_kind(&line, s) &&
+	    decode_title(&line, s->rule, sizeof s->rule) &&
+	    decode_title(&line, s->pool, sizeof s->pool) && str_cut(&line, ' ', &name) &&
+	    line.p != NULL && name.n > 0 && str_copy(name, s->name, sizeof s->name) == 0 &&
 	    str_copy(line, s->reason, sizeof s->reason) == 0)
 		return s;
 	free(s);
@@ -266,9 +273,9 @@ static struct state file = { .file = STATE_SUSPENDED,
 /* --- begin and end ---------------------------------------------------------------------------- */
 
 static const char *const begins[SUSPEND_KINDS] = { EV("destination-suspended"),
-	EV("destination-slowed"), EV("source-suspended") };
+	EV("destination-slowed"), EV("source-suspended"), EV("destination-moved") };
 static const char *const ends[SUSPEND_KINDS] = { EV("destination-resumed"),
-	EV("destination-unslowed"), EV("source-resumed") };
+	EV("destination-unslowed"), EV("source-resumed"), EV("destination-moved-back") };
 
 static bool good_name(struct str name)
 {
@@ -280,14 +287,15 @@ static bool good_name(struct str name)
 }
 
 /* The one of that name and kind, perhaps a new one; NULL when there are too many. */
-static struct suspension *get(struct str name, enum suspension_kind kind)
+static struct suspension *get(struct str name, enum suspension_kind kind, struct str pool)
 {
-	struct suspension *s = by_name(name, kind);
+	struct suspension *s = by_name(name, kind, pool);
 
 	if (s != NULL || nall >= SUSPENSIONS_MAX)
 		return s;
 	s = xcalloc(1, sizeof *s);
 	s->kind = kind;
+	(void)str_copy(str_take(pool, SOURCE_NAME_MAX), s->pool, sizeof s->pool);
 	for (size_t i = 0; i < name.n; i++)
 		s->name[i] = ascii_lower(name.p[i]);
 	TAILQ_INSERT_TAIL(&all, s, next);
@@ -303,7 +311,7 @@ static void begin(struct suspension *s, int64_t seconds, struct str reason)
 	log_notice(NULL, begins[s->kind], KZ("name", s->name), KI("until", s->until),
 	    KZ("reason", s->reason), KZ("rule", s->rule), KS("where", suspend_where(s)));
 	state_write(&file);
-	if (s->kind != SUSPEND_SLOW)
+	if (s->kind == SUSPEND_STOP || s->kind == SUSPEND_SOURCE)
 		(void)suspend_site(s);
 	suspend_sources();
 	run_recheck();
@@ -327,7 +335,7 @@ int suspend_add(struct str name, int64_t seconds, struct str reason)
 
 	if (!good_name(name) || (kind == SUSPEND_SOURCE && !source_known(name)))
 		return -1;
-	s = get(name, kind);
+	s = get(name, kind, STR_NONE);
 	if (s == NULL)
 		return -1;
 	s->rule[0] = '\0';
@@ -373,23 +381,24 @@ static void end(struct suspension *s)
 		sched_resume(run_sched(), &aside, loop_now());
 	else if (s->kind == SUSPEND_SOURCE)
 		end_source(s);
-	else
+	else if (s->kind == SUSPEND_SLOW)
 		end_slow(aside);
 	remove_one(s);
 	state_write(&file);
-	run_pump();
+	run_recheck();
 }
 
 bool suspend_end(struct str name)
 {
 	bool source = kind_of(&name) == SUSPEND_SOURCE, any = false;
-	struct suspension *s;
+	struct suspension *s, *next;
 
-	for (unsigned kind = 0; kind < SUSPEND_KINDS; kind++) {
-		s = (kind == SUSPEND_SOURCE) == source ? by_name(name, kind) : NULL;
-		any |= s != NULL;
-		if (s != NULL)
-			end(s);
+	for (s = TAILQ_FIRST(&all); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, next);
+		if ((s->kind == SUSPEND_SOURCE) != source || !str_caseeq(str_of(s->name), name))
+			continue;
+		any = true;
+		end(s);
 	}
 	return any;
 }
@@ -458,6 +467,37 @@ static void prolong(struct suspension *s, int64_t seconds)
 		(void)suspend_site(s);
 }
 
+static enum suspension_kind kind_by(struct str action)
+{
+	return str_eq(action, STR("slow"))   ? SUSPEND_SLOW
+	       : str_eq(action, STR("move")) ? SUSPEND_MOVE
+					     : SUSPEND_STOP;
+}
+
+struct str suspend_moved_to(const struct suspension *s)
+{
+	const struct conf_section *sec = section_of(str_of(s->rule));
+
+	return s->kind == SUSPEND_MOVE && sec != NULL ? section_str(sec, "source_pool") : STR_NONE;
+}
+
+void suspend_move(struct str nexthop, struct sched_site *site)
+{
+	const struct suspension *s = NULL;
+
+	/* what has been moved there may be moved on, but not for ever */
+	for (unsigned moves = 0; moves < MOVES_MAX;) {
+		s = suspend_holding(s, nexthop, site);
+		if (s == NULL)
+			return;
+		if (s->kind != SUSPEND_MOVE || suspend_moved_to(s).n == 0)
+			continue;
+		site->pool = suspend_moved_to(s);
+		s = NULL;
+		moves++;
+	}
+}
+
 void suspend_react(
     struct str rule, struct str reply, struct str nexthop, const struct sched_site *site)
 {
@@ -470,8 +510,8 @@ void suspend_react(
 	if (sec == NULL || !good_name(name))
 		return;
 	seconds = (int64_t)(section_time(sec, "time") / 1000);
-	kind = str_eq(section_str(sec, "action"), STR("slow")) ? SUSPEND_SLOW : SUSPEND_STOP;
-	s = get(name, kind);
+	kind = kind_by(section_str(sec, "action"));
+	s = get(name, kind, site->pool);
 	if (s == NULL) {
 		log_error(NULL, EV("reaction-too-many"), KS("rule", rule), KS("name", name));
 		return;

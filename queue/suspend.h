@@ -23,13 +23,14 @@ enum {
 	SUSPEND_TRANSPORT = SCHED_TRANSPORTS - 1, /* of those destinations; no real one has it */
 };
 
-enum suspension_kind { SUSPEND_STOP, SUSPEND_SLOW, SUSPEND_SOURCE, SUSPEND_KINDS };
+enum suspension_kind { SUSPEND_STOP, SUSPEND_SLOW, SUSPEND_SOURCE, SUSPEND_MOVE, SUSPEND_KINDS };
 
 struct suspension {
 	TAILQ_ENTRY(suspension) next;
 	uint8_t kind; /* enum suspension_kind */
 	uint16_t factor; /* SUSPEND_SLOW */
 	char rule[REACTION_NAME_MAX + 1]; /* title of the section; empty: an administrator's */
+	char pool[SOURCE_NAME_MAX + 1]; /* of a rule: for mail of this pool, or of none, alone */
 	int64_t since, until; /* seconds since 1970; until 0 = until it is resumed */
 	char name[SUSPEND_NAME_MAX + 1]; /* in lower case */
 	char reason[SUSPEND_REASON_MAX + 1];
@@ -62,6 +63,10 @@ const struct suspension *suspend_holding(
     const struct suspension *after, struct str nexthop, const struct sched_site *site);
 /* The one that suspends it, or all of the sources that it is to go out from; or NULL. */
 const struct suspension *suspend_find(struct str nexthop, const struct sched_site *site);
+/* Its mail goes out from another pool: then that is put into site. */
+void suspend_move(struct str nexthop, struct sched_site *site);
+/* The pool that a rule moves mail to. */
+struct str suspend_moved_to(const struct suspension *s);
 /* Tells the scheduler how much it is to be slowed down. */
 void suspend_slow(struct str nexthop, const struct sched_site *site);
 /* Where its messages are parked: suspended there for as long as it lasts. */

@@ -49,6 +49,14 @@ static void put_suspension(struct buf *b, const struct suspension *s)
 	record_string(b, str_of(s->reason));
 	if (s->kind == SUSPEND_SLOW)
 		buf_printf(b, ", \"slowed\": %u", (unsigned)s->factor);
+	if (s->kind == SUSPEND_MOVE) {
+		buf_z(b, ", \"moved_to\": ");
+		record_string(b, suspend_moved_to(s));
+	}
+	if (s->pool[0] != '\0') {
+		buf_z(b, ", \"source_pool\": ");
+		record_string(b, str_of(s->pool));
+	}
 	if (s->rule[0] != '\0') {
 		buf_z(b, ", \"rule\": ");
 		record_string(b, str_of(s->rule));

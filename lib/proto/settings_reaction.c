@@ -31,11 +31,18 @@ static const struct setting rows[] = {
 	    .name = "action",
 	    .type = SET_ENUM,
 	    .def = "slow",
-	    .choices = "slow|suspend",
+	    .choices = "slow|suspend|move",
 	    .roles = R(QUEUE) | R(REMOTE),
 	    .help = "What is done with the destination that has said so, with all that shares "
 		    "its limits: `slow` divides its cap and its rates by `factor`; `suspend` "
-		    "keeps its mail on disk." },
+		    "keeps its mail on disk; `move` sends it from the addresses of another "
+		    "`source_pool`. Mail for it from other pools is not touched by any of these." },
+	{ .section = "reaction",
+	    .name = "source_pool",
+	    .type = SET_STR,
+	    .def = "",
+	    .roles = R(QUEUE),
+	    .help = "Where mail is moved to." },
 	{ .section = "reaction",
 	    .name = "factor",
 	    .type = SET_INT,

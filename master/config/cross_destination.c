@@ -137,6 +137,18 @@ static const struct conf_section *titled(
 	return NULL;
 }
 
+static void check_moves(const struct conf *c, struct faults *f)
+{
+	const struct conf_section *s;
+
+	for (size_t i = 0; (s = conf_section(c, "reaction", i)) != NULL; i++)
+		if (str_eq(section_str(s, "action"), STR("move")) &&
+		    titled(c, "source_pool", section_str(s, "source_pool"), 0) == NULL)
+			faults_at(f, section_where(s, "action"),
+			    "reaction %.*s: to move needs a source_pool, and there is no \"%.*s\"",
+			    STR_ARG(section_title(s)), STR_ARG(section_str(s, "source_pool")));
+}
+
 static void check_title(
     const struct conf *c, const char *kind, const struct conf_section *s, struct faults *f)
 {
@@ -211,4 +223,5 @@ void cross_destinations(const struct conf *c, struct faults *f)
 	check_destinations(c, f);
 	check_reactions(c, f);
 	check_sources(c, f);
+	check_moves(c, f);
 }

@@ -2,10 +2,10 @@
 import json, re, smtplib
 import pytest
 import conftest
-from smtp_fault_server import FaultServer, Hosts
+from smtp_fault_server import SLOW, Hosts
 
 EXAMPLES = conftest.TESTS.parent / 'etc/reactions.conf'
-AT = {'slow.test': '127.0.0.2', 'stop.test': '127.0.0.3', 'block.test': '127.0.0.4', 'over.test': '127.0.0.5'}
+AT = {'slow.test': '127.0.0.2', 'stop.test': '127.0.0.3', 'block.test': '127.0.0.4', 'over.test': '127.0.0.5', 'move.test': '127.0.0.6'}
 RULES = '''
 reaction hurried {{
   reply = '/^450 4\\.7\\.28 .*rate limit/'
@@ -24,6 +24,22 @@ reaction blocked {{
   action = suspend
   time = 2s
   temporary = yes
+}}
+reaction elsewhere {{
+  reply = '/^450 4\\.7\\.1 .*use another address/'
+  action = move
+  source_pool = backup
+}}
+source out1 {{
+  address = {{"127.0.1.1"}}
+}}
+source_pool backup {{
+  sources = {{out1}}
+}}
+destination one {{
+  domains = {{"move.test"}}
+  together = no
+  concurrency = 1
 }}
 reaction costly {{
   reply = '/^452 4\\.3\\.1 (a+)+$/'
@@ -122,6 +138,37 @@ def test_suspend_in_scope(suite, hosts):
     suite.wait_for(lambda: hosts.taken('behind') and hosts.taken('421 stop.test'))
 
 
+def test_move(suite, hosts):
+    """Mail that comes from the wrong address comes from that of another pool, until that is over; kept over a restart."""
+    hosts.at[AT['move.test']].plan('rcpt', '450 4.7.1 use another address')
+    send(suite, 'moved', 'a@move.test')
+    (_, m), = suite.wait_for(lambda: hosts.taken('moved'))
+    assert m.peer == '127.0.1.1'
+    (e,) = suite.events('destination-moved')
+    assert e['fields']['rule'] == 'elsewhere' and e['fields']['name'] == 'move.test'
+    assert suspended(suite)['move.test']['moved_to'] == 'backup'
+    assert ', moved to backup, since' in suite.tool('queue', 'why', 'move.test').stdout
+    suite.stop()
+    suite.start()
+    send(suite, 'moved again', 'a@move.test')
+    assert suite.wait_for(lambda: hosts.taken('moved again'))[0][1].peer == '127.0.1.1'
+    suite.tool('queue', 'resume', 'move.test')
+    send(suite, 'moved back', 'a@move.test')
+    assert suite.wait_for(lambda: hosts.taken('moved back'))[0][1].peer == '127.0.0.1'
+
+
+def test_move_what_waits(suite, hosts):
+    """What is queued for the destination already goes out from the other address."""
+    hosts.at[AT['move.test']].plan('rcpt', SLOW(1, '450 4.7.1 use another address'))
+    send(suite, 'first', 'a@move.test')
+    suite.wait_for(lambda: why(suite, 'move.test')['deliveries'] == 1)
+    send(suite, 'second', 'a@move.test')
+    suite.wait_for(lambda: why(suite, 'move.test')['in_memory']['users'] == 1)
+    for subject in ('second', 'first'):
+        assert suite.wait_for(lambda: hosts.taken(subject))[0][1].peer == '127.0.1.1'
+    suite.tool('queue', 'resume', 'move.test')
+
+
 def test_block_is_no_bounce(suite, hosts):
     """A 5xx about this host: the message stays, goes when the suspension has ended by itself, and nothing is bounced."""
     hosts.at[AT['block.test']].plan('mail', '554 5.7.1 your address is on block list 7')
@@ -183,6 +230,7 @@ def test_reload_without_the_rule(suite, hosts):
     ("reaction a {\n reply = '/(/'\n}", 'reaction a: reply: '),
     ("reaction a {\n reply = '/x/ y'\n}", 'nothing may stand behind the pattern'),
     ('reaction a {\n domains = {"x"}\n}', 'wants /pattern/'),
+    ("reaction a {\n reply = '/x/'\n action = move\n source_pool = nowhere\n}", 'there is no "nowhere"'),
     ("reaction \"a b\" {\n reply = '/x/'\n}", 'must be one word'),
 ])
 def test_check(suite, section, complaint, tmp_path):

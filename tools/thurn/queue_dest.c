@@ -135,6 +135,10 @@ static void print_suspension(json_t *o)
 
 	if (slowed != 0)
 		printf(", slowed down %lld times,", slowed);
+	if (text_of(o, "source_pool")[0] != '\0')
+		printf(", mail of %s,", text_of(o, "source_pool"));
+	if (text_of(o, "moved_to")[0] != '\0')
+		printf(", moved to %s,", text_of(o, "moved_to"));
 	printf(" since ");
 	print_time(number_of(o, "since"));
 	if (number_of(o, "until") != 0) {

@@ -19,34 +19,34 @@ static const struct suspension *found(const char *nexthop, const char *key, uint
 
 static void test_file(void **state)
 {
-	static const char text[] = "100 0 suspend=0 - example.org they asked: us\n"
-				   "100 2000 suspend=0 - .example.net \n"
-				   "100 900 suspend=0 - over.test long ago\n"
-				   "100 2000 slow=4 ts03 .example.net 421 [TS03]\n"
-				   "100 0 suspend=0 - mx.provider.test x\n"
-				   "100 0 source=0 - out1 listed\n";
-	static const char *const bad[] = { "x 0 suspend=0 - a b\n", "1 0\n", "1 0 a\n",
-		"1 0 suspend=0 - a\n", "1 -1 suspend=0 - a b\n", "1\n", "1 0 suspend=0 -  b\n",
-		"1 0 stop=0 - a b\n", "1 0 slow - a b\n", "1 0 slow=65536 - a b\n",
-		"1 0 slow=4  a b\n" };
+	static const char text[] = "100 0 suspend=0 - - example.org they asked: us\n"
+				   "100 2000 suspend=0 - - .example.net \n"
+				   "100 900 suspend=0 - - over.test long ago\n"
+				   "100 2000 slow=4 ts03 - .example.net 421 [TS03]\n"
+				   "100 0 suspend=0 - - mx.provider.test x\n"
+				   "100 0 source=0 - - out1 listed\n";
+	static const char *const bad[] = { "x 0 suspend=0 - - a b\n", "1 0\n", "1 0 a\n",
+		"1 0 suspend=0 - - a\n", "1 -1 suspend=0 - - a b\n", "1\n",
+		"1 0 suspend=0 - -  b\n", "1 0 stop=0 - - a b\n", "1 0 slow - - a b\n",
+		"1 0 slow=65536 - - a b\n", "1 0 slow=4  a b\n" };
 	const struct suspension *slow;
 	struct buf b;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(
-		    suspend_decode(STR("100 0 suspend=0 - good.test reason\n"), 1000), 0);
+		    suspend_decode(STR("100 0 suspend=0 - - good.test reason\n"), 1000), 0);
 		assert_int_equal(suspend_decode(str_of(bad[i]), 1000), -1);
 		assert_null(suspend_next(NULL));
 	}
 	assert_int_equal(suspend_decode(str_of(text), 1000), 0);
 	buf_init(&b, 10000);
 	assert_int_equal(suspend_encode(&b), 0);
-	assert_true(str_eq(buf_view(&b), STR("100 0 suspend=0 - example.org they asked: us\n"
-					     "100 2000 suspend=0 - .example.net \n"
-					     "100 2000 slow=4 ts03 .example.net 421 [TS03]\n"
-					     "100 0 suspend=0 - mx.provider.test x\n"
-					     "100 0 source=0 - out1 listed\n")));
+	assert_true(str_eq(buf_view(&b), STR("100 0 suspend=0 - - example.org they asked: us\n"
+					     "100 2000 suspend=0 - - .example.net \n"
+					     "100 2000 slow=4 ts03 - .example.net 421 [TS03]\n"
+					     "100 0 suspend=0 - - mx.provider.test x\n"
+					     "100 0 source=0 - - out1 listed\n")));
 	buf_clear(&b);
 
 	assert_string_equal(found("Example.ORG", "k", TRANSPORT_SMTP)->reason, "they asked: us");
