@@ -11,6 +11,7 @@
 enum {
 	HEAD_MAX = TRANSCRIPT_MAX / 3, /* of the beginning */
 	LINE_MAX = 400, /* of one line */
+	USUAL = 1000, /* bytes of all of a short dialogue */
 	STAMP_MAX = 32,
 };
 static const struct str left_out = STR("      ...\n");
@@ -18,6 +19,7 @@ static const struct str left_out = STR("      ...\n");
 void transcript_init(struct transcript *t)
 {
 	buf_init(&t->text, TRANSCRIPT_MAX);
+	(void)buf_room(&t->text, USUAL); /* once, instead of step by step */
 	t->begun = loop_now();
 	t->head = 0;
 }
@@ -57,18 +59,36 @@ static void make_room(struct transcript *t, size_t bytes)
 	b->n -= to - from - left_out.n;
 }
 
+/* "12.345 "; every line of every job begins so, which printf() would make its largest part. */
+static size_t put_stamp(char text[STAMP_MAX], uint64_t ms)
+{
+	char digits[STAMP_MAX];
+	size_t n = 0, at = 0;
+
+	for (; ms > 0 || n < 4; ms /= 10)
+		digits[n++] = (char)('0' + ms % 10);
+	while (n > 0) {
+		if (n == 3)
+			text[at++] = '.';
+		text[at++] = digits[--n];
+	}
+	text[at++] = ' ';
+	return at;
+}
+
 void transcript_add(struct transcript *t, enum transcript_mark mark, struct str line)
 {
-	uint64_t ms = loop_now() - t->begun;
-	char text[STAMP_MAX + LINE_MAX];
-	int n = snprintf(text, STAMP_MAX, "%llu.%03u %c ", (unsigned long long)(ms / 1000),
-	    (unsigned)(ms % 1000), (char)mark);
-	size_t at = (size_t)n;
+	char text[STAMP_MAX + LINE_MAX + 1];
+	size_t at = put_stamp(text, loop_now() - t->begun);
 
+	text[at++] = (char)mark;
+	text[at++] = ' ';
 	while (line.n > 0 && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
 		line.n--;
-	for (size_t i = 0; i < line.n && at < sizeof text - 1; i++)
-		text[at++] = line.p[i] < ' ' || line.p[i] > '~' ? '?' : line.p[i];
+	line = str_take(line, LINE_MAX);
+	for (size_t i = 0; i < line.n; i++)
+		text[at + i] = line.p[i] < ' ' || line.p[i] > '~' ? '?' : line.p[i];
+	at += line.n;
 	text[at++] = '\n';
 	make_room(t, at);
 	buf_put(&t->text, text, at);
