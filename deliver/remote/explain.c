@@ -44,13 +44,14 @@ static bool is_dead(const struct ip *ip, uint16_t port)
 	return lately_for(LATELY_DEAD, ip, port, loop_now()) > 0;
 }
 
-static void fill_tries(const struct site *s, struct hop_reply *r)
+static void fill_tries(const struct question *q, const struct site *s, struct hop_reply *r)
 {
 	static struct hop_try tries[HOP_TRIES_MAX];
 	struct site_order o;
+	struct families f = hop_families(q->hop);
 	uint64_t seed = id_random();
 
-	site_order(s, &settings()->families, &seed, is_dead, &o);
+	site_order(s, &f, &seed, is_dead, &o);
 	for (unsigned i = 0; i < o.n; i++)
 		tries[i] = (struct hop_try){ .ip = o.at[i].ip,
 			.host = o.at[i].host,
@@ -63,6 +64,7 @@ static void answer(struct question *q)
 {
 	struct site *s = q->site;
 	struct hop_reply r = { .status = s->status,
+		.families = hop_families(q->hop),
 		.source = (uint8_t)s->source,
 		.port = s->port,
 		.mail = s->mail,
@@ -72,7 +74,7 @@ static void answer(struct question *q)
 	struct put w = put_start();
 
 	if (s->status.code == 0)
-		fill_tries(s, &r);
+		fill_tries(q, s, &r);
 	put_hop_reply(&w, &r);
 	if (w.bad) { /* many long names: then without this */
 		r.npolicies = 0;

@@ -62,6 +62,7 @@ struct families hop_families(const struct hop *h)
 {
 	struct families f = settings()->families;
 
+	(void)families_parse(h->way.family, &f);
 	if (h->source.name.n > 0) {
 		f.four = f.four && h->source.ip[0].family != 0;
 		f.six = f.six && h->source.ip[1].family != 0;
@@ -92,6 +93,7 @@ static struct hop *make(const struct hop_question *q, const struct deliver_sourc
 	arena_init(&h->arena);
 	h->way.nexthop = arena_str(&h->arena, q->hop.nexthop);
 	h->way.tls = arena_str(&h->arena, q->hop.tls);
+	h->way.family = arena_str(&h->arena, q->hop.family);
 	tls_wish_parse(h->way.tls, &h->wish); /* borrows from there */
 	h->source = *source;
 	h->source.name = arena_str(&h->arena, source->name);

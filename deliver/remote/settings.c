@@ -3,24 +3,6 @@
 
 static struct settings now;
 
-static struct families read_families(struct str text)
-{
-	static const struct {
-		struct str name;
-		struct families families;
-	} rows[] = {
-		{ STR("ipv6"), { .four = true, .six = true, .first = 6 } },
-		{ STR("ipv4"), { .four = true, .six = true, .first = 4 } },
-		{ STR("ipv6-only"), { .six = true, .first = 6 } },
-		{ STR("ipv4-only"), { .four = true, .first = 4 } },
-	};
-	unsigned i = 0;
-
-	while (i + 1 < sizeof rows / sizeof rows[0] && !str_eq(text, rows[i].name))
-		i++;
-	return rows[i].families;
-}
-
 static void read_mechanisms(const struct conf *c)
 {
 	now.nmechanisms = 0;
@@ -39,7 +21,7 @@ void settings_read(const struct conf *c)
 	if (name.n == 0 || str_copy(name, now.hostname, sizeof now.hostname) == -1)
 		str_copy(STR("localhost"), now.hostname, sizeof now.hostname);
 	now.port = (uint16_t)conf_int(c, "remote_port");
-	now.families = read_families(conf_str(c, "remote_address_preference"));
+	(void)families_parse(conf_str(c, "remote_address_preference"), &now.families);
 	now.sts = conf_bool(c, "mta_sts");
 	now.reports = conf_bool(c, "tls_reports");
 	now.auth_plain_loopback = conf_bool(c, "remote_auth_plain_loopback");

@@ -11,13 +11,8 @@
 #include "mail/status.h"
 #include "nexthop.h"
 #include "proto/deliver.h"
+#include "proto/families.h"
 #include "proto/resolve.h"
-
-/* Which addresses may be used, and which kind comes first. */
-struct families {
-	bool four, six;
-	uint8_t first; /* 4 or 6 */
-};
 
 struct site {
 	unsigned refs;

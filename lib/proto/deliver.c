@@ -284,6 +284,9 @@ void put_hop_reply(struct put *w, const struct hop_reply *r)
 	put_status(w, &r->status);
 	put_u8(w, r->source);
 	put_u16(w, r->port);
+	put_u8(w, r->families.four);
+	put_u8(w, r->families.six);
+	put_u8(w, r->families.first);
 	put_u32(w, r->usable);
 	put_u32(w, r->ntries);
 	for (uint32_t i = 0; i < r->ntries; i++) {
@@ -302,6 +305,9 @@ int get_hop_reply(struct get *g, struct arena *a, struct hop_reply *r)
 	get_status(g, &r->status);
 	r->source = get_u8(g);
 	r->port = get_u16(g);
+	r->families.four = get_bool(g);
+	r->families.six = get_bool(g);
+	r->families.first = get_u8(g);
 	r->usable = get_u32(g);
 	r->ntries = get_u32(g);
 	if (r->source >= HOP_SOURCES || r->ntries > HOP_TRIES_MAX)

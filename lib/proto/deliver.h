@@ -14,6 +14,7 @@
 #include "base/ipc.h"
 #include "mail/status.h"
 #include "proto/credentials.h"
+#include "proto/families.h"
 #include "proto/lookup.h"
 #include "proto/queue.h"
 #include "proto/resolve.h"
@@ -130,6 +131,7 @@ struct hop_reply {
 	struct status status; /* code 0: there is somewhere to go */
 	uint8_t source; /* enum hop_source: who knew the addresses */
 	uint16_t port;
+	struct families families; /* of its addresses: which are used, and which first */
 	struct mail_reply mail;
 	uint32_t
 	    usable; /* hosts of mail; those behind them are left out, because mail would loop */

@@ -25,6 +25,13 @@ static const struct setting rows[] = {
 	    .help =
 		"Which addresses of a host are tried first, or at all. When one has not answered "
 		"after a quarter of a second, one of the other kind is tried beside it." },
+	{ .name = "remote_address_preference_maps",
+	    .type = SET_LIST,
+	    .def = "",
+	    .roles = R(LOOKUP),
+	    .help =
+		"Tables of the same by next hop, which is looked for as in `remote_tls_policy`; "
+		"`DUNNO` is as no entry." },
 	{ .name = "remote_tls",
 	    .type = SET_ENUM,
 	    .choices = "none|may|encrypt|verify|secure|dane|dane-only",

@@ -2,9 +2,10 @@
 #include "proto/way.h"
 
 #include "mail/envelope.h"
+#include "proto/families.h"
 #include "proto/tls_wish.h"
 
-void put_way_hop(struct put *w, const struct way_hop *h)
+static void put_hop(struct put *w, const struct way_hop *h)
 {
 	put_str(w, h->nexthop);
 	put_str(w, h->tls);
@@ -13,22 +14,63 @@ void put_way_hop(struct put *w, const struct way_hop *h)
 	put_u16(w, h->weight);
 }
 
-void get_way_hop(struct get *g, struct way_hop *h)
+static void get_hop(struct get *g, struct way_hop *h)
 {
 	h->nexthop = get_line(g, NEXTHOP_MAX);
 	h->tls = get_line(g, TLS_WISH_MAX + WAY_DEMANDS / WAY_HOPS);
 	h->tls_rule = get_line(g, RULE_MAX);
 	h->group = get_u8(g);
 	h->weight = get_u16(g);
+	h->family = h->family_rule = STR_NONE;
 	if (h->nexthop.n == 0 || h->weight == 0 || h->weight > WAY_WEIGHT_MAX)
 		g->bad = true;
 }
 
+static void put_family(struct put *w, const struct way_hop *h)
+{
+	put_str(w, h->family);
+	put_str(w, str_take(h->family_rule, RULE_MAX));
+}
+
+static void get_family(struct get *g, struct way_hop *h)
+{
+	struct families unused;
+
+	h->family = get_line(g, FAMILIES_TEXT_MAX);
+	h->family_rule = get_line(g, RULE_MAX);
+	if (h->family.n > 0 && families_parse(h->family, &unused) == -1)
+		g->bad = true;
+}
+
+void put_way_hop(struct put *w, const struct way_hop *h)
+{
+	put_hop(w, h);
+	put_family(w, h);
+}
+
+void get_way_hop(struct get *g, struct way_hop *h)
+{
+	get_hop(g, h);
+	get_family(g, h);
+}
+
+/* What may stand behind the hops. */
+enum { PART_FAMILIES = 1 };
+
 void put_way(struct put *w, const struct way *y)
 {
+	bool families = false;
+
 	put_u8(w, (uint8_t)y->n);
+	for (unsigned i = 0; i < y->n; i++) {
+		put_hop(w, &y->hop[i]);
+		families |= y->hop[i].family.n > 0;
+	}
+	if (!families)
+		return;
+	put_u8(w, PART_FAMILIES);
 	for (unsigned i = 0; i < y->n; i++)
-		put_way_hop(w, &y->hop[i]);
+		put_family(w, &y->hop[i]);
 }
 
 int get_way(struct get *g, struct way *y)
@@ -39,9 +81,15 @@ int get_way(struct get *g, struct way *y)
 		g->bad = true;
 	}
 	for (unsigned i = 0; i < y->n; i++) {
-		get_way_hop(g, &y->hop[i]);
+		get_hop(g, &y->hop[i]);
 		if (i > 0 && y->hop[i].group < y->hop[i - 1].group)
 			g->bad = true;
+	}
+	if (!g->bad && g->p < g->end) {
+		if (get_u8(g) != PART_FAMILIES)
+			g->bad = true;
+		for (unsigned i = 0; i < y->n; i++)
+			get_family(g, &y->hop[i]);
 	}
 	return get_end(g);
 }
@@ -64,5 +112,6 @@ int way_decode(struct str bytes, struct way *y)
 
 bool way_same_hop(const struct way_hop *a, const struct way_hop *b)
 {
-	return str_eq(a->nexthop, b->nexthop) && str_eq(a->tls, b->tls);
+	return str_eq(a->nexthop, b->nexthop) && str_eq(a->tls, b->tls) &&
+	       str_eq(a->family, b->family);
 }

@@ -21,6 +21,8 @@ struct way_hop {
 	struct str nexthop; /* "[host]:port", "[192.0.2.1]:25", "domain" (by its MX records) */
 	struct str tls; /* struct tls_wish as text */
 	struct str tls_rule; /* which rule wants that */
+	struct str family; /* struct families as text; empty: as the setting has it */
+	struct str family_rule; /* which rule wants that */
 	uint8_t group; /* tried when all of the groups before have failed; counted from 0 */
 	uint16_t weight; /* its share of the mail of its group */
 };
@@ -29,7 +31,10 @@ struct way {
 	unsigned n;
 };
 
-/* Groups stand in their order. */
+/*
+ * Groups stand in their order. What was added later stands behind them all, and only if it says something:
+ * the queue keeps ways on disk.
+ */
 void put_way(struct put *w, const struct way *y);
 int get_way(struct get *g, struct way *y); /* borrows from the packet; at least one hop */
 void put_way_hop(struct put *w, const struct way_hop *h);

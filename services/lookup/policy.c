@@ -31,7 +31,8 @@ static const struct maps_row maps_rows[] = { MAPS("client_access", client_access
 	MAPS("transport_maps", transport), MAPS("lane_maps", lane), MAPS("source_maps", source),
 	MAPS("sender_dependent_default_transport_maps", sender_transport),
 	MAPS("sender_dependent_relayhost_maps", sender_relayhost),
-	MAPS("remote_tls_policy", remote_tls_policy), MAPS("remote_auth", remote_auth) };
+	MAPS("remote_tls_policy", remote_tls_policy), MAPS("remote_auth", remote_auth),
+	MAPS("remote_address_preference_maps", address_preference) };
 enum { MAPS_ROWS = sizeof maps_rows / sizeof maps_rows[0] };
 
 static const char *const class_settings[CLASSES] = { [CLASS_LOCAL] = "local_domains",

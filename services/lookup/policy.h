@@ -54,7 +54,7 @@ struct policy {
 	struct maps sender_transport, sender_relayhost, lane, source;
 	struct str default_pool, default_pool_rule; /* where source knows nothing; empty: none */
 	struct strmap pools; /* titles of sections source_pool */
-	struct maps remote_tls_policy, remote_auth;
+	struct maps remote_tls_policy, remote_auth, address_preference;
 	struct str remote_tls, remote_tls_rule; /* where that knows nothing */
 };
 

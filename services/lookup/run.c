@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "mail/domain.h"
+
 enum found run_fail(struct run *r, struct str rule, struct str why)
 {
 	if (!r->failed) {
@@ -253,6 +255,27 @@ enum found run_find_sender(
 		return run_find(r, m, STR("<>"), false, out);
 	p = run_parts(r, sender);
 	return run_find_address(r, m, &p, false, out, &ext_left);
+}
+
+enum found run_find_nexthop(
+    struct run *r, const struct maps *m, struct str nexthop, struct table_answer *out)
+{
+	struct str key = run_lower(r, nexthop);
+	char name[DOMAIN_MAX + 1];
+	bool domain = domain_canonical(key, true, name) == 0;
+	enum found f;
+
+	if (domain)
+		key = arena_str(r->arena, str_of(name));
+	for (;;) {
+		ssize_t dot;
+
+		f = run_find(r, m, key, false, out);
+		dot = str_find(str_skip(key, 1), '.');
+		if (f != FOUND_NONE || !domain || dot == -1)
+			return f;
+		key = str_skip(key, (size_t)dot + 1);
+	}
 }
 
 bool run_trusted(const struct policy *p, struct str client)

@@ -91,6 +91,13 @@ enum found run_find_address(struct run *r, const struct maps *m, const struct pa
 enum found run_find_sender(
     struct run *r, const struct maps *m, struct str sender, struct table_answer *out);
 
+/*
+ * As tls_policy(5) of Postfix has it: a next hop with brackets or a port is looked for as it is; a
+ * domain also as ".parent" for all of its parents.
+ */
+enum found run_find_nexthop(
+    struct run *r, const struct maps *m, struct str nexthop, struct table_answer *out);
+
 /* text + "@" + domain, in r->arena. */
 struct str run_join(struct run *r, struct str text, struct str domain);
 

@@ -1,33 +1,7 @@
 /* The TLS policy of next hops. See tls.h. */
 #include "tls.h"
 
-#include "mail/domain.h"
 #include "proto/tls_wish.h"
-
-/*
- * As tls_policy(5) of Postfix has it: a next hop with brackets or a port is looked for as it is; a
- * domain also as ".parent" for all of its parents.
- */
-static enum found find(
-    struct run *r, const struct maps *maps, struct str nexthop, struct table_answer *out)
-{
-	struct str key = run_lower(r, nexthop);
-	char name[DOMAIN_MAX + 1];
-	bool domain = domain_canonical(key, true, name) == 0;
-	enum found f;
-
-	if (domain)
-		key = arena_str(r->arena, str_of(name));
-	for (;;) {
-		ssize_t dot;
-
-		f = run_find(r, maps, key, false, out);
-		dot = str_find(str_skip(key, 1), '.');
-		if (f != FOUND_NONE || !domain || dot == -1)
-			return f;
-		key = str_skip(key, (size_t)dot + 1);
-	}
-}
 
 /* Where nothing but TLS is spoken, no level below `encrypt` has a meaning. */
 static struct str made_implicit(struct run *r, struct str text, const struct tls_wish *w)
@@ -43,7 +17,7 @@ static struct str made_implicit(struct run *r, struct str text, const struct tls
 static enum found find_auth(struct run *r, struct str nexthop)
 {
 	struct table_answer out;
-	enum found f = find(r, &r->policy->remote_auth, nexthop, &out);
+	enum found f = run_find_nexthop(r, &r->policy->remote_auth, nexthop, &out);
 
 	if (f != FOUND || str_caseeq(str_trim(out.value), STR("yes")))
 		return f;
@@ -57,7 +31,7 @@ enum found tls_policy_of(
 {
 	struct table_answer out;
 	struct tls_wish w;
-	enum found f = find(r, &r->policy->remote_tls_policy, nexthop, &out);
+	enum found f = run_find_nexthop(r, &r->policy->remote_tls_policy, nexthop, &out);
 
 	if (f == FOUND_FAILED)
 		return f;

@@ -1,6 +1,7 @@
 /* Ways to other hosts. See ways.h. */
 #include "ways.h"
 
+#include "family.h"
 #include "hops.h"
 #include "tls.h"
 
@@ -41,7 +42,8 @@ static enum found make(struct run *r, struct result *res)
 		struct way_hop *h = &y.hop[i];
 
 		if (tls_policy_of(r, h->nexthop, res->implicit_tls, &h->tls, &h->tls_rule) ==
-		    FOUND_FAILED)
+			FOUND_FAILED ||
+		    family_add(r, h) == FOUND_FAILED)
 			return FOUND_FAILED;
 	}
 	res->way = way_encode(&y, r->arena);

@@ -366,7 +366,8 @@ class FaultServer:
         self.transcript = []   # every command line
         self.connections = 0   # ever
         self.open = 0          # now
-        self.sock = socket.create_server((address, port), backlog=256)
+        self.sock = socket.create_server((address, port), backlog=256,
+                                         family=socket.AF_INET6 if ':' in address else socket.AF_INET)
         self.port = self.sock.getsockname()[1]
         self.hop = f'[{address}]:{self.port}'
         threading.Thread(target=self.accept, daemon=True).start()

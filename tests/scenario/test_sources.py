@@ -5,22 +5,27 @@ import conftest
 from smtp_fault_server import Hosts
 from test_queue import SENDER
 
-SINKS = {'127.0.0.2': {}, '127.0.0.3': {}}
+SINKS = {'127.0.0.2': {}, '127.0.0.3': {}, '::1': {}}
 GONE = '192.0.2.77'  # no address of this host
 
-SOURCES = {'out1': '127.0.1.1', 'out2': '127.0.1.2', 'slow': '127.0.1.3', 'gone': GONE, 'six': '::1', 'other': '127.0.1.9'}
-POOLS = {'turns': ['out1', 'out2'], 'slow': ['slow'], 'gone': ['gone'], 'half': ['gone', 'out1'], 'six': ['six'], 'reused': ['out1', 'other']}
+SOURCES = {'out1': '127.0.1.1', 'out2': '127.0.1.2', 'slow': '127.0.1.3', 'gone': GONE, 'six': '::1', 'other': '127.0.1.9', 'dual': '127.0.1.4", "::1'}
+POOLS = {'turns': ['out1', 'out2'], 'slow': ['slow'], 'gone': ['gone'], 'half': ['gone', 'out1'], 'six': ['six'], 'reused': ['out1', 'other'], 'dual': ['dual']}
+FAMILIES = ('any', 'ipv4', 'ipv4-only', 'ipv6-only')
 
 
 def conf(hosts, pools=POOLS):
-    a, b = (f'smtp:[{x}]:{hosts.port}' for x in SINKS)
+    a, b = (f'smtp:[{x}]:{hosts.port}' for x in list(SINKS)[:2])
+    families = ', '.join(f'{f}.test=smtp:[{f}]' for f in FAMILIES)
     text = f'''
-transport_maps = {{"inline:{{a.test={a}, b.test={b}, sub.b.test={b}}}"}}
+transport_maps = {{"inline:{{a.test={a}, b.test={b}, sub.b.test={b}, {families}}}"}}
+static_hosts = {{{", ".join(f'"{f}=::1,127.0.0.2"' for f in FAMILIES)}}}
+remote_address_preference_maps = {{"inline:{{{', '.join(f'[{f}]={f}' for f in FAMILIES[1:])}}}"}}
+remote_port = {hosts.port}
 remote_ports = {{{hosts.port}}}
 minimal_backoff = 1s
 maximal_backoff = 1s
 lane_maps = {{"inline:{{bulk@example.test=bulk}}"}}
-source_maps = {{"inline:{{to:.b.test=slow, turns@example.test=turns, @gone.test=gone, @half.test=half, @six.test=six, @reused.test=reused, @missing.test=nowhere, lane:bulk=turns, any@gone.test=DUNNO}}"}}
+source_maps = {{"inline:{{to:.b.test=slow, turns@example.test=turns, @gone.test=gone, @half.test=half, @six.test=six, @reused.test=reused, @dual.test=dual, @missing.test=nowhere, lane:bulk=turns, any@gone.test=DUNNO}}"}}
 '''
     for name, address in SOURCES.items():
         more = 'concurrency = 1' if name == 'slow' else ''
@@ -152,6 +157,19 @@ def test_never_from_elsewhere(suite, hosts):
     assert hosts.taken('gone') == hosts.taken('six') == hosts.taken('missing') == []
     for to in ('gone', 'six', 'missing'):
         suite.tool('queue', 'delete', '--where', f'rcpt={to}@a.test')
+
+
+def test_families(suite, hosts):
+    """By next hop; a source with both kinds uses what fits; `explain` says what is used, in which order, and by which rule."""
+    for family, address, order in (('any', '::1', ['ipv6', 'ipv4']), ('ipv4', '127.0.0.2', ['ipv4', 'ipv6']),
+                                   ('ipv4-only', '127.0.0.2', ['ipv4']), ('ipv6-only', '::1', ['ipv6'])):
+        send(suite, f'to {family}', 'x@dual.test', f'x@{family}.test')
+        assert arrives(suite, hosts, f'to {family}') == [('::1' if address == '::1' else '127.0.1.4', 'dual.example.test')]
+        assert [a for a, _ in hosts.taken(f'to {family}')] == [address]
+        (hop,) = json.loads(suite.tool('explain', '--json', 'route', SENDER, f'x@{family}.test').stdout.splitlines()[-1])['hops']
+        assert hop['families'] == order and [t['address'] for t in hop['tries']] == [{'ipv6': '::1', 'ipv4': '127.0.0.2'}[f] for f in order]
+        assert ('inline' in hop['families_rule']) == (family != 'any')
+    assert 'families: ipv4 (inline' in suite.tool('explain', 'route', SENDER, 'x@ipv4-only.test').stdout
 
 
 def test_check(suite, hosts, tmp_path):

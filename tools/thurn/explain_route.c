@@ -141,6 +141,20 @@ static json_t *policy_json(const struct hop_reply *r, const struct hop_policy *p
 	return o;
 }
 
+/* Those that are used, the first one first. */
+static json_t *families_json(const struct families *f)
+{
+	json_t *list = json_array();
+
+	for (int turn = 0; turn < 2; turn++) {
+		bool six = (f->first == 6) == (turn == 0);
+
+		if (six ? f->six : f->four)
+			json_array_append_new(list, json_string(six ? "ipv6" : "ipv4"));
+	}
+	return list;
+}
+
 /* What is found out about a next hop. */
 static void add_reply(json_t *o, const struct hop_reply *r)
 {
@@ -148,7 +162,7 @@ static void add_reply(json_t *o, const struct hop_reply *r)
 	json_t *hosts = json_array(), *tries = json_array(), *policies = json_array();
 
 	json_object_set_new(o, "source", json_string(sources[r->source]));
-
+	json_object_set_new(o, "families", families_json(&r->families));
 	if (r->source == HOP_MX) {
 		json_object_set_new(o, "status", json_string(dns_status_name(r->mail.status)));
 		json_object_set_new(
@@ -183,9 +197,13 @@ static int on_hop(void *arg, struct get *g)
 
 static json_t *hop_json(const struct way_hop *h)
 {
-	return json_pack("{s:o, s:i, s:i, s:{s:o, s:o}}", "nexthop", explain_text(h->nexthop),
+	struct str rule = h->family_rule;
+
+	if (rule.n == 0)
+		rule = STR("remote_address_preference");
+	return json_pack("{s:o, s:i, s:i, s:{s:o, s:o}, s:o}", "nexthop", explain_text(h->nexthop),
 	    "group", h->group, "weight", h->weight, "tls", "policy", explain_text(h->tls), "rule",
-	    explain_text(h->tls_rule));
+	    explain_text(h->tls_rule), "families_rule", explain_text(rule));
 }
 
 /* Appends the hop with what deliver-remote says of it to the list. */
@@ -329,6 +347,16 @@ static void print_policy(json_t *p)
 	print_failure("        ", p);
 }
 
+static void print_families(json_t *hop)
+{
+	json_t *list = json_object_get(hop, "families"), *f;
+	size_t i;
+
+	printf("      families:");
+	json_array_foreach(list, i, f) printf(" %s", json_string_value(f));
+	printf(" (%s)\n", text_of(hop, "families_rule"));
+}
+
 static void print_hop(json_t *hop)
 {
 	json_t *policies = json_object_get(hop, "tls_hosts");
@@ -342,6 +370,7 @@ static void print_hop(json_t *hop)
 	    text_of(hop, "nexthop"), number_of(hop, "group"), number_of(hop, "weight"),
 	    text_of(tls, "policy"), text_of(tls, "rule"));
 	explain_print_login(hop);
+	print_families(hop);
 	if (mx)
 		printf("      MX records: %s, %s%s, for %lld s\n", text_of(hop, "status"),
 		    text_of(hop, "security"),

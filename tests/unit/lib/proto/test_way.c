@@ -43,6 +43,45 @@ static void test_way(void **state)
 	arena_clear(&a);
 }
 
+/* What stands behind the hops: a way of before has nothing there. */
+static void test_families(void **state)
+{
+	struct way y = { .hop = { { .nexthop = STR("[a]:25"), .tls = STR("may"), .weight = 1 },
+			     { .nexthop = STR("b.example"), .tls = STR("may"), .weight = 1 } },
+		.n = 2 },
+		   z;
+	struct way_hop h;
+	struct arena a;
+	struct str old, s;
+	struct put w = put_start();
+	struct get g;
+
+	(void)state;
+	arena_init(&a);
+	old = way_encode(&y, &a);
+	y.hop[1].family = STR("ipv4-only");
+	y.hop[1].family_rule = STR("texthash:f:1");
+	s = way_encode(&y, &a);
+	assert_true(str_starts(s, old) && s.n > old.n);
+	for (size_t n = 0; n < s.n; n++)
+		assert_int_equal(way_decode(str_take(s, n), &z), n == old.n ? 0 : -1);
+	assert_int_equal(way_decode(s, &z), 0);
+	assert_int_equal(z.hop[0].family.n, 0);
+	assert_true(str_eq(z.hop[1].family, y.hop[1].family) &&
+		    str_eq(z.hop[1].family_rule, y.hop[1].family_rule));
+	/* mail that may use other addresses goes by other connections */
+	assert_int_equal(way_decode(old, &y), 0);
+	assert_false(way_same_hop(&y.hop[1], &z.hop[1]));
+	put_way_hop(&w, &z.hop[1]);
+	g = get_start(put_view(&w));
+	get_way_hop(&g, &h);
+	assert_int_equal(get_end(&g), 0);
+	assert_true(way_same_hop(&h, &z.hop[1]));
+	z.hop[1].family = STR("ipv5");
+	assert_int_equal(way_decode(way_encode(&z, &a), &y), -1);
+	arena_clear(&a);
+}
+
 static void test_too_long(void **state)
 {
 	char text[500];
@@ -63,7 +102,7 @@ static void test_too_long(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_way),
-		cmocka_unit_test(test_too_long) };
+		cmocka_unit_test(test_families), cmocka_unit_test(test_too_long) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
