@@ -47,6 +47,7 @@
  * POLICY_CTL_TALLIES {str domain, "" = all}: what is counted for reports: records {domain, begin, end (0 = it goes on),
  *	due (0 = not yet over), good, bad, lost (sessions)}, of one domain also {report}: as it would be now.
  * POLICY_CTL_REPORT {str domain, "" = all}: ends what is counted and reports it now: a record {"count": reports}
+ * AUTH_CTL_ADDRESS {str address}: a (binary) record: the answer to AUTH_ACCOUNT
  * AUTH_CTL_...                       changes and listings of auth.h; AUTH_CTL_TEST {struct auth_check}
  *
  * The tool's side of it is control.c.

@@ -80,6 +80,7 @@ static const struct chan_row rows[] = {
 	{ AUTH_CTL_DOMAIN, 0, ctl_change },
 	{ AUTH_CTL_ALIAS, 0, ctl_change },
 	{ AUTH_CTL_UNDO, 0, ctl_change },
+	{ AUTH_CTL_ADDRESS, 0, ctl_address },
 	{ AUTH_CTL_LIST, 0, ctl_list },
 	{ AUTH_CTL_TEST, 0, on_auth_check },
 	{ 0 },

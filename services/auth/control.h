@@ -30,6 +30,9 @@ int ctl_change(struct chan *c, struct ipc_msg *m);
 /* No new ones; *idle is called once none is under way. */
 void changes_drain(void (*idle)(void));
 
+/* address.c: what lookup would be told of an address */
+int ctl_address(struct chan *c, struct ipc_msg *m);
+
 /* listing.c */
 int ctl_list(struct chan *c, struct ipc_msg *m);
 

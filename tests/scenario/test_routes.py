@@ -1,5 +1,5 @@
 """Mail that finds its way by DNS: MX records, their hosts on several loopback addresses, and what DNS cannot say."""
-import json, re, smtplib, time
+import json, pathlib, re, smtplib, time
 import pytest
 import conftest
 from dns_server import Liar, Zones, name, record, reply
@@ -291,6 +291,44 @@ def test_explained_limits(suite):
     assert limits['deferred'] >= 1 and limits['next_try'] > 0
     # of a mailbox there is nothing to tell
     assert 'limits' not in route(suite, suite.accounts[0]['address'])
+
+
+def test_explained_by_a_candidate(suite, hosts):
+    """Another configuration decides, by the same program; the running suite goes on as it was, and is asked what it knows."""
+    candidate = pathlib.Path(suite.top) / 'candidate.conf'
+    lines = [l for l in pathlib.Path(suite.conf).read_text().splitlines() if not l.startswith('transport_maps')]
+    candidate.write_text('\n'.join([*lines, f'transport_maps = {{"inline:{{better.zone.test=smtp:[{UP[1]}]}}"}}', 'remote_tls = encrypt\n']))
+    generation = lambda: [json.loads(l)['generation'] for l in suite.tool('status', '--json').stdout.splitlines() if '"master"' in l]
+    before = generation()
+
+    def explain_it(to, *options, conf=suite.conf, check=True):
+        r = suite.tool('-c', str(conf), 'explain', 'route', '--json', '--config', str(candidate), *options, SENDER, to, check=check)
+        return [json.loads(l) for l in r.stdout.splitlines()], r
+    (first, r), _ = explain_it('a@better.zone.test')
+    assert r['nexthop'] == f'[{UP[1]}]' and r['rule'].startswith('inline:{better') and r['limits'][0]['limiter'] == 'none'
+    assert [t['address'] for t in r['hops'][0]['tries']] == [UP[1]] and r['hops'][0]['tls']['policy'] == 'encrypt'
+    assert route(suite, 'a@better.zone.test')['nexthop'] == 'better.zone.test'
+    # accounts are the running suite's
+    (first, r), _ = explain_it(suite.accounts[0]['address'])
+    assert r['transport'] == 'mailbox' and r['uid'] == route(suite, suite.accounts[0]['address'])['uid']
+    assert [l['rule'] for l in first['lookups'] if l['setting'] == 'mailbox_domains'][0].startswith('candidate.conf:')
+    (first, r), _ = explain_it('nobody@example.test')
+    assert r['failure']['enhanced'] == '5.1.1'
+    assert generation() == before
+    # without a suite, there is no DNS, and there are no accounts
+    away = pathlib.Path(suite.top) / 'away.conf'
+    away.write_text(re.sub('(?m)^run_directory.*', f'run_directory = "{suite.top}/nothing"', pathlib.Path(suite.conf).read_text()))
+    (first, r), _ = explain_it('a@better.zone.test', conf=away)
+    assert r['nexthop'] == f'[{UP[1]}]' and 'hops' not in r and 'limits' not in r
+    (first, r), _ = explain_it(suite.accounts[0]['address'], conf=away)
+    assert r['failure']['code'] // 100 == 4
+    # what does not hold is told
+    candidate.write_text('\n'.join([*lines, 'transport_maps = {"hash:missing"}\n']))
+    _, r = explain_it('a@better.zone.test', check=False)
+    assert r.returncode == 78 and 'missing' in r.stderr
+    candidate.write_text('nonsense = 1\n')
+    _, r = explain_it('a@better.zone.test', check=False)
+    assert r.returncode == 78 and 'candidate.conf:1: there is no setting "nonsense"' in r.stderr
 
 
 def test_explained_lookups(suite):

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "candidate.h"
 #include "command.h"
 #include "proto/types.h"
 
@@ -33,6 +34,8 @@ int explain_ask(
 	struct parts p = { .part = part, .arg = arg };
 	int r;
 
+	if (candidate_answers(type))
+		return candidate_ask(type, question, part, arg);
 	put_u16(&w, type);
 	put_str(&w, put_view(question));
 	w.bad = w.bad || question->bad;

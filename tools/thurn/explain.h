@@ -10,7 +10,7 @@
 #include "proto/way.h"
 
 /*
- * Asks by way of the queue and calls part() for each packet of the answer, with strings to be kept
+ * Asks by way of the queue, or the candidate if there is one that answers, and calls part() for each packet of the answer, with strings to be kept
  * in a; when it returns -1, the answer is taken for malformed. An exit status; says itself what is
  * wrong.
  */

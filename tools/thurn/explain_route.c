@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "candidate.h"
 #include "command.h"
 #include "explain.h"
 #include "mail/address.h"
@@ -519,19 +520,28 @@ static int add_sources(json_t *o, const struct route *r)
 	return tool_ask("queue", QUEUE_CTL_SOURCES, &w, on_pool, pool);
 }
 
+/* What the running suite knows. Of the sources of a candidate it knows nothing. */
+static int add_running(struct explained *e, const struct route *r, json_t *o)
+{
+	int status = EX_OK;
+
+	if (r->transport == TRANSPORT_SMTP || r->transport == TRANSPORT_LMTP)
+		status = add_hops(e, r, o);
+	if (status == EX_OK && !candidate_runs())
+		status = add_sources(o, r);
+	if (status == EX_OK && r->nexthop.n > 0)
+		status = add_limits(r, o);
+	return status;
+}
+
 static int show(struct explained *e, const struct route *r, bool json)
 {
 	json_t *o = route_json(r);
 	int status = EX_OK;
 
 	add_lane(o, e);
-
-	if (r->transport == TRANSPORT_SMTP || r->transport == TRANSPORT_LMTP)
-		status = add_hops(e, r, o);
-	if (status == EX_OK)
-		status = add_sources(o, r);
-	if (status == EX_OK && r->nexthop.n > 0)
-		status = add_limits(r, o);
+	if (!candidate_alone())
+		status = add_running(e, r, o);
 	if (json) {
 		explain_print(o);
 		return status;
@@ -581,38 +591,49 @@ static const char *or_empty(const char *text)
 	return text != NULL ? text : "";
 }
 
+static int explain(struct explained *e, struct str to, bool json)
+{
+	struct put w = put_start();
+	int status;
+
+	put_route_question(
+	    &w, &(struct route_question){ .sender = e->from, .rcpt = to, .lane = lane_of(e) });
+	status = explain_ask(LOOKUP_EXPLAIN, &w, on_steps, e);
+	if (status == EX_OK)
+		status = explain_ask(LOOKUP_ROUTE, &w, on_routes, e);
+	if (status != EX_OK)
+		return status;
+	show_steps(e, json);
+	return show_all(e, json);
+}
+
 int explain_route(bool json, int argc, char **argv)
 {
+	const char *config = tool_value(&argc, argv, "config");
 	const char *login = or_empty(tool_value(&argc, argv, "login"));
 	const char *listener = or_empty(tool_value(&argc, argv, "listener"));
 	const char *header = or_empty(tool_value(&argc, argv, "header"));
 	struct explained e = { .nroutes = 0 };
 	struct address from = { .text = STR_NONE }, to;
-	struct put w;
-	int status;
+	int status = EX_OK;
 
 	if (argc != 3)
-		return tool_fail(EX_USAGE,
-		    "usage: thurn explain route [--json] [--login LOGIN] [--listener TITLE] "
-		    "[--header NAME:VALUE] FROM TO");
+		return tool_fail(EX_USAGE, "usage: thurn explain route [--json] [--config FILE] "
+					   "[--login LOGIN] [--listener TITLE] "
+					   "[--header NAME:VALUE] FROM TO");
 	if ((argv[1][0] != '\0' && strcmp(argv[1], "<>") != 0 && canonical(argv[1], &from) == -1) ||
 	    canonical(argv[2], &to) == -1)
 		return EX_USAGE;
 	arena_init(&e.arena);
 	e.from = from.text;
 	e.routes = arena_array(&e.arena, SHOWN_MAX, sizeof *e.routes);
-	status = ask_lane(&e, login, listener, header);
-	w = put_start();
-	put_route_question(&w,
-	    &(struct route_question){ .sender = from.text, .rcpt = to.text, .lane = lane_of(&e) });
+	if (config != NULL)
+		status = candidate_start(config);
 	if (status == EX_OK)
-		status = explain_ask(LOOKUP_EXPLAIN, &w, on_steps, &e);
+		status = ask_lane(&e, login, listener, header);
 	if (status == EX_OK)
-		status = explain_ask(LOOKUP_ROUTE, &w, on_routes, &e);
-	if (status == EX_OK) {
-		show_steps(&e, json);
-		status = show_all(&e, json);
-	}
+		status = explain(&e, to.text, json);
+	candidate_stop();
 	arena_clear(&e.arena);
 	return status;
 }
