@@ -352,6 +352,7 @@ static void begin(struct job *j)
 		return;
 	}
 	forgive(j->tally);
+	j->tally->next = j->due = now(); /* whoever comes after a crash goes on at once */
 	if (j->tally->reported)
 		finished(j);
 	else if (j->tally->nruas == 0)

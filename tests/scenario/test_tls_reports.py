@@ -90,6 +90,7 @@ class World:
         self.unsigned('odd-place', GOOD, None, 'v=TLSRPTv1; rua=ftp://x.test/,mailto:a@b.test?cc=c@d.test,mailto:%0a@b.test')
         # for tests of their own
         self.unsigned('busy', GOOD, None, f'v=TLSRPTv1; rua=mailto:user3@example.test,{WEB}-busy')
+        self.unsigned('stall', GOOD, None, f'v=TLSRPTv1; rua={WEB}-stall')
         self.unsigned('day', GOOD, None, 'v=TLSRPTv1; rua=mailto:user2@example.test')
 
     def zones(self):
@@ -312,6 +313,19 @@ def test_a_crash(suite, world):
     os.kill(pid, signal.SIGKILL)
     suite.wait_for(lambda: pids() and pids() != [pid])
     suite.wait_for(lambda: sums(suite, 'nothing.plain.test') == [(1, 0)])
+    # nor is it sent twice what perhaps has arrived
+    world.web.plan['reports.plain.test', '/in-stall'] = world.web.stall
+    posts = lambda: len([r for r in world.web.requests if r.path == '/in-stall'])
+    send(suite, 'stall.plain.test')
+    suite.wait_for(lambda: counted(suite, 'stall.plain.test'))
+    suite.tool('tls', 'report', 'send', 'stall.plain.test')
+    suite.wait_for(posts)
+    pid, = pids()
+    os.kill(pid, signal.SIGKILL)
+    world.web.plan['reports.plain.test', '/in-stall'] = answer(200)
+    unknown, = suite.wait_for(lambda: suite.events('tls-report-unknown'))
+    assert unknown['fields'] == {'domain': 'stall.plain.test', 'to': f'{WEB}-stall'} and posts() == 1
+    suite.wait_for(lambda: pids() and counted(suite, 'stall.plain.test') == [])
     suite.tool('stop')  # that it was started again is forgotten
     suite.tool('start')
 
