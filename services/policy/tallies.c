@@ -241,11 +241,11 @@ static void load(struct str key, struct str value)
 	(void)key;
 	if (t == NULL) {
 		log_warning(NULL, EV("policy-damaged"), KZ("domain", "reports"));
-	} else if (t->end == 0 && find(str_of(t->domain)) == NULL) {
+	} else if (t->end != 0) {
+		is_over(t);
+	} else if (find(str_of(t->domain)) == NULL) {
 		insert(t);
 		return;
-	} else {
-		is_over(t);
 	}
 	tally_free(t);
 }
@@ -262,8 +262,10 @@ void tallies_open(struct store *s, void (*over)(const struct tally *t))
 {
 	store = s;
 	is_over = over;
-	secret[0] = id_random();
-	secret[1] = id_random();
+	if (ncounted == 0) { /* else they stand where the old one has put them */
+		secret[0] = id_random();
+		secret[1] = id_random();
+	}
 	store_each(store, load);
 }
 
