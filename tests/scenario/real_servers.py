@@ -20,7 +20,7 @@ MAILBOX_UID = 65533
 
 
 class Server:
-    package, users, at, more = None, (), '127.0.0.1', ()
+    package, helpers, users, at, more = None, (), (), '127.0.0.1', ()
 
     def __init__(self, **options):
         if os.geteuid() != 0:
@@ -28,6 +28,9 @@ class Server:
         self.root = peers.root(self.package)
         if self.root is None:
             pytest.skip(f'{self.package} is not to be had')
+        self.roots = [self.root, *filter(None, map(peers.root, self.helpers))]
+        if len(self.roots) <= len(self.helpers):
+            pytest.skip(f'{self.helpers} are not to be had')
         self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-peer-'))
         self.top.chmod(0o755)
         self.options = options
@@ -59,7 +62,7 @@ class Server:
             lines = ''.join(form.format(u, self.uid(u), self.uid(u)) for u in self.users)
             self.write(kind, pathlib.Path('/etc', kind).read_text() + form.format('mailboxes', MAILBOX_UID, MAILBOX_UID) + lines)
         return f'''set -e
-mount -t overlay overlay -o lowerdir={self.root}/usr:/usr /usr
+mount -t overlay overlay -o lowerdir={':'.join(f'{r}/usr' for r in self.roots)}:/usr /usr
 mount --bind {self.top}/passwd /etc/passwd
 mount --bind {self.top}/group /etc/group
 mount -t tmpfs tmpfs /var/spool
@@ -109,6 +112,7 @@ class Postfix(Server):
     package, users = 'postfix', ('postfix', 'postdrop')
     at, secure_at = '127.0.0.2', '127.0.0.3'
     more = secure_at,
+    settings = ''
 
     @property
     def plain(self):
@@ -136,7 +140,7 @@ inet_interfaces = all
 inet_protocols = ipv4
 myhostname = postfix.test
 mydestination =
-mynetworks = 127.0.0.0/8
+{'' if 'mynetworks' in self.settings else 'mynetworks = 127.0.0.0/8'}
 alias_maps =
 alias_database =
 virtual_mailbox_domains = inline:{{postfix.test=x, secure.postfix.test=x, dane.secure.test=x}}
@@ -152,7 +156,7 @@ smtputf8_enable = yes
 smtpd_tls_chain_files = {key}, {certificate}
 maillog_file = {self.top}/log
 maillog_file_prefixes = {self.top}
-''')
+{self.settings}''')
         (conf / 'master.cf').write_text(f'''{self.at}:{self.port} inet n - n - - smtpd
 {self.secure_at}:{self.port} inet n - n - - smtpd -o smtpd_tls_security_level=may
 cleanup unix n - n - 0 cleanup
@@ -173,6 +177,47 @@ anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ''')
         return f'exec /usr/lib/postfix/sbin/master -c {conf} -i\n'
+
+
+class PostfixWithLogins(Postfix):
+    """It wants logins, by Dovecot's SASL: those of accounts, {user: password}."""
+    helpers, users = ('dovecot',), ('postfix', 'postdrop', 'dovecot', 'dovenull')
+    at, secure_at = '127.0.0.8', '127.0.0.9'
+    more = secure_at,
+    settings = '''mynetworks =
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
+smtpd_sasl_security_options = noanonymous
+smtpd_tls_auth_only = yes
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+'''
+
+    def start(self):
+        postfix = super().start()
+        self.write('accounts', ''.join(f'{u}:{{PLAIN}}{p}::::::\n' for u, p in self.options['accounts'].items()))
+        conf = self.write('dovecot.conf', f'''protocols =
+base_dir = {self.folder('run')}
+state_dir = {self.folder('state')}
+log_path = {self.top}/log.dovecot
+ssl = no
+auth_mechanisms = plain login scram-sha-1 scram-sha-256
+passdb {{
+  driver = passwd-file
+  args = {self.top}/accounts
+}}
+userdb {{
+  driver = static
+  args = uid={MAILBOX_UID} gid={MAILBOX_UID} home=/
+}}
+service auth {{
+  unix_listener {self.top}/queue/private/auth {{
+    mode = 0666
+  }}
+}}
+''')
+        return f'/usr/sbin/dovecot -c {conf}\n{postfix}'
 
 
 class Exim(Server):

@@ -3,6 +3,7 @@ import base64, json, os, pathlib, re, shutil, smtplib, ssl, sys, tempfile, urlli
 import pytest
 import conftest, https_server, ipc
 import smtp_fault_server as fault
+from real_servers import PostfixWithLogins
 from smtp_fault_server import FaultServer
 
 sys.path.insert(0, str(conftest.TESTS))
@@ -207,6 +208,23 @@ def test_never_in_plain_text(suite, world):
     assert world.clear.logins == [] and world.clear.seen == []
 
 
+def test_plain_text_at_loopback_addresses(world):
+    """By setting, and by no other way: what has TLS is spoken to by TLS all the same."""
+    with conftest.running(conf=world.conf() + 'remote_auth_plain_loopback = yes\n') as suite:
+        for to, tls in ('clear', None), ('relay', 'TLSv1.3'):
+            server = world.servers[to]
+            send(suite, f'loopback {to}', to)
+            m = arrives(suite, server, f'loopback {to}')
+            assert m.login == 'relay' and m.tls == tls
+        before = len(world.relay.seen)
+        suite.wait_for(lambda: world.relay.open == 0)
+        world.relay.plan('starttls', '454 4.7.0 not now')
+        send(suite, 'loopback refused', 'relay')
+        m = arrives(suite, world.relay, 'loopback refused')
+        # it offers no logins in plain text: the mail has waited for TLS
+        assert m.tls == 'TLSv1.3' and len(world.relay.seen) == before + 1
+
+
 def test_nothing_without_login(suite, world):
     send(suite, 'no AUTH there', 'none')
     waits(suite, 'none', 'it offers no logins')
@@ -235,6 +253,9 @@ def test_refused_login_is_not_repeated(suite, world):
         before = len(world.relay.logins)
         send(suite, 'wrong password', 'relay')
         waits(suite, 'relay', 'login as relay was refused')
+        id = next(e['queue'] for e in suite.events('deferred') if e['fields']['to'] == 'them@relay.test' and 'was refused' in e['fields']['status'])
+        told = suite.tool('queue', 'show', id).stdout
+        assert '> AUTH PLAIN (not shown)' in told and b64(b'\0relay\0changed-meanwhile') not in told
         for i in range(3):
             send(suite, f'wrong password {i}', 'relay')
         suite.wait_for(lambda: len([e for e in suite.events('deferred') if 'login as relay was refused' in e['fields']['status']]) > 5)
@@ -358,6 +379,35 @@ def test_no_token(suite, world, issuer):
 
 
 MECHANISMS = ['PLAIN', 'LOGIN', 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1']
+
+
+def test_at_postfix(world):
+    """Postfix with the SASL of Dovecot: what it offers first is taken, and what we want if it is less."""
+    pair = world.ca.issue('postfix', ['127.0.0.9'], kind='rsa')
+    with PostfixWithLogins(way_back=9, pair=pair, accounts={'relay': SECRETS[0], 'other': SECRETS[2]}) as postfix:
+        file = world.top / 'at-postfix'
+        file.write_text(f'{postfix.secure} relay:{SECRETS[0]}\nuser2@example.test other:{SECRETS[2]}\nuser3@example.test relay:wrong\n')
+        conf = f'''
+relayhost = "{postfix.secure}"
+remote_ports = {{{postfix.port}}}
+tls_ca_file = "{world.ca.path}"
+remote_tls = verify
+remote_auth = {{"static:yes"}}
+remote_credentials = "{file}"
+remote_idle_time = 0s
+'''
+        with conftest.running(conf=conf, users=3) as suite:
+            used = lambda name: [e['fields'] for e in suite.events(name)]
+            for sender, user in (SENDER, 'relay'), ('user2@example.test', 'other'):
+                with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+                    s.sendmail(sender, ['box@postfix.test'], f'Subject: from {sender}\r\n\r\nbody\r\n')
+                conftest.wait_for(lambda: [m for m in postfix.messages() if f'Subject: from {sender}'.encode() in m], 60)
+                assert f'sasl_method=SCRAM-SHA-256, sasl_username={user}' in postfix.log()
+            with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+                s.sendmail('user3@example.test', ['box@postfix.test'], 'Subject: wrong\r\n\r\nbody\r\n')
+            refused = suite.wait_for(lambda: used('remote-login-refused'), 60)[0]
+            assert refused['code'] == 535 and refused['user'] == 'relay' and refused['rule'] == f'{file}:3'
+            assert not [m for m in postfix.messages() if b'Subject: wrong' in m]
 
 
 def remote_of(suite):
