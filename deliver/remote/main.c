@@ -15,6 +15,7 @@
 #include "quirks.h"
 #include "reaction.h"
 #include "proto/proc.h"
+#include "proto/secure.h"
 #include "proto/types.h"
 #include "sasl.h"
 #include "session.h"
@@ -115,6 +116,7 @@ static const struct peer_spec peers[] = {
 	{ .role = ROLE_RESOLVER, .rows = no_rows, .one = true },
 	{ .role = ROLE_POLICY, .rows = no_rows, .one = true },
 	{ .role = ROLE_CREDENTIALS, .rows = no_rows, .one = true },
+	{ .role = ROLE_KEYS, .rows = secure_rows, .up = secure_up },
 	{ 0 },
 };
 

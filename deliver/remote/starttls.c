@@ -8,6 +8,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "limits.h"
+#include "proto/proc.h"
+#include "proto/secure.h"
 
 /* TLS_WISH_MAX with every item replaced by a name */
 enum {
@@ -19,11 +21,24 @@ static struct tls_client *client;
 static const char *anchor_file;
 static bool trusting; /* the anchors have been taken apart, or there are none */
 
+/* What keys has for us has changed, or has come. */
+static void show_certificate(void)
+{
+	struct str name = conf_str(proc_conf(), "remote_client_certificate");
+	const struct tls_certificate *c = name.n > 0 ? secure_certificate(name) : NULL;
+
+	if (tls_client_show(client, c) == -1)
+		log_error(NULL, EV("certificate-unusable"), KS("name", name));
+	else if (c != NULL)
+		log_info(NULL, EV("remote-certificate"), KS("name", name));
+}
+
 void starttls_open(const struct conf *c)
 {
 	struct str anchors = STR_NONE;
 
-	tls_open();
+	secure_open();
+	secure_on_change(show_certificate);
 	anchor_file = str_dup(conf_str(c, "tls_ca_file"));
 	if (fd_read_file(anchor_file, ANCHORS_MAX, &anchors) == -1 || anchors.n == 0)
 		log_warning(NULL, EV("remote-no-trust-anchors"), KZ("file", anchor_file), KERRNO);

@@ -535,7 +535,7 @@ int conn_tls_connect(struct conn *c, struct tls_client *client, const struct tls
 		errno = c->tls != NULL ? EALREADY : EPROTO;
 		return -1;
 	}
-	secure_with(c, tls_connect(client, to, c->fd));
+	secure_with(c, tls_connect(client, to, c->fd, wake, c));
 	return 0;
 }
 

@@ -225,12 +225,17 @@ struct tls *tls_accept(
 	return t;
 }
 
-struct tls *tls_connect(struct tls_client *c, const struct tls_server *to, int fd)
+struct tls *tls_connect(
+    struct tls_client *c, const struct tls_server *to, int fd, void (*wake)(void *), void *arg)
 {
 	uint8_t session[TLS_SESSION_KEY];
 	struct tls *t = new_tls(tls_client_ssl(c, to, session), fd);
 
 	t->client = c;
+	t->wake = wake;
+	t->wake_arg = arg;
+	if (tls_client_signs(c))
+		SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
 	t->names = xstrdup(to->names);
 	t->dane = to->ndane > 0;
 	memcpy(t->session, session, sizeof session);

@@ -122,6 +122,12 @@ struct tls_client;
 struct tls_client *tls_client_new(struct str anchors);
 /* How many anchors there are; what stands behind something unreadable does not count. */
 size_t tls_client_trust(struct tls_client *c);
+/*
+ * From now on, that certificate is shown to servers that ask for one (NULL: none is), in TLS 1.3: in earlier versions it
+ * goes over the line in clear text, and what is signed is no text that a signer could tell. -1 when it is malformed;
+ * then none is.
+ */
+int tls_client_show(struct tls_client *c, const struct tls_certificate *certificate);
 void tls_client_free(struct tls_client *c); /* no connection may use it; NULL is fine */
 
 /* RFC 7218: usages, selectors, matching types */

@@ -40,6 +40,7 @@ struct tls_client {
 	struct str anchors; /* that have not been taken apart yet */
 	size_t nanchors;
 	EVP_MD *sha256, *sha512;
+	struct tls_host host; /* what is shown; no certificate = nothing */
 	uint64_t secret[2]; /* servers must not choose the place */
 	struct place places[SESSION_PLACES];
 };
@@ -98,6 +99,37 @@ static void resume(struct tls_client *c, SSL *ssl, const uint8_t *key)
 		place_clear(p);
 }
 
+/* --- our certificate -------------------------------------------------------------------------- */
+
+/* SSL_CTX_set_cert_cb(3): the server asks for one. Always 1: without one it may still go on. */
+static int on_wanted(SSL *s, void *arg)
+{
+	const struct tls_client *c = arg;
+	const struct tls_host *h = &c->host;
+
+	if (h->certificate != NULL && SSL_version(s) >= TLS1_3_VERSION)
+		(void)SSL_use_cert_and_key(s, h->certificate, h->key, h->chain, 1);
+	return 1;
+}
+
+int tls_client_show(struct tls_client *c, const struct tls_certificate *certificate)
+{
+	int r = 0;
+
+	tls_host_clear(&c->host);
+	if (certificate != NULL && !tls_host_load(&c->host, certificate)) {
+		tls_host_clear(&c->host);
+		r = -1;
+	}
+	ERR_clear_error();
+	return r;
+}
+
+bool tls_client_signs(const struct tls_client *c)
+{
+	return c->host.certificate != NULL;
+}
+
 /* --- the context ------------------------------------------------------------------------------ */
 
 static void set_up(struct tls_client *c)
@@ -114,6 +146,7 @@ static void set_up(struct tls_client *c)
 	SSL_CTX_set_verify(x, SSL_VERIFY_NONE, NULL); /* the verdict is kept all the same */
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(x, on_session);
+	SSL_CTX_set_cert_cb(x, on_wanted, c);
 	SSL_CTX_set_timeout(x, SESSION_SECONDS);
 	if (SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(x, CIPHERS) != 1 ||
@@ -187,6 +220,7 @@ void tls_client_free(struct tls_client *c)
 	for (size_t i = 0; i < SESSION_PLACES; i++)
 		place_clear(&c->places[i]);
 	SSL_CTX_free(c->ctx);
+	tls_host_clear(&c->host);
 	EVP_MD_free(c->sha256);
 	EVP_MD_free(c->sha512);
 	free(c);

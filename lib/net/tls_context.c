@@ -31,13 +31,6 @@ enum {
 #define CIPHERS    "ECDHE+AESGCM+AES128:ECDHE+AESGCM+AES256:ECDHE+CHACHA20:@SECLEVEL=2"
 #define CIPHERS_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
-struct host {
-	X509 *certificate;
-	STACK_OF(X509) * chain; /* without the first */
-	EVP_PKEY *key;
-	uint8_t kind; /* of key */
-};
-
 struct name {
 	char *text; /* lower case; a wildcard without its first label, ".example.org" */
 	uint32_t mask; /* of the hosts that have it */
@@ -48,7 +41,7 @@ struct name {
 struct tls_context {
 	unsigned refs;
 	struct tls_policy policy;
-	struct host hosts[TLS_CERTIFICATES];
+	struct tls_host hosts[TLS_CERTIFICATES];
 	size_t nhosts;
 	SSL_CTX *ctx; /* without a name */
 	struct name *names;
@@ -292,11 +285,11 @@ static SSL_CTX *new_ctx(struct tls_context *c, uint32_t mask)
 	SSL_CTX_set_alpn_select_cb(x, on_alpn, c);
 	tls_peer_ask(x, &c->policy);
 	for (size_t i = 0; i < c->nhosts; i++) {
-		const struct host *h = &c->hosts[i];
+		const struct tls_host *h = &c->hosts[i];
 
 		if ((mask & 1u << i) != 0 &&
 		    SSL_CTX_use_cert_and_key(x, h->certificate, h->key, h->chain, 1) != 1)
-			abort(); /* load_host() has tried it */
+			abort(); /* tls_host_load() has tried it */
 	}
 	return x;
 }
@@ -323,12 +316,12 @@ static uint8_t kind_of(const EVP_PKEY *key)
 	return i;
 }
 
-static bool load_host(struct host *h, const struct tls_certificate *from)
+bool tls_host_load(struct tls_host *h, const struct tls_certificate *from)
 {
 	SSL_CTX *trial;
 	bool good;
 
-	h->chain = sk_X509_new_null();
+	*h = (struct tls_host){ .chain = sk_X509_new_null() };
 	h->certificate = from->n == 0 ? NULL : parse(from->chain[0]);
 	if (h->certificate == NULL || h->chain == NULL)
 		return false;
@@ -345,6 +338,14 @@ static bool load_host(struct host *h, const struct tls_certificate *from)
 	       SSL_CTX_use_cert_and_key(trial, h->certificate, h->key, h->chain, 1) == 1;
 	SSL_CTX_free(trial);
 	return good;
+}
+
+void tls_host_clear(struct tls_host *h)
+{
+	X509_free(h->certificate);
+	sk_X509_pop_free(h->chain, X509_free);
+	EVP_PKEY_free(h->key);
+	*h = (struct tls_host){ .kind = 0 };
 }
 
 /* Of the hosts in mask, the first of each kind of key: nobody gets another. */
@@ -391,7 +392,7 @@ struct tls_context *tls_context_new(const struct tls_policy *policy,
 	*bad = 0;
 	for (size_t i = 0; i < n; i++) {
 		c->nhosts = i + 1;
-		if (!load_host(&c->hosts[i], &certificates[i])) {
+		if (!tls_host_load(&c->hosts[i], &certificates[i])) {
 			*bad = i;
 			ERR_clear_error();
 			tls_context_free(c);
@@ -430,11 +431,8 @@ void tls_context_free(struct tls_context *c)
 	}
 	free(c->names);
 	SSL_CTX_free(c->ctx);
-	for (size_t i = 0; i < c->nhosts; i++) {
-		X509_free(c->hosts[i].certificate);
-		sk_X509_pop_free(c->hosts[i].chain, X509_free);
-		EVP_PKEY_free(c->hosts[i].key);
-	}
+	for (size_t i = 0; i < c->nhosts; i++)
+		tls_host_clear(&c->hosts[i]);
 	free(c);
 }
 

@@ -25,6 +25,17 @@ extern const OSSL_DISPATCH tls_schedule_functions[];
 OSSL_LIB_CTX *tls_library(void);
 SSL *tls_context_ssl(struct tls_context *c);
 
+/* A certificate with what it takes to use it. */
+struct tls_host {
+	X509 *certificate;
+	STACK_OF(X509) * chain; /* without the first */
+	EVP_PKEY *key; /* signs by the signer */
+	uint8_t kind; /* of key */
+};
+/* False when it is malformed, or no handshake could use it; to be cleared in any case. */
+bool tls_host_load(struct tls_host *h, const struct tls_certificate *from);
+void tls_host_clear(struct tls_host *h); /* safe on zeroed memory */
+
 /* Of both sides. */
 #define TLS_GROUPS "X25519:P-256:P-384"
 #define TLS_SIGNATURES                                                                             \
@@ -39,6 +50,8 @@ SSL *tls_client_ssl(
     struct tls_client *c, const struct tls_server *to, uint8_t session[TLS_SESSION_KEY]);
 /* The session of that key is of no use. */
 void tls_client_forget(struct tls_client *c, const uint8_t key[TLS_SESSION_KEY]);
+/* Its handshakes may have something to sign. */
+bool tls_client_signs(const struct tls_client *c);
 /* Fills in what the certificate of the server tells. facts->dane is set already. */
 void tls_client_judge(SSL *ssl, const char *names, struct tls_facts *facts);
 
@@ -63,8 +76,9 @@ struct tls;
 /* ahead: read from fd already, is moved from there. wake(arg): the handshake, which rested, can go on. */
 struct tls *tls_accept(
     struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg);
-/* As a client, which speaks first. c must outlive it; the strings are copied. */
-struct tls *tls_connect(struct tls_client *c, const struct tls_server *to, int fd);
+/* As a client, which speaks first. c must outlive it; the strings are copied. wake as above. */
+struct tls *tls_connect(
+    struct tls_client *c, const struct tls_server *to, int fd, void (*wake)(void *), void *arg);
 /* Of such a one: what its session is kept under. */
 const uint8_t *tls_session_key(const struct tls *t);
 /* Can the handshake begin before the socket says that there is something to read? */

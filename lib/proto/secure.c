@@ -178,12 +178,19 @@ static int on_tickets(struct chan *c, struct ipc_msg *m)
 	return r;
 }
 
-static const struct published *find(const char *name)
+static const struct published *find(struct str name)
 {
 	for (size_t i = 0; i < ncurrent; i++)
-		if (str_eq(current[i].c.name, str_of(name)))
+		if (str_eq(current[i].c.name, name))
 			return &current[i];
 	return NULL;
+}
+
+const struct tls_certificate *secure_certificate(struct str name)
+{
+	const struct published *p = find(name);
+
+	return p == NULL ? NULL : &p->c.certificate;
 }
 
 /* The certificates of a listener, in its order or in that of the file. */
@@ -197,7 +204,7 @@ static size_t choose(const struct secure *s, struct tls_certificate out[TLS_CERT
 		return n;
 	}
 	for (size_t i = 0; i < s->nnames && n < TLS_CERTIFICATES; i++) {
-		const struct published *p = find(s->names[i]);
+		const struct published *p = find(str_of(s->names[i]));
 
 		if (p != NULL)
 			out[n++] = p->c.certificate;

@@ -1,5 +1,5 @@
 /*
- * TLS of a program that has listeners: keeps what services/keys publishes, makes contexts of it,
+ * TLS of a program that has listeners, or shows a certificate as a client: keeps what services/keys publishes, makes contexts of it,
  * and brings signatures from there. The peer_spec for ROLE_KEYS is
  *
  *	{ ROLE_KEYS, .rows = secure_rows, .up = secure_up }
@@ -37,6 +37,8 @@ enum secure_mode secure_mode(const struct secure *s);
 /* NULL while there is no certificate for it (yet), or TLS is off. Borrowed until the loop goes on.
  */
 struct tls_context *secure_context(const struct secure *s);
+/* The certificate of that section, or NULL while there is none; borrowed until the loop goes on. */
+const struct tls_certificate *secure_certificate(struct str name);
 /* Calls fn whenever what is published has changed; e.g. to begin to accept. */
 void secure_on_change(void (*fn)(void));
 

@@ -93,6 +93,13 @@ static const struct setting rows[] = {
 	    .roles = R(REMOTE),
 	    .help = "SASL mechanisms of these logins: the first one that the server offers is "
 		    "used." },
+	{ .name = "remote_client_certificate",
+	    .type = SET_STR,
+	    .def = "",
+	    .roles = R(REMOTE) | R(KEYS),
+	    .help = "Title of the certificate section that is shown to servers that ask for "
+		    "one, in TLS 1.3; empty = none is. Another listener's will do, if it is "
+		    "good for clients." },
 	{ .name = "remote_auth_plain_loopback",
 	    .type = SET_BOOL,
 	    .def = "no",

@@ -185,6 +185,7 @@ static void check_named_certificates(
 static void check_certificates(const struct conf *c, struct faults *f)
 {
 	const struct conf_section *s;
+	struct str title;
 	size_t n = 0;
 
 	for (; (s = conf_section(c, "certificate", n)) != NULL; n++) {
@@ -203,6 +204,11 @@ static void check_certificates(const struct conf *c, struct faults *f)
 		    "tls_client_ca names more than %d files", KEYS_ANCHOR_FILES);
 	for (size_t i = 0; (s = conf_section(c, "listener", i)) != NULL; i++)
 		check_named_certificates(c, s, f);
+	title = conf_str(c, "remote_client_certificate");
+	if (title.n > 0 && find_certificate(c, title) == NULL)
+		faults_at(f, conf_where(c, "remote_client_certificate"),
+		    "remote_client_certificate: there is no certificate section \"%.*s\"",
+		    STR_ARG(title));
 }
 
 /* --- users ----------------------------------------------------------------------------------- */

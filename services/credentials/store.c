@@ -29,7 +29,7 @@ void store_configure(struct str setting)
 	if (key[0] == 0)
 		for (unsigned i = 0; i < 2; i++)
 			key[i] = id_random();
-	if (!str_eq(setting, str_of(path)))
+	if (setting.n == 0)
 		file_clear(&current);
 	if (str_copy(setting, path, sizeof path) == -1)
 		path[0] = '\0';

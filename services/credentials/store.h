@@ -4,7 +4,7 @@
 
 #include "file.h"
 
-/* The setting; forgets what another file said. loud: says again why the file is not taken. */
+/* The setting, also a new one; what another file said is in use until the new one has been taken. */
 void store_configure(struct str path);
 /* What master has opened for us: takes *fd (-1 = error says why there is none). */
 void store_file(struct str path, int *fd, int error);

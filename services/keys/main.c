@@ -152,6 +152,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_SMTPD, .rows = serve_rows, .up = serve_up, .down = serve_down },
 	{ ROLE_SUBMIT, .rows = serve_rows, .up = serve_up, .down = serve_down },
 	{ ROLE_LOGIN, .rows = serve_rows, .up = serve_up, .down = serve_down },
+	{ ROLE_REMOTE, .rows = serve_rows, .up = serve_up, .down = serve_down },
 	{ ROLE_NONE },
 };
 

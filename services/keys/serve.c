@@ -28,6 +28,7 @@ static const struct {
 	{ ROLE_SMTPD, SIGN_SERVER_13 | SIGN_SERVER_12 },
 	{ ROLE_SUBMIT, SIGN_SERVER_13 | SIGN_SERVER_12 },
 	{ ROLE_LOGIN, SIGN_SERVER_13 | SIGN_SERVER_12 },
+	{ ROLE_REMOTE, SIGN_CLIENT_13 },
 };
 
 struct peer_state {

@@ -59,12 +59,14 @@ static bool names_it(const struct conf_section *listener, struct str name)
 	return n == 0;
 }
 
-/* A key serves those only whose listeners name it. */
+/* A key serves those only whose listeners, or settings, name it. */
 static uint32_t roles_of(const struct conf *c, struct str name)
 {
 	const struct conf_section *l;
 	uint32_t roles = 0;
 
+	if (str_eq(name, conf_str(c, "remote_client_certificate")))
+		roles |= ROLE_BIT(ROLE_REMOTE);
 	for (size_t i = 0; (l = conf_section(c, "listener", i)) != NULL; i++)
 		if (names_it(l, name))
 			roles |= ROLE_BIT(service_find(section_str(l, "service"))->role);

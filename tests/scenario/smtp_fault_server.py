@@ -117,6 +117,7 @@ class Message:
     peer: str = None   # address of the client
     helo: str = None   # what it calls itself
     login: str = None  # who had logged in
+    certificate: dict = None  # that the client has shown
 
 
 class Session(threading.Thread):
@@ -333,6 +334,7 @@ class Session(threading.Thread):
         if self.secured():
             message.tls, message.resumed = self.sock.version(), self.sock.session_reused
             message.name = self.server.names.get(self.sock)
+            message.certificate = self.sock.getpeercert()
         message.peer, message.helo = self.sock.getpeername()[0], self.helo
         self.server.seen.append(message)
         for rcpt, args in zip(self.rcpts, self.rcpt_args) if self.server.lmtp else [(None, None)]:

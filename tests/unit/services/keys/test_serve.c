@@ -165,6 +165,7 @@ static int with_files(void **state)
 	s = conf_add_section(c, "listener", STR("in"), "f", 1);
 	conf_set(c, s, "service", STR("imap"), "f", 1);
 	conf_set(c, s, "certificates", STR("none"), "f", 1);
+	conf_set(c, NULL, "remote_client_certificate", STR("main"), "f", 1);
 	X509_set_version(x, 2);
 	ASN1_TIME_set(X509_getm_notBefore(x), NOW - 60);
 	ASN1_TIME_set(X509_getm_notAfter(x), NOW + 864000);
@@ -199,6 +200,30 @@ static int tear_down(void **state)
 	(void)state;
 	store_clear();
 	return 0;
+}
+
+/* Who shows the certificate as a client cannot have signed what a server signs, nor the other way round. */
+static void test_client(void **state)
+{
+	char text[200];
+	size_t n = (size_t)sprintf(text, "%64sTLS 1.3, client CertificateVerify", "") + 1;
+	uint64_t key = store_slot(0)->pair->certificate.key;
+	struct peer remote, smtpd, login;
+
+	(void)state;
+	memset(text + n, 'h', 32);
+	connect_peer(&remote, ROLE_REMOTE);
+	connect_peer(&smtpd, ROLE_SMTPD);
+	connect_peer(&login, ROLE_LOGIN);
+	assert_int_equal(remote.certificates, 1);
+	assert_true(ask(&remote, key, TLS_ECDSA_SHA256, str_bytes(text, n + 32)));
+	assert_false(ask(&remote, key, TLS_ECDSA_SHA256, good_text));
+	assert_false(ask(&smtpd, key, TLS_ECDSA_SHA256, str_bytes(text, n + 32)));
+	assert_true(ask(&smtpd, key, TLS_ECDSA_SHA256, good_text));
+	assert_false(ask(&login, key, TLS_ECDSA_SHA256, str_bytes(text, n + 32)));
+	disconnect(&remote);
+	disconnect(&smtpd);
+	disconnect(&login);
 }
 
 /* A process that has just begun does not refuse what it will be able to sign; a peer that goes
@@ -335,6 +360,7 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(test_client),
 		cmocka_unit_test_teardown(test_questions_before_the_files, tear_down),
 		TEST(test_what_each_gets),
 		TEST(test_a_taken_over_peer),
