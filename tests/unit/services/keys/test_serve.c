@@ -360,8 +360,8 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_client),
 		cmocka_unit_test_teardown(test_questions_before_the_files, tear_down),
+		TEST(test_client),
 		TEST(test_what_each_gets),
 		TEST(test_a_taken_over_peer),
 		TEST(test_malformed_messages_cost_the_channel),
