@@ -108,15 +108,17 @@ int deny_capabilities(void)
 		CAP_KILL, CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_FOWNER };
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct have[2];
+	int bounded;
 
 	if (syscall(SYS_capget, &head, have) == -1)
 		return -1;
-	for (unsigned cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
+	for (unsigned cap = 0; (bounded = prctl(PR_CAPBSET_READ, cap, 0, 0, 0)) >= 0; cap++) {
 		bool keep = false;
 
 		for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
 			keep |= kept[i] == cap;
-		if (!keep && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+		/* whoever has started us may have done it, and taken the right to do so */
+		if (!keep && bounded == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			return -1;
 		if (!keep)
 			have[cap / 32].permitted &= ~(1u << cap % 32);

@@ -25,6 +25,8 @@ systemd-tmpfiles --create /usr/lib/tmpfiles.d/thurn.conf
 import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0x41))  # SIOCSIFFLAGS: IFF_UP | IFF_RUNNING
 '
+mount -o remount,bind,ro /
+mount -t tmpfs tmpfs /tmp
 echo ready
 exec sleep 600
 '''
@@ -33,8 +35,8 @@ exec sleep 600
 class Host:
     def __init__(self, top):
         script = ENTER.format(top=top, source=TESTS.parent, python='/usr/bin/python3')
-        self.init = subprocess.Popen(['unshare', '--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script],
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.init = subprocess.Popen(['unshare', '--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc',
+                                      'sh', '-c', script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = []
         while (line := self.init.stdout.readline()) not in ('ready\n', ''):
             said.append(line)
@@ -117,6 +119,16 @@ def test_what_is_installed(host):
     for page in ('man8/thurn.8', 'man5/thurn.conf.5', 'man1/thurn-map.1'):
         assert host.file('/usr/local/share/man/' + page).is_file()
     assert '/usr/local/bin/thurn start --foreground' in host.file('/lib/systemd/system/thurn.service').read_text()
+
+
+def test_within_the_bounds_of_the_unit(host):
+    """The capabilities that the unit leaves are all that it needs, and the right to give some up is none of them."""
+    unit = host.file('/lib/systemd/system/thurn.service').read_text()
+    caps = re.search(r'^CapabilityBoundingSet=(.*)', unit, re.M)[1].lower().replace('cap_', '+').split()
+    host.run('thurn', 'stop')
+    host.run('setpriv', '--bounding-set', ','.join(['-all', *caps]), '--no-new-privs', 'thurn', 'start')
+    host.mail('bob@client.test', 'alice@example.org', 'bounded')
+    wait_for(lambda: host.finds('alice@example.org', 'secret', 'bounded'))
 
 
 def test_stop(host):
