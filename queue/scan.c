@@ -194,8 +194,16 @@ static void complete(void)
 	read_next();
 }
 
+/* The last one is always looked at: what follows the scan has its place behind a task. */
+static void skip_missing(void)
+{
+	for (; next_dir < SPOOL_DIRS - 1 && !spool_has_dir(next_dir); next_dir++)
+		done_dirs++;
+}
+
 static void scan_next(struct scan *s)
 {
+	skip_missing();
 	if (next_dir < SPOOL_DIRS) {
 		s->dir = next_dir++;
 		s->task =

@@ -49,7 +49,7 @@ static int dir_of(uint64_t id)
 	return dirs[spool_dir_of(id)];
 }
 
-static bool is_made(unsigned dir)
+bool spool_has_dir(unsigned dir)
 {
 	return dirs[dir] != root;
 }
@@ -62,12 +62,12 @@ static int dir_for(uint64_t id)
 	char name[8];
 	int fd;
 
-	if (is_made(dir))
+	if (spool_has_dir(dir))
 		return dirs[dir];
 	dir_name(dir, name);
 	pthread_mutex_lock(&lock);
-	fd = is_made(dir) ? dirs[dir] : make_dir(name);
-	if (fd != -1 && !is_made(dir)) {
+	fd = spool_has_dir(dir) ? dirs[dir] : make_dir(name);
+	if (fd != -1 && !spool_has_dir(dir)) {
 		entries[dir] = NOT_SYNCED;
 		dirs[dir] = fd;
 	}
@@ -320,7 +320,7 @@ int spool_scan(unsigned dir, bool (*fn)(void *arg, const char *name, uint64_t in
 	int fd, error;
 	DIR *d;
 
-	if (!is_made(dir))
+	if (!spool_has_dir(dir))
 		return 0;
 	fd = openat(dirs[dir], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)

@@ -33,6 +33,9 @@ void spool_name(uint64_t id, unsigned part, char out[SPOOL_NAME]);
 /* The reverse: -1 if it is not such a name. trashed: since when it is in the trash, or 0. */
 int spool_parse_name(struct str name, uint64_t *id, unsigned *part, int64_t *trashed);
 
+/* Has anything ever been in that hash directory? */
+bool spool_has_dir(unsigned dir);
+
 /* Descriptor, or -1 with errno. new: O_RDWR | O_CREAT | O_EXCL, EEXIST if there is one;
  * makes the hash directory if it is the first file in it (spool_sync_dir() knows). */
 int spool_new_file(uint64_t id, unsigned part);
