@@ -145,29 +145,51 @@ static void remove_one(struct counted *c)
 	free(c);
 }
 
-/* From now on it is on disk alone. */
-static void finish(struct counted *c, int64_t end)
+/* Its end has been written down: from now on it is on disk alone. Or it has not: later. */
+static void finished(struct counted *c, bool written)
 {
-	c->tally->end = end;
-	if (put(c->tally, false) == -1) {
-		c->tally->end = 0; /* later */
+	if (!written) {
+		c->tally->end = 0;
 		return;
 	}
 	is_over(c->tally);
 	remove_one(c);
 }
 
+static void finish(struct counted *c, int64_t end)
+{
+	c->tally->end = end;
+	finished(c, put(c->tally, false) == 0);
+}
+
+static bool is_old(const struct counted *c, int64_t today)
+{
+	return day_of(c->tally->begin) != today;
+}
+
+/* The end of a day is that of all domains: a sync for each would be minutes without an answer to anybody. */
 static void finish_old(void)
 {
 	int64_t today = day_of((int64_t)time(NULL));
 	struct counted *c, *next;
+	bool any = false, written;
 
+	TAILQ_FOREACH (c, &all, next) {
+		if (!is_old(c, today))
+			continue;
+		if (!any)
+			store_begin(store);
+		any = true;
+		c->tally->end = (day_of(c->tally->begin) + 1) * DAY_SECONDS;
+		put(c->tally, false);
+	}
+	if (!any)
+		return;
+	written = store_end(store) == 0;
 	for (c = TAILQ_FIRST(&all); c != NULL; c = next) {
-		int64_t day = day_of(c->tally->begin);
-
 		next = TAILQ_NEXT(c, next);
-		if (day != today)
-			finish(c, (day + 1) * DAY_SECONDS);
+		if (is_old(c, today))
+			finished(c, written);
 	}
 }
 
