@@ -26,7 +26,7 @@ enum {
 
 /* --- tickets --------------------------------------------------------------------------------- */
 
-/* Mail from that sender may go that way now. All zero: there is no key. */
+/* Mail from that sender may go that way now. All zero: there is no key. With a key of zeros, none is good. */
 struct ticket {
 	uint64_t until; /* on the loop's clock, which is the same for all */
 	uint64_t seal;

@@ -69,7 +69,7 @@ enum ipc_type {
 	POLICY_RESULT,
 
 	/* queue, deliver-remote <-> credentials: credentials.h */
-	CREDENTIALS_KEY = 0x0e00,
+	CREDENTIALS_KEY = 0x0f00,
 	CREDENTIALS_ASK,
 	CREDENTIALS_LOOK,
 

@@ -9,7 +9,7 @@
 
 #include "proto/credentials.h"
 
-static const uint64_t key[2] = { 3, 4 }, other[2] = { 3, 5 };
+static const uint64_t key[2] = { 3, 4 }, other[2] = { 3, 5 }, none[2];
 
 static void test_tickets(void **state)
 {
@@ -31,6 +31,9 @@ static void test_tickets(void **state)
 	/* one that would be good for longer than any is made for */
 	u = ticket_make(key, UINT64_MAX, sender, way);
 	assert_false(ticket_good(key, &u, 4999, sender, way));
+	/* before there is a key anybody could make one */
+	u = ticket_make(none, 5000, sender, way);
+	assert_false(ticket_good(none, &u, 4999, sender, way));
 }
 
 static void test_question(void **state)
