@@ -126,6 +126,12 @@ static void set_text(struct entry *e, struct str id, struct str text, const stru
 	counts.policies++;
 }
 
+/* How many bytes there may be with one of that size. */
+static size_t bytes_max(size_t size)
+{
+	return size > POLICY_USUAL ? POLICY_BYTES_LARGE : POLICY_BYTES_MAX;
+}
+
 bool cache_keep(struct entry *e, struct str id, struct str text, const struct sts_policy *p)
 {
 	static uint8_t space[FETCH_ANSWER_MAX + 256];
@@ -134,7 +140,7 @@ bool cache_keep(struct entry *e, struct str id, struct str text, const struct st
 	set_text(e, id, text, p);
 	e->fetched = (int64_t)time(NULL);
 	e->expires = e->fetched + p->max_age;
-	if (counts.policies > POLICIES_MAX || counts.bytes > POLICY_BYTES_MAX) {
+	if (counts.policies > POLICIES_MAX || counts.bytes > bytes_max(text.n)) {
 		log_warning(
 		    NULL, EV("policy-not-kept"), KZ("domain", e->domain), KZ("error", "too many"));
 		return false;

@@ -16,6 +16,10 @@ enum {
 	    100 * 1000, /* domains; beyond that, those that have none are forgotten first */
 	POLICIES_MAX = 20 * 1000, /* that are kept; more are used and not kept */
 	POLICY_BYTES_MAX = 16 * 1024 * 1024, /* of all of them; most are below 300 bytes */
+	/* whoever has a few hundred domains with large ones must not keep out all others: these have half */
+	POLICY_USUAL = 1024, /* bytes of one */
+	POLICY_BYTES_LARGE =
+	    POLICY_BYTES_MAX / 2, /* as soon as there is so much, only usual ones */
 };
 
 struct entry {

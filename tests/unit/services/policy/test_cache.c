@@ -65,8 +65,9 @@ static void test_bytes(void **state)
 	struct str text = str_bytes(large, sizeof large),
 		   small = STR("version: STSv1\nmode: testing\n"
 			       "mx: m.test\nmax_age: 9\n");
+	struct str usual = str_bytes(large, POLICY_USUAL);
 	unsigned n = 0;
-	char domain[32];
+	char domain[32], refused[32];
 
 	(void)state;
 	memset(large, 'x', sizeof large);
@@ -76,14 +77,23 @@ static void test_bytes(void **state)
 		snprintf(domain, sizeof domain, "d%u.test", n++);
 		assert_true(n < 2 * POLICY_BYTES_MAX / FETCH_ANSWER_MAX);
 	} while (keep(domain, text));
-	assert_true(cache_counts().bytes <= POLICY_BYTES_MAX);
-	assert_true(cache_counts().bytes > POLICY_BYTES_MAX - FETCH_ANSWER_MAX);
+	assert_true(cache_counts().bytes <= POLICY_BYTES_LARGE);
+	assert_true(cache_counts().bytes > POLICY_BYTES_LARGE - FETCH_ANSWER_MAX);
 	assert_int_equal(cache_counts().policies, n); /* one of them small */
 	assert_false(cache_holds(cache_find(str_of(domain))));
-	/* a small one goes in, and a large one when another has gone */
-	assert_true(keep("small2.test", small));
-	cache_drop(cache_find(STR("d0.test")));
-	assert_true(keep(domain, text));
+	/* large ones of a few hundred domains do not keep out those of usual sizes */
+	memcpy(refused, domain, sizeof refused);
+	for (unsigned i = 0; i < 2 * FETCH_ANSWER_MAX / POLICY_USUAL; i++) {
+		snprintf(domain, sizeof domain, "u%u.test", i);
+		assert_true(keep(domain, usual));
+	}
+	/* a large one goes in when others have gone */
+	assert_false(keep(refused, text));
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(domain, sizeof domain, "d%u.test", i);
+		cache_drop(cache_find(str_of(domain)));
+	}
+	assert_true(keep(refused, text));
 }
 
 int main(void)
