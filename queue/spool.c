@@ -24,6 +24,8 @@ static int root = -1, marker = -1, corrupt = -1;
 static atomic_int dirs[SPOOL_DIRS];
 /* Whether the root says so durably. */
 static _Atomic enum { IN_ROOT, NOT_SYNCED, SYNC_FAILED } entries[SPOOL_DIRS];
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* of what is new in the root, and of its syncs */
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -57,7 +59,6 @@ bool spool_has_dir(unsigned dir)
 /* With its first file: to make all of them would be most of the time of a first start. */
 static int dir_for(uint64_t id)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	unsigned dir = spool_dir_of(id);
 	char name[8];
 	int fd;
@@ -75,11 +76,29 @@ static int dir_for(uint64_t id)
 	return fd;
 }
 
-/* A sync that failed is not repeated: the directory stays one that the next start may not find. */
+/*
+ * All that is new. A sync that failed is not repeated, by whomever it was made: the kernel tells that once, and the
+ * next one would succeed. Those directories stay ones that the next start may not find.
+ */
+static int sync_root(void)
+{
+	int r, saved;
+
+	pthread_mutex_lock(&lock);
+	r = fsync(root);
+	saved = errno;
+	for (unsigned i = 0; i < SPOOL_DIRS; i++)
+		if (entries[i] == NOT_SYNCED)
+			entries[i] = r == 0 ? IN_ROOT : SYNC_FAILED;
+	pthread_mutex_unlock(&lock);
+	errno = saved;
+	return r;
+}
+
 static int sync_entry(unsigned dir)
 {
 	if (entries[dir] == NOT_SYNCED)
-		entries[dir] = fsync(root) == 0 ? IN_ROOT : SYNC_FAILED;
+		(void)sync_root();
 	if (entries[dir] == IN_ROOT)
 		return 0;
 	errno = EIO;
@@ -421,7 +440,7 @@ int spool_probe(void)
 		return -1;
 	r = write_probe(written, sizeof written);
 	if (r == 0)
-		r = fsync(root);
+		r = sync_root();
 	if (r == 0)
 		r = read_probe(back, sizeof back);
 	if (r == 0 && memcmp(written, back, sizeof back) != 0) {

@@ -1,0 +1,104 @@
+/* Directories of the spool: what is made with the first file in them is durable, or nothing in them is. */
+#include "../../../queue/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char top[] = "/tmp/thurn-unit-XXXXXX";
+static struct stat root;
+static int root_error; /* of the next sync of the root; the kernel tells each failure once */
+
+/* Instead of libc's. */
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (root_error != 0 && fstat(fd, &st) == 0 && st.st_ino == root.st_ino) {
+		errno = root_error;
+		root_error = 0;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static int setup(void **state)
+{
+	char marker[sizeof top + 16], why[256];
+	int dir, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	snprintf(marker, sizeof marker, "%s/thurn-spool", top);
+	fd = open(marker, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd != -1);
+	close(fd);
+	dir = open(top, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(fstat(dir, &root), 0);
+	return spool_open(dir, why);
+}
+
+static int teardown(void **state)
+{
+	char command[sizeof top + 16];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -r %s", top);
+	return system(command);
+}
+
+/* Makes a file in that directory, and the directory. */
+static void make_in(unsigned dir)
+{
+	uint64_t id = 1;
+
+	while (spool_dir_of(id) != dir)
+		id++;
+	close(spool_new_file(id, 0));
+}
+
+static void test_root_syncs(void **state)
+{
+	(void)state;
+	make_in(1);
+	assert_int_equal(spool_sync_dir(1), 0);
+	make_in(2);
+	make_in(3);
+	root_error = EIO;
+	assert_int_equal(spool_sync_dir(2), -1);
+	/* never, and not because it is tried again: the kernel has told it all */
+	assert_int_equal(spool_sync_dir(2), -1);
+	/* what that sync was to write was the other's name as well */
+	assert_int_equal(spool_sync_dir(3), -1);
+	/* before it, and after it */
+	assert_int_equal(spool_sync_dir(1), 0);
+	make_in(4);
+	assert_int_equal(spool_sync_dir(4), 0);
+}
+
+static void test_probe_syncs_the_root(void **state)
+{
+	(void)state;
+	make_in(5);
+	root_error = EIO;
+	assert_int_equal(spool_probe(), -1);
+	assert_int_equal(spool_sync_dir(5), -1);
+	assert_int_equal(spool_probe(), 0);
+	assert_int_equal(spool_sync_dir(5), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_root_syncs),
+		cmocka_unit_test(test_probe_syncs_the_root) };
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
