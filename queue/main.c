@@ -225,7 +225,7 @@ static void queue_reload(void)
 	settings_load(run_sched());
 	site_reload();
 	suspend_reload();
-	run_recheck();
+	run_recheck(NULL);
 }
 
 /* Jobs under way are waited for: a worker that has delivered must be able to say so. */

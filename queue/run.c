@@ -463,7 +463,7 @@ static void move(struct message *m, struct sched_work *w, const struct sched_sit
 	place(m, w, site);
 }
 
-static void recheck(struct message *m)
+static void recheck(struct message *m, const struct suspension *begun)
 {
 	for (uint32_t i = 0; i < m->nworks; i++) {
 		struct sched_work *w = &m->works[i];
@@ -472,6 +472,8 @@ static void recheck(struct message *m)
 		if (!w->queued)
 			continue;
 		(void)find_site(work_route(m, w), &site);
+		if (begun != NULL && !suspend_holds(begun, work_route(m, w)->nexthop, &site))
+			continue;
 		suspend_slow(work_route(m, w)->nexthop, &site);
 		if (kept_back(m, w, &site)) {
 			sched_cancel(sched, w, loop_now());
@@ -484,13 +486,13 @@ static void recheck(struct message *m)
 	}
 }
 
-void run_recheck(void)
+void run_recheck(const struct suspension *begun)
 {
 	struct message *m;
 
 	TAILQ_FOREACH (m, message_all(), next) {
 		if (m->state == M_RUNNING)
-			recheck(m);
+			recheck(m, begun);
 	}
 	check_dropped();
 	run_pump();

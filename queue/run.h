@@ -7,6 +7,8 @@
 
 #include "message.h"
 
+struct suspension;
+
 void run_init(struct sched *s);
 struct sched *run_sched(void);
 
@@ -26,8 +28,8 @@ void run_flush_begins(void);
 void run_flush_ends(void);
 /* What an administrator wishes (WISH_*) is done as soon as no job is under way. */
 void run_wish(struct message *m, unsigned wishes);
-/* What has been suspended meanwhile is put off. */
-void run_recheck(void);
+/* What has been suspended or moved meanwhile: all, or what that one suspends or slows down, which has just begun. */
+void run_recheck(const struct suspension *begun);
 /* No new jobs from now on. */
 void run_stop(void);
 /* For job.c: a job of m has ended, its results are in the targets. m may be gone afterwards. */

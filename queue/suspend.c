@@ -57,7 +57,7 @@ static bool one_of(struct str list, struct str name)
 	return false;
 }
 
-static bool holds(const struct suspension *s, struct str nexthop, const struct sched_site *site)
+bool suspend_holds(const struct suspension *s, struct str nexthop, const struct sched_site *site)
 {
 	struct str name = str_of(s->name);
 
@@ -79,7 +79,7 @@ const struct suspension *suspend_holding(
 	if (site->transport != TRANSPORT_SMTP && site->transport != TRANSPORT_LMTP)
 		return NULL;
 	while ((s = suspend_next(s)) != NULL &&
-	       (s->kind == SUSPEND_SOURCE || !holds(s, nexthop, site)))
+	       (s->kind == SUSPEND_SOURCE || !suspend_holds(s, nexthop, site)))
 		;
 	return s;
 }
@@ -314,7 +314,7 @@ static void begin(struct suspension *s, int64_t seconds, struct str reason)
 	if (s->kind == SUSPEND_STOP || s->kind == SUSPEND_SOURCE)
 		(void)suspend_site(s);
 	suspend_sources();
-	run_recheck();
+	run_recheck(s->kind == SUSPEND_STOP || s->kind == SUSPEND_SLOW ? s : NULL);
 }
 
 /* "source=NAME", or the name of a destination. */
@@ -326,21 +326,6 @@ static enum suspension_kind kind_of(struct str *name)
 		return SUSPEND_STOP;
 	*name = str_skip(*name, prefix.n);
 	return SUSPEND_SOURCE;
-}
-
-int suspend_add(struct str name, int64_t seconds, struct str reason)
-{
-	enum suspension_kind kind = kind_of(&name);
-	struct suspension *s;
-
-	if (!good_name(name) || (kind == SUSPEND_SOURCE && !source_known(name)))
-		return -1;
-	s = get(name, kind, STR_NONE);
-	if (s == NULL)
-		return -1;
-	s->rule[0] = '\0';
-	begin(s, seconds, reason);
-	return 0;
 }
 
 /* The others that slow it down count again with its next message. */
@@ -374,6 +359,7 @@ static void end_source(const struct suspension *ended)
 static void end(struct suspension *s)
 {
 	struct sched_site aside = site_aside(s);
+	bool moved = s->kind == SUSPEND_MOVE;
 
 	log_notice(NULL, ends[s->kind], KZ("name", s->name), KZ("reason", s->reason),
 	    KZ("rule", s->rule), KS("where", suspend_where(s)));
@@ -385,7 +371,39 @@ static void end(struct suspension *s)
 		end_slow(aside);
 	remove_one(s);
 	state_write(&file);
-	run_recheck();
+	if (moved)
+		run_recheck(NULL);
+	else
+		run_pump();
+}
+
+/* For what an administrator wants: of what rules have begun, the one goes that ends first. */
+static void make_room(void)
+{
+	struct suspension *s, *first = NULL;
+
+	TAILQ_FOREACH (s, &all, next)
+		if (s->rule[0] != '\0' && (first == NULL || s->until < first->until))
+			first = s;
+	if (first != NULL && nall >= SUSPENSIONS_MAX)
+		end(first);
+}
+
+int suspend_add(struct str name, int64_t seconds, struct str reason)
+{
+	enum suspension_kind kind = kind_of(&name);
+	struct suspension *s;
+
+	if (!good_name(name) || (kind == SUSPEND_SOURCE && !source_known(name)))
+		return -1;
+	if (by_name(name, kind, STR_NONE) == NULL)
+		make_room();
+	s = get(name, kind, STR_NONE);
+	if (s == NULL)
+		return -1;
+	s->rule[0] = '\0';
+	begin(s, seconds, reason);
+	return 0;
 }
 
 bool suspend_end(struct str name)

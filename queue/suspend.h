@@ -39,8 +39,8 @@ struct suspension {
 /* Reads the file; before confinement or after it. */
 void suspend_open(void);
 /*
- * name: "source=" and that of a source, or a destination. 0, or -1 when there are too many, or the name is
- * none. One with that name is replaced.
+ * name: "source=" and that of a source, or a destination. 0, or -1 when there are too many of administrators,
+ * or the name is none. One with that name is replaced.
  */
 int suspend_add(struct str name, int64_t seconds, struct str reason);
 /*
@@ -55,6 +55,8 @@ struct str suspend_where(const struct suspension *s);
 bool suspend_end(struct str name);
 /* After a reload: ends those whose section is gone. */
 void suspend_reload(void);
+/* Whether one of a destination holds for that next hop, which belongs to that destination. */
+bool suspend_holds(const struct suspension *s, struct str nexthop, const struct sched_site *site);
 /*
  * The first behind `after` (NULL = of all) that holds for that next hop, which belongs to that
  * destination; or NULL.

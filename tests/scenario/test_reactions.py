@@ -1,5 +1,5 @@
 """Sections "reaction": what a destination says makes the suite slow down, stop, or not believe in a 5xx; for a while, and shown."""
-import json, re, smtplib
+import json, os, pathlib, re, smtplib, time
 import pytest
 import conftest
 from smtp_fault_server import SLOW, Hosts
@@ -119,6 +119,25 @@ def test_slow_and_restart(suite, hosts):
     suite.tool('queue', 'resume', 'slow.test')
     w = why(suite, 'slow.test')
     assert w['reactions'] == [] and w['cap'] == 20 and 'slow.test' not in suspended(suite)
+
+
+def test_rules_leave_room(suite):
+    """However many destinations have said something, an administrator can suspend one more."""
+    suite.stop()
+    suite.users = 0
+    until = int(time.time()) + 3600
+    kept = pathlib.Path(suite.spool, 'suspended')
+    kept.write_text(''.join(f'100 {until + (i + 500) % 1000} slow=4 hurried - d{i}.test 450\n' for i in range(1000)))
+    owner = kept.parent.stat()
+    os.chown(kept, owner.st_uid, owner.st_gid)
+    suite.start()
+    assert len(suspended(suite)) == 1000
+    suite.tool('queue', 'suspend', 'wanted.test')
+    now = suspended(suite)
+    assert len(now) == 1000 and 'wanted.test' in now and 'd500.test' not in now  # which would have ended first
+    suite.stop()
+    kept.unlink()
+    suite.start()
 
 
 def test_suspend_in_scope(suite, hosts):
