@@ -98,11 +98,25 @@ static void end(struct known *k)
 	state_write(&file);
 }
 
-/* -1 when there are too many. */
+/* What was found out and has the least time left goes: it would be found out again. */
+static void make_room(void)
+{
+	struct known *k, *first = NULL;
+
+	TAILQ_FOREACH (k, &all, next)
+		if (k->found && (first == NULL || k->until < first->until))
+			first = k;
+	if (first != NULL && nall >= QUIRKS_MAX)
+		end(first);
+}
+
+/* -1 when there are too many of administrators. */
 static int set(const struct quirk *q, int64_t seconds, bool found)
 {
 	struct known *k = find(q->host, q->kind);
 
+	if (k == NULL)
+		make_room();
 	if (k == NULL && nall >= QUIRKS_MAX)
 		return -1;
 	if (k == NULL) {

@@ -14,6 +14,7 @@
 
 enum {
 	FAILURES = 2, /* that make it suspected */
+	KNOWN_MAX = 2 * QUIRKS_MAX, /* hosts: the queue's, and those that it has not heard of yet */
 	PLACES = 1024, /* addresses whose failures are counted; another one may take a place */
 };
 
@@ -70,7 +71,7 @@ static void put(struct str host, unsigned bit, bool on)
 	uint64_t hash = hash_of(host);
 	struct known *k = find(hash);
 
-	if (k == NULL && (!on || nall >= QUIRKS_MAX))
+	if (k == NULL && (!on || nall >= KNOWN_MAX))
 		return;
 	if (k == NULL) {
 		k = xcalloc(1, sizeof *k);
@@ -161,7 +162,7 @@ bool quirks_found(enum quirk_kind kind, const struct ip *ip, const char *reason)
 	put(q.host, QUIRK_BIT(kind), true);
 	put_quirk(&w, &q);
 	chan_send(proc_peer(ROLE_QUEUE), DELIVER_QUIRK, &w, NULL, 0);
-	return true;
+	return (kinds_of(q.host) & QUIRK_BIT(kind)) != 0;
 }
 
 static struct place *place_of(const struct ip *ip, uint16_t port, uint64_t *hash)

@@ -27,7 +27,7 @@ unsigned quirks_of(struct str host, const struct ip *ip);
 /* Takes what they name out of what a server offers (not STARTTLS, which is the policy's). */
 void quirks_mask(struct caps *c, unsigned quirks);
 
-/* It is broken, for sure. False when nothing is learned. */
+/* It is broken, for sure. False when nothing is learned, or no more: it will be used again. */
 bool quirks_found(enum quirk_kind kind, const struct ip *ip, const char *reason);
 
 /* It failed once more where it was used. */

@@ -54,15 +54,18 @@ static void test_bounded(void **state)
 	char host[] = "mx0000.test";
 
 	(void)state;
-	for (int i = 0; i < 2 * QUIRKS_MAX; i++) {
+	for (int i = 0; i < 2 * QUIRKS_MAX + 1; i++) {
 		host[2] = (char)('0' + i / 1000);
 		host[3] = (char)('0' + i / 100 % 10);
 		host[4] = (char)('0' + i / 10 % 10);
 		host[5] = (char)('0' + i % 10);
 		told(host, QUIRK_DSN, true, 0);
 	}
-	assert_int_equal(quirks_of(STR("mx1999.test"), &ip), QUIRK_BIT(QUIRK_DSN));
-	assert_int_equal(quirks_of(STR("mx2000.test"), &ip), QUIRKS_NONE);
+	assert_int_equal(quirks_of(STR("mx3999.test"), &ip), QUIRK_BIT(QUIRK_DSN));
+	assert_int_equal(quirks_of(STR("mx4000.test"), &ip), QUIRKS_NONE);
+	/* whoever began anew because it is known now would do so for ever */
+	assert_false(quirks_found(QUIRK_CHUNKING, &ip, "x"));
+	assert_int_equal(quirks_of(STR("mx.test"), &ip), QUIRKS_NONE);
 }
 
 static void test_mask(void **state)
