@@ -399,6 +399,15 @@ static void take_reply(struct session *s)
 	reply_start(&s->reply);
 }
 
+/* A challenge is as little anybody's business as what we make of it. */
+static void note_heard(struct session *s, struct str line)
+{
+	bool challenge = s->expects[s->first].step == STEP_AUTH && str_starts(line, STR("334"));
+
+	transcript_add(
+	    &s->job->transcript, TRANSCRIPT_HEARD, challenge ? STR("334 (not shown)") : line);
+}
+
 /* One line of input. False when there is no whole one, or the session is over. */
 static bool take_line(struct session *s)
 {
@@ -414,7 +423,7 @@ static bool take_line(struct session *s)
 		return false;
 	}
 	if (s->job != NULL)
-		transcript_add(&s->job->transcript, TRANSCRIPT_HEARD, line);
+		note_heard(s, line);
 	state = reply_line(&s->reply, line);
 	if (state != REPLY_BAD && s->state == S_HELLO && s->reply.lines > 1 && s->reply.code == 250)
 		caps_line(&s->caps, s->reply.line);

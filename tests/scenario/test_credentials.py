@@ -202,6 +202,19 @@ def test_login(suite, world):
     assert arrives(suite, world.login, 'by LOGIN').login == 'relay' and world.login.logins[-1][0] == 'LOGIN'
 
 
+def test_transcript_without_secrets(suite, world):
+    """It shows that there was a login and how it ended, but neither what was said for it nor what was asked."""
+    for reply in ['334 c2VjcmV0IGNoYWxsZW5nZQ==', '454 4.7.0 later'] * 2:
+        world.login.plan('auth', reply)
+    send(suite, 'in secret', 'login', 'user2@example.test')
+    id = suite.wait_for(lambda: [e['queue'] for e in suite.events('deferred') if e['fields']['to'] == 'them@login.test'])[-1]
+    (t,) = suite.wait_for(lambda: json.loads(suite.tool('queue', 'show', '-j', id).stdout).get('transcripts'))
+    said = [l.partition(' ')[2].rstrip() for l in t['transcript'].splitlines()]
+    at = said.index('> AUTH LOGIN')
+    assert said[at:at + 4] == ['> AUTH LOGIN', '< 334 (not shown)', '> (not shown)', '< 454 4.7.0 later']
+    arrives(suite, world.login, 'in secret')
+
+
 def test_never_in_plain_text(suite, world):
     send(suite, 'not in clear', 'clear')
     assert waits(suite, 'clear', 'does not offer TLS')['dsn'] == '4.7.4'
