@@ -317,9 +317,12 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             text = f.read()
         return sum(text.count(f'"{e}"') for e in events)
 
-    def log_of(self, id):
+    def about(self, id):
+        """What there is of a message: files, the queue's own word, the log."""
+        files = [f'{p} {(st := p.stat()).st_size} bytes, {st.st_mtime}' for p in pathlib.Path(self.info['spool']).rglob(f'{id}*')]
+        said = [line for queue in ('list', 'trash list') for line in self.thurn('queue', *queue.split(), '--json').stdout.splitlines() if id in line]
         with open(self.info['log'], errors='replace') as f:
-            return [line.rstrip() for line in f if id in line or '"process-died"' in line]
+            return files + said + [line.rstrip() for line in f if id in line or '"process-died"' in line]
 
     def deaths(self):
         """Processes that have died since the last call, as far as the log knows."""
@@ -342,7 +345,7 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
             for t in to:
                 n = self.relayed[token, t] if t in AWAY else boxes[t][token]
                 if n == 0:
-                    problems += [f'LOST {token} for {t} after {kind}', *self.log_of(self.ids[token])]
+                    problems += [f'LOST {token} for {t} after {kind}', *self.about(self.ids[token])]
                 elif n > (self.allowed[token] if t in AWAY else 2):
                     problems.append(f'{n} copies of {token} for {t}')
         appended = self.mailbox(self.info['accounts'][0]['address'], '.Kept')

@@ -177,11 +177,16 @@ class Session(threading.Thread):
         self.send_raw(b''.join((l[:3] + ('-' if i + 1 < len(full) else ' ') + l[4:] + '\r\n').encode()
                                for i, l in enumerate(full)))
 
-    def step(self, name, good, after=None):
-        """Does what is planned for the step, or answers well; the reply, or None."""
+    def step(self, name, good, before=None):
+        """Does what is planned for the step, or answers well; the reply, or None. before(reply) comes first."""
         action = self.server.next_action(name)
-        reply = good if action is None else action(self) if callable(action) else action
+        says = good if action is None else getattr(action, 'says', None) if callable(action) else action
+        if before is not None and says is not None:
+            before(says)
+        reply = action(self) if callable(action) else says
         if reply is not None:
+            if before is not None and says is None:
+                before(reply)
             self.say(reply)
         if reply is not None and reply.startswith('421'):
             raise End
@@ -338,14 +343,19 @@ class Session(threading.Thread):
         message.peer, message.helo = self.sock.getpeername()[0], self.helo
         self.server.seen.append(message)
         for rcpt, args in zip(self.rcpts, self.rcpt_args) if self.server.lmtp else [(None, None)]:
-            reply = self.step('final', '250 2.0.0 taken')
-            if reply is not None and reply.startswith('2'):
-                message.rcpts += [rcpt] if self.server.lmtp else self.rcpts
-                message.rcpt_args += [args] if self.server.lmtp else self.rcpt_args
-                message.answered = True
-        if message.answered:
-            self.server.messages.append(message)
+            taken = ([rcpt], [args]) if self.server.lmtp else (self.rcpts, self.rcpt_args)
+            self.step('final', '250 2.0.0 taken', lambda reply: self.took(message, reply, *taken))
         self.reset()
+
+    def took(self, message, reply, rcpts, rcpt_args):
+        """Before the client knows, so that whoever asks when it does finds the message."""
+        if not reply.startswith('2'):
+            return
+        message.rcpts += rcpts
+        message.rcpt_args += rcpt_args
+        if not message.answered:
+            message.answered = True
+            self.server.messages.append(message)
 
 
 class FaultServer:
