@@ -203,6 +203,16 @@ static void on_files(struct suite *s, struct child *c, struct ipc_msg *m)
 	child_files(s, c);
 }
 
+static void on_connect(struct suite *s, struct child *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	uint32_t token = get_u32(&g);
+	struct str path = get_line(&g, BOOT_PATH_MAX);
+
+	if (get_end(&g) == 0)
+		child_connect(s, c, token, path);
+}
+
 static const struct {
 	uint16_t type;
 	void (*fn)(struct suite *s, struct child *c, struct ipc_msg *m);
@@ -211,6 +221,7 @@ static const struct {
 	{ BOOT_FATAL, on_fatal },
 	{ BOOT_LOST, on_lost },
 	{ BOOT_FILES, on_files },
+	{ BOOT_CONNECT, on_connect },
 };
 
 void child_read(struct suite *s, struct child *c)

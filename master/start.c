@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -147,12 +149,45 @@ void child_files(const struct suite *s, const struct child *c)
 {
 	for (uint32_t i = 0; i < s->plan->nfiles; i++) {
 		const struct plan_file *f = &s->plan->files[i];
-		int fd = f->role == c->row->role ? open_file(f->path) : -1;
+		bool wanted = f->role == c->row->role && !f->socket;
+		int fd = wanted ? open_file(f->path) : -1;
 
-		if (f->role == c->row->role)
+		if (wanted)
 			boot_fd(c->control, "", f->path, fd == -1 ? (uint32_t)errno : 0, fd);
 		if (fd != -1)
 			close(fd);
 	}
 	boot_note(c->control, BOOT_FILES_END);
+}
+
+/* Never waits: a socket that takes no connection now is an error. */
+static int connect_to(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), saved;
+
+	errno = fd == -1 ? errno : ENAMETOOLONG;
+	if (fd == -1 || (str_copy(str_of(path), to.sun_path, sizeof to.sun_path) == 0 &&
+			    connect(fd, (struct sockaddr *)&to, sizeof to) == 0))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+void child_connect(const struct suite *s, const struct child *c, uint32_t token, struct str path)
+{
+	int fd = -1;
+
+	errno = EACCES;
+	for (uint32_t i = 0; i < s->plan->nfiles; i++) {
+		const struct plan_file *f = &s->plan->files[i];
+
+		if (f->socket && f->role == c->row->role && str_eq(path, str_of(f->path)))
+			fd = connect_to(f->path);
+	}
+	boot_connected(c->control, token, fd == -1 ? (uint32_t)errno : 0, fd);
+	if (fd != -1)
+		close(fd);
 }

@@ -73,7 +73,10 @@ static void answer(struct question *q)
 		.npolicies = q->npolicies };
 	struct put w = put_start();
 
-	if (s->status.code == 0)
+	if (s->source == HOP_SOCKET) { /* nothing that DNS knows */
+		r.mail = (struct mail_reply){ .why = STR_NONE };
+		r.usable = 0;
+	} else if (s->status.code == 0)
 		fill_tries(q, s, &r);
 	put_hop_reply(&w, &r);
 	if (w.bad) { /* many long names: then without this */

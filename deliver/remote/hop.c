@@ -87,6 +87,8 @@ static struct hop *make(const struct hop_question *q, const struct deliver_sourc
 	if (tls_wish_parse(q->hop.tls, &w) == -1 ||
 	    nexthop_parse(q->hop.nexthop, default_port(q->transport, &w), &target) == -1)
 		return NULL;
+	if (nexthop_path(&target).n > 0 && q->transport != TRANSPORT_LMTP)
+		return NULL;
 	h = xcalloc(1, sizeof *h);
 	h->transport = q->transport;
 	h->target = target;
@@ -113,8 +115,8 @@ void hop_login(struct hop *h, struct credential *c)
 }
 
 /* login: NULL for mail that does not log in there, and for who only asks. */
-static struct hop *get(const struct hop_question *q, const struct deliver_source *source,
-    struct credential *login)
+static struct hop *get(
+    const struct hop_question *q, const struct deliver_source *source, struct credential *login)
 {
 	struct hop *h = find(q, source, login);
 

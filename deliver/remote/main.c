@@ -21,6 +21,7 @@
 #include "session.h"
 #include "settings.h"
 #include "starttls.h"
+#include "unixdial.h"
 
 enum { DRAIN_POLL_MS = 50 };
 
@@ -127,6 +128,7 @@ int main(void)
 		.peers = peers,
 		.open = remote_open,
 		.reload = remote_reload,
+		.connected = unixdial_connected,
 		.drain = remote_drain,
 		.status = remote_status,
 	};

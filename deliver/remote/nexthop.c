@@ -70,6 +70,8 @@ int nexthop_parse(struct str text, uint16_t default_port, struct nexthop *h)
 	ssize_t end;
 
 	*h = (struct nexthop){ .port = default_port };
+	if (str_starts(text, STR("unix:/")))
+		return str_copy(text, h->host, sizeof h->host);
 	if (text.n > 0 && text.p[0] == '[') {
 		end = str_find(text, ']');
 		if (end == -1 || take_host(str_take(str_skip(text, 1), (size_t)end - 1), h) == -1)
@@ -87,6 +89,13 @@ int nexthop_parse(struct str text, uint16_t default_port, struct nexthop *h)
 	if (take_host(str_take(text, (size_t)end), h) == -1 || h->ip.family == 6)
 		return -1;
 	return take_port(str_skip(text, (size_t)end + 1), h);
+}
+
+struct str nexthop_path(const struct nexthop *h)
+{
+	const struct str prefix = STR("unix:"), host = str_of(h->host);
+
+	return str_starts(host, prefix) ? str_skip(host, prefix.n) : STR_NONE;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */

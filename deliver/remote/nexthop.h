@@ -1,5 +1,5 @@
 /*
- * Where a route sends mail: "[host]:port", "[192.0.2.1]:25", "[IPv6:2001:db8::1]", "domain:port".
+ * Where a route sends mail: "unix:/path", "[host]:port", "[192.0.2.1]:25", "[IPv6:2001:db8::1]", "domain:port".
  * Brackets mean the host itself, without a look for MX records; static_hosts come before DNS.
  */
 #ifndef REMOTE_NEXTHOP_H
@@ -15,7 +15,7 @@
 #include "proto/conf.h"
 
 struct nexthop {
-	char host[HOP_HOST_MAX + 1]; /* in lower case, without brackets */
+	char host[HOP_HOST_MAX + 1]; /* in lower case, without brackets; or "unix:/path" */
 	bool bracketed;
 	struct ip ip; /* family 0: the host is a name */
 	uint16_t port;
@@ -23,6 +23,8 @@ struct nexthop {
 
 /* -1 if it is none of these forms. */
 int nexthop_parse(struct str text, uint16_t default_port, struct nexthop *h);
+/* Of a Unix socket; else empty. Borrowed from h. */
+struct str nexthop_path(const struct nexthop *h);
 
 struct addresses {
 	struct ip ip[HOP_ADDRESSES_MAX]; /* in the order to try */

@@ -83,6 +83,8 @@ static void bury(struct session *s)
 	s->site = NULL;
 	dial_cancel(s->dial);
 	s->dial = NULL;
+	unixdial_cancel(s->unixdial);
+	s->unixdial = NULL;
 	conn_close(&s->conn);
 	if (s->hop != NULL)
 		hop_session_gone(s);
@@ -524,6 +526,10 @@ static void name_relay(struct session *s, const struct site_target *t)
 {
 	char text[IP_TEXT];
 
+	if (nexthop_path(&s->hop->target).n > 0) {
+		str_copy(site_host(s->site, t), s->relay, sizeof s->relay);
+		return;
+	}
 	ip_format(&t->ip, text);
 	snprintf(s->relay, sizeof s->relay, "%.*s[%s]:%u", STR_ARG(site_host(s->site, t)), text,
 	    (unsigned)s->site->port);
@@ -588,6 +594,21 @@ static void on_dialled(void *arg, const struct dialled *d)
 	connected(s, &fd);
 }
 
+static void on_unix(void *arg, int *fd, int error)
+{
+	struct session *s = arg;
+	struct status st;
+
+	s->unixdial = NULL;
+	s->at = s->next++;
+	if (error == 0) {
+		connected(s, fd);
+		return;
+	}
+	status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(error));
+	session_fail(s, &st);
+}
+
 /* The two families of one host may race; hosts never do, because their order means something. */
 static const struct ip *rival(const struct session *s)
 {
@@ -601,6 +622,8 @@ static const struct ip *rival(const struct session *s)
 
 static void dial_next(struct session *s)
 {
+	struct str path = nexthop_path(&s->hop->target);
+
 	session_state(s, S_CONNECTING);
 	s->last = false;
 	s->first = s->nexpects = 0;
@@ -608,6 +631,10 @@ static void dial_next(struct session *s)
 	s->tls = false;
 	s->tls_text[0] = '\0';
 	reply_start(&s->reply);
+	if (path.n > 0) {
+		s->unixdial = unixdial_start(path, on_unix, s);
+		return;
+	}
 	s->dial = dial_start(&s->order.at[s->next].ip, rival(s), s->site->port, &s->hop->source,
 	    settings()->connect, on_dialled, s);
 }
@@ -698,7 +725,9 @@ static void on_site(void *arg, struct site *site)
 	if (seed == 0)
 		seed = id_random();
 	s->site = site;
-	if (st.code == 0) {
+	if (st.code == 0 && nexthop_path(&s->hop->target).n > 0) {
+		s->order = (struct site_order){ .n = 1 };
+	} else if (st.code == 0) {
 		f = hop_families(s->hop);
 		site_order(site, &f, &seed, is_dead, &s->order);
 		s->ours = s->hop->source.name.n > 0 && s->order.n == 0;

@@ -17,6 +17,7 @@
 #include "quirks.h"
 #include "reply.h"
 #include "tlspolicy.h"
+#include "unixdial.h"
 
 enum session_state {
 	S_RESOLVING,
@@ -93,6 +94,7 @@ struct session {
 	bool ours; /* it failed because of the source */
 	bool later; /* an address may be better another time */
 	struct dial *dial; /* NULL: not connecting */
+	struct unixdial *unixdial; /* the same, to a Unix socket */
 	struct ip ip; /* of who is at the other end */
 	char relay[HOP_HOST_MAX + IP_TEXT + 16]; /* "host[192.0.2.1]:25" */
 

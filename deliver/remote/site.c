@@ -204,7 +204,8 @@ static struct site *site_fixed(
 	host->canonical = STR_NONE;
 	host->status = DNS_OK;
 	host->ips = arena_array(&s->arena, n, sizeof *host->ips);
-	memcpy(host->ips, ips, n * sizeof *ips);
+	if (n > 0)
+		memcpy(host->ips, ips, n * sizeof *ips);
 	host->nips = n;
 	s->mail.hosts = host;
 	s->mail.nhosts = 1;
@@ -299,7 +300,9 @@ void site_find(struct site_finder *f, struct site_wait *w, uint64_t trace,
 
 	*w = (struct site_wait){ .done = done, .arg = arg };
 	if (f->known == NULL || f->known->until <= loop_now()) {
-		if (h->ip.family != 0)
+		if (nexthop_path(h).n > 0)
+			keep(f, site_fixed(h, HOP_SOCKET, NULL, 0));
+		else if (h->ip.family != 0)
 			keep(f, site_fixed(h, HOP_LITERAL, &h->ip, 1));
 		else if (fixed != NULL)
 			keep(f, site_fixed(h, HOP_STATIC, fixed->ip, fixed->n));

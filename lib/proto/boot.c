@@ -191,6 +191,15 @@ int boot_note(int control, uint16_t type)
 	return send_message(control, type, NULL, NULL, 0);
 }
 
+int boot_connected(int control, uint32_t token, uint32_t error, int fd)
+{
+	struct put w = put_start();
+
+	put_u32(&w, token);
+	put_u32(&w, error);
+	return send_message(control, BOOT_CONNECTED, &w, &fd, fd == -1 ? 0 : 1);
+}
+
 int boot_reload(int control, struct str extra, int conf_fd)
 {
 	struct ipc_msg m = { .type = BOOT_RELOAD, .body = extra, .fds = { conf_fd }, .nfds = 1 };

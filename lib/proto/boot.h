@@ -22,6 +22,9 @@
  *	program -> parent	BOOT_FILES {}
  *	parent -> program	BOOT_FD {"", str path, u32 errno} + descriptor, if errno is 0; for each of them
  *				BOOT_FILES_END {}
+ * One that is to speak with the Unix sockets of others, which its settings name, gets connections made:
+ *	program -> parent	BOOT_CONNECT {u32 token, str path}
+ *	parent -> program	BOOT_CONNECTED {u32 token, u32 errno} + socket, if errno is 0
  */
 #ifndef PROTO_BOOT_H
 #define PROTO_BOOT_H
@@ -74,6 +77,7 @@ int boot_listener(int control, uint32_t section, int fd);
 int boot_peer(int control, enum role role, unsigned instance, int fd);
 int boot_note(int control, uint16_t type); /* without a body: BOOT_GO, BOOT_DRAIN, ... */
 int boot_status(int control, int fd);
+int boot_connected(int control, uint32_t token, uint32_t error, int fd);
 int boot_reload(int control, struct str extra, int conf_fd);
 
 /* The program's side of BOOT_LOST and BOOT_STATUS (which closes fd). */

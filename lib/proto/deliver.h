@@ -121,7 +121,7 @@ struct hop_question {
 	uint8_t transport;
 	struct way_hop hop;
 };
-enum hop_source { HOP_LITERAL, HOP_STATIC, HOP_HOST, HOP_MX, HOP_SOURCES };
+enum hop_source { HOP_LITERAL, HOP_STATIC, HOP_HOST, HOP_MX, HOP_SOCKET, HOP_SOURCES };
 struct hop_try {
 	struct ip ip;
 	uint32_t host; /* index in mail.hosts */

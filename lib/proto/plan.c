@@ -64,12 +64,14 @@ int get_plan_listener(struct get *g, struct plan_listener *l)
 void put_plan_file(struct put *w, const struct plan_file *f)
 {
 	put_u8(w, f->role);
+	put_u8(w, f->socket);
 	put_z(w, f->path);
 }
 
 int get_plan_file(struct get *g, struct plan_file *f)
 {
 	f->role = get_u8(g);
+	f->socket = get_bool(g);
 	get_path(g, f->path, sizeof f->path);
 	return f->role >= ROLE_MAX ? -1 : get_end(g);
 }

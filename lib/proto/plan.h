@@ -27,7 +27,8 @@ enum {
 	PLAN_TEXT_MAX = 320,
 	PLAN_LISTENERS_MAX = 256,
 	PLAN_WORKERS_MAX = 256,
-	PLAN_FILES_MAX = 160,
+	PLAN_FILES_MAX = 176, /* of these, sockets: */
+	PLAN_SOCKETS_MAX = 16,
 	PLAN_SECONDS = 10, /* after which config ends itself */
 };
 
@@ -46,9 +47,10 @@ struct plan_listener {
 void put_plan_listener(struct put *w, const struct plan_listener *l);
 int get_plan_listener(struct get *g, struct plan_listener *l);
 
-/* A file that its settings name and that a role gets opened when it asks (boot.h). */
+/* What its settings name and a role gets when it asks (boot.h): a file opened, a Unix socket connected to. */
 struct plan_file {
 	uint8_t role;
+	bool socket;
 	char path[PLAN_PATH_MAX];
 };
 void put_plan_file(struct put *w, const struct plan_file *f);

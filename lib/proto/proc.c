@@ -75,6 +75,15 @@ void proc_ask_files(void)
 	chan_send(&control, BOOT_FILES, &w, NULL, 0);
 }
 
+void proc_ask_connection(struct str path, uint32_t token)
+{
+	struct put w = put_start();
+
+	put_u32(&w, token);
+	put_str(&w, path);
+	chan_send(&control, BOOT_CONNECT, &w, NULL, 0);
+}
+
 static const struct named_fd *find_fd(const char *name)
 {
 	for (size_t i = 0; i < nfds; i++)
@@ -256,6 +265,24 @@ static int on_files_end(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
+static int on_connected(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	uint32_t token = get_u32(&g), error = get_u32(&g);
+	int fd = ipc_take_fd(m, 0);
+
+	(void)c;
+	if (get_end(&g) == -1 || program->connected == NULL) {
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	program->connected(token, &fd, fd == -1 && error == 0 ? EBADF : (int)error);
+	if (fd != -1)
+		close(fd);
+	return 0;
+}
+
 static int on_drain(struct chan *c, struct ipc_msg *m)
 {
 	(void)c;
@@ -340,6 +367,7 @@ static const struct chan_row control_rows[] = {
 	{ BOOT_STATUS, 1, on_status },
 	{ BOOT_FD, 1, on_file },
 	{ BOOT_FILES_END, 0, on_files_end },
+	{ BOOT_CONNECTED, 1, on_connected },
 	{ 0 },
 };
 

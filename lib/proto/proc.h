@@ -53,6 +53,8 @@ struct program {
 	 * and the end of them. Both NULL for most. */
 	void (*file)(struct str path, int *fd, int error);
 	void (*files_end)(void);
+	/* The answer to proc_ask_connection(): takes *fd, -1 with an errno. NULL for most. */
+	void (*connected)(uint32_t token, int *fd, int error);
 	/* Another has taken over: take nothing new, go on with what is there as if nothing had happened, and
 	 * call proc_exit() once nothing is left. NULL: drain, when nobody who asks is left. */
 	void (*retire)(void);
@@ -88,6 +90,9 @@ const char *proc_path(const char *name);
 
 /* Has master open the files that the settings of this role name; `file` is called for each. */
 void proc_ask_files(void);
+
+/* Has master connect to a Unix socket that the settings of this role name; `connected` is called. */
+void proc_ask_connection(struct str path, uint32_t token);
 
 /* The listeners (section "listener" of the configuration) that this role serves. */
 struct listener {

@@ -20,6 +20,8 @@ enum root_type {
 	BOOT_LOST,
 	BOOT_FILES,
 	BOOT_FILES_END,
+	BOOT_CONNECT,
+	BOOT_CONNECTED,
 
 	/* master, tools <-> config: plan.h */
 	CONFIG_READ = 0x0180,

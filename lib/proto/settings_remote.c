@@ -165,6 +165,15 @@ static const struct setting rows[] = {
 	    .help =
 		"Ports of other hosts that the suite may connect to: the kernel refuses others. "
 		"Name here what next hops in routes use besides the usual ones." },
+	{ .name = "remote_sockets",
+	    .type = SET_LIST,
+	    .form = FORM_PATH,
+	    .def = "",
+	    .roles = R(REMOTE) | R(LOOKUP),
+	    .help =
+		"Unix sockets of other programs that mail may go to by LMTP, as a transport "
+		"`lmtp:unix:/run/dovecot/lmtp` has it. The connections are made by master, which "
+		"is root where the suite was started by root." },
 	{ .name = "remote_connections",
 	    .type = SET_INT,
 	    .def = "200",

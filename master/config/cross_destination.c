@@ -5,6 +5,7 @@
 #include "proto/deliver.h"
 #include "proto/lane.h"
 #include "proto/lookup.h"
+#include "proto/plan.h"
 #include "proto/rate.h"
 #include "proto/retry.h"
 #include "table/regex.h"
@@ -218,10 +219,28 @@ static void check_sources(const struct conf *c, struct faults *f)
 		    "default_source_pool: there is no source_pool \"%.*s\"", STR_ARG(wanted));
 }
 
+/* --- Unix sockets ----------------------------------------------------------------------------- */
+
+static void check_unix(const struct conf *c, struct faults *f)
+{
+	struct str where = conf_where(c, "remote_sockets");
+
+	if (conf_count(c, "remote_sockets") > PLAN_SOCKETS_MAX)
+		faults_at(f, where, "remote_sockets: more than %d cannot be had", PLAN_SOCKETS_MAX);
+	for (size_t i = 0; i < conf_count(c, "remote_sockets"); i++) {
+		struct str path = conf_item(c, "remote_sockets", i);
+
+		if (path.n >= PLAN_SOCKET_MAX)
+			faults_at(f, where, "remote_sockets: %.*s is too long for a socket",
+			    STR_ARG(path));
+	}
+}
+
 void cross_destinations(const struct conf *c, struct faults *f)
 {
 	check_destinations(c, f);
 	check_reactions(c, f);
 	check_sources(c, f);
 	check_moves(c, f);
+	check_unix(c, f);
 }

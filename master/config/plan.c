@@ -114,7 +114,7 @@ static void make_listeners(const struct conf *c, struct plan *p)
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-static void add_file(struct plan *p, enum role role, struct str path)
+static void add_file(struct plan *p, enum role role, struct str path, bool socket)
 {
 	struct plan_file *f = &p->files[p->nfiles];
 
@@ -124,6 +124,7 @@ static void add_file(struct plan *p, enum role role, struct str path)
 	if (p->nfiles == PLAN_FILES_MAX || str_copy(path, f->path, sizeof f->path) == -1)
 		return; /* more than cross_check() lets through */
 	f->role = (uint8_t)role;
+	f->socket = socket;
 	p->nfiles++;
 }
 
@@ -132,13 +133,15 @@ static void make_files(const struct conf *c, struct plan *p)
 	const struct conf_section *s;
 
 	for (uint32_t n = 0; (s = conf_section(c, "certificate", n)) != NULL; n++) {
-		add_file(p, ROLE_KEYS, section_str(s, "certificate"));
-		add_file(p, ROLE_KEYS, section_str(s, "key"));
+		add_file(p, ROLE_KEYS, section_str(s, "certificate"), false);
+		add_file(p, ROLE_KEYS, section_str(s, "key"), false);
 	}
 	for (size_t i = 0; i < conf_count(c, "tls_client_ca"); i++)
-		add_file(p, ROLE_KEYS, conf_item(c, "tls_client_ca", i));
+		add_file(p, ROLE_KEYS, conf_item(c, "tls_client_ca", i), false);
 	if (conf_str(c, "remote_credentials").n > 0)
-		add_file(p, ROLE_CREDENTIALS, conf_str(c, "remote_credentials"));
+		add_file(p, ROLE_CREDENTIALS, conf_str(c, "remote_credentials"), false);
+	for (size_t i = 0; i < conf_count(c, "remote_sockets"); i++)
+		add_file(p, ROLE_REMOTE, conf_item(c, "remote_sockets", i), true);
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

@@ -339,6 +339,12 @@ static int load_pools(struct policy *p, const struct conf *c, char *why)
 		   : explain(why, c, "default_source_pool", "there is no such source_pool");
 }
 
+static void load_sockets(struct policy *p, const struct conf *c)
+{
+	for (size_t i = 0; i < conf_count(c, "remote_sockets"); i++)
+		strmap_put(&p->sockets, arena_str(&p->arena, conf_item(c, "remote_sockets", i)), p);
+}
+
 struct policy *policy_load(const struct conf *c, int dir, const char *path, char why[POLICY_WHY])
 {
 	struct policy *p = xcalloc(1, sizeof *p);
@@ -349,6 +355,7 @@ struct policy *policy_load(const struct conf *c, int dir, const char *path, char
 	p->dir_path = arena_str(&p->arena, str_of(path));
 	r = load_names(p, c, why);
 	load_listeners(p, c);
+	load_sockets(p, c);
 	if (r == 0)
 		r = load_pools(p, c, why);
 	for (int i = CLASS_LOCAL; i < CLASSES && r == 0; i++)
@@ -385,6 +392,7 @@ void policy_free(struct policy *p)
 	strmap_clear(&p->names);
 	strmap_clear(&p->no_rules);
 	strmap_clear(&p->pools);
+	strmap_clear(&p->sockets);
 	arena_clear(&p->arena);
 	free(p);
 }

@@ -53,6 +53,7 @@ struct policy {
 	struct maps virtual_alias, alias, relay_recipients, transport, sender_login;
 	struct maps sender_transport, sender_relayhost, lane, source;
 	struct str default_pool, default_pool_rule; /* where source knows nothing; empty: none */
+	struct strmap sockets; /* paths of remote_sockets */
 	struct strmap pools; /* titles of sections source_pool */
 	struct maps remote_tls_policy, remote_auth, address_preference;
 	struct str remote_tls, remote_tls_rule; /* where that knows nothing */

@@ -27,6 +27,33 @@ static bool by_mx(const struct way *y)
 	return true;
 }
 
+/* "unix:/path" is a socket of this host. */
+static bool is_unix(const struct way_hop *h)
+{
+	return str_starts(h->nexthop, STR("unix:"));
+}
+
+/* Nobody listens on the way there, so TLS would be of no use. */
+static enum found to_unix(struct run *r, const struct result *res, struct way_hop *h)
+{
+	if (res->transport != TRANSPORT_LMTP)
+		return run_fail(r, res->rule, STR("only LMTP goes to Unix sockets"));
+	if (strmap_get(&r->policy->sockets, str_skip(h->nexthop, 5)) == NULL)
+		return run_fail(r, res->rule, STR("its Unix socket is not one of remote_sockets"));
+	h->tls = STR("none");
+	h->tls_rule = STR("Unix socket");
+	return FOUND;
+}
+
+static enum found speak(struct run *r, const struct result *res, struct way_hop *h)
+{
+	if (is_unix(h))
+		return to_unix(r, res, h);
+	if (tls_policy_of(r, h->nexthop, res->implicit_tls, &h->tls, &h->tls_rule) == FOUND_FAILED)
+		return FOUND_FAILED;
+	return family_add(r, h);
+}
+
 static enum found make(struct run *r, struct result *res)
 {
 	struct way y = { .n = 0 };
@@ -39,11 +66,7 @@ static enum found make(struct run *r, struct result *res)
 	if (res->transport == TRANSPORT_LMTP)
 		strip_inet(&y);
 	for (unsigned i = 0; i < y.n; i++) {
-		struct way_hop *h = &y.hop[i];
-
-		if (tls_policy_of(r, h->nexthop, res->implicit_tls, &h->tls, &h->tls_rule) ==
-			FOUND_FAILED ||
-		    family_add(r, h) == FOUND_FAILED)
+		if (speak(r, res, &y.hop[i]) == FOUND_FAILED)
 			return FOUND_FAILED;
 	}
 	res->way = way_encode(&y, r->arena);

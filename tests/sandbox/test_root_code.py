@@ -5,7 +5,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get('THURN_BUILD', TOP / 'build'))
 LIMIT = 3000  # lines of code that are linked into a program that is root
-BOTH = 3950  # into the two together; a new program is about 10 lines of table.c and role.c
+BOTH = 4000  # into the two together; a new program is about 10 lines of table.c and role.c
 PROGRAMS = {'master': 'master', 'master-spawn': 'master/spawn'}
 LIBC_ALONE = {'libc.so.6'}
 

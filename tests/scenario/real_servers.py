@@ -338,8 +338,12 @@ service lmtp {{
     address = {self.at}
     port = {self.port}
   }}
+  unix_listener lmtp {{
+    mode = 0600
+  }}
 }}
 ''')
+        self.socket = self.top / 'run/lmtp'
         return f'exec /usr/sbin/dovecot -F -c {conf}\n'
 
 

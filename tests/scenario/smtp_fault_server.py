@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """An SMTP or LMTP server that does what it is told, good or bad; for tests of deliver-remote, and by hand.
+At a port, or at the Unix socket of that path.
 
     server = FaultServer(extensions=['PIPELINING', 'CHUNKING'])
     server.plan('rcpt', '550 5.1.1 nobody')      # the next RCPT is refused
@@ -16,7 +17,7 @@ functions below, or any function(session) that returns a reply, or None for none
 
 By hand: smtp_fault_server.py PORT [--lmtp] [STEP=REPLY ...]
 """
-import argparse, base64, collections, dataclasses, re, socket, ssl, struct, sys, threading, time, weakref
+import argparse, base64, collections, dataclasses, os, re, socket, ssl, struct, sys, threading, time, weakref
 
 
 class End(Exception):
@@ -124,7 +125,8 @@ class Session(threading.Thread):
     def __init__(self, server, sock, number):
         super().__init__(daemon=True)
         self.server, self.sock, self.number = server, sock, number
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input, self.login = b'', None
         self.reset()
 
@@ -340,7 +342,7 @@ class Session(threading.Thread):
             message.tls, message.resumed = self.sock.version(), self.sock.session_reused
             message.name = self.server.names.get(self.sock)
             message.certificate = self.sock.getpeercert()
-        message.peer, message.helo = self.sock.getpeername()[0], self.helo
+        message.peer, message.helo = (self.sock.getpeername() or [''])[0], self.helo
         self.server.seen.append(message)
         for rcpt, args in zip(self.rcpts, self.rcpt_args) if self.server.lmtp else [(None, None)]:
             taken = ([rcpt], [args]) if self.server.lmtp else (self.rcpts, self.rcpt_args)
@@ -378,10 +380,17 @@ class FaultServer:
         self.transcript = []   # every command line
         self.connections = 0   # ever
         self.open = 0          # now
-        self.sock = socket.create_server((address, port), backlog=256,
-                                         family=socket.AF_INET6 if ':' in address else socket.AF_INET)
-        self.port = self.sock.getsockname()[1]
-        self.hop = f'[{address}]:{self.port}'
+        if address.startswith('/'):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(address)
+            os.chmod(address, 0o600)
+            self.sock.listen(256)
+            self.port, self.hop = None, f'unix:{address}'
+        else:
+            family = socket.AF_INET6 if ':' in address else socket.AF_INET
+            self.sock = socket.create_server((address, port), family=family, backlog=256)
+            self.port = self.sock.getsockname()[1]
+            self.hop = f'[{address}]:{self.port}'
         threading.Thread(target=self.accept, daemon=True).start()
 
     def plan(self, step, action, times=1):

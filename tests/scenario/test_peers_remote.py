@@ -19,6 +19,7 @@ PEERS = {
     # with the OpenSSL of Debian 12 it fails in each handshake (its own process that signs): so, plain text
     'opensmtpd.test': {'tls': '', 'utf8': False, 'dsn': True},
     'dovecot.test': {'tls': 'verified', 'utf8': False, 'dsn': False},
+    'socket.dovecot.test': {'tls': '', 'utf8': False, 'dsn': False},  # at its Unix socket
 }
 
 
@@ -36,7 +37,7 @@ class World:
         start = lambda kind: stack.enter_context(kind(way_back=self.port, pair=pair))
         self.postfix, self.exim, self.opensmtpd, self.dovecot = map(start, (Postfix, Exim, OpenSMTPD, DovecotLMTP))
         self.server = {'postfix.test': self.postfix, 'secure.postfix.test': self.postfix, 'exim.test': self.exim,
-                       'opensmtpd.test': self.opensmtpd, 'dovecot.test': self.dovecot}
+                       'opensmtpd.test': self.opensmtpd, 'dovecot.test': self.dovecot, 'socket.dovecot.test': self.dovecot}
         self.sinks = {name: stack.enter_context(Sink(words=words, at=f'127.0.0.{i + 20}')) for i, (name, words) in enumerate(SINKS.items())}
         self.zones = stack.enter_context(Zones({'.': {}, 'secure.test': {
             'dane': 'MX 10 mx', 'mx': f'A {self.postfix.secure_at}', f'_{self.postfix.port}._tcp.mx': f'TLSA {tlsa(pair[0])}',
@@ -47,6 +48,7 @@ class World:
     def configuration(self):
         hop = {d: f'smtp:[mx.{d}]:{s.port}' for d, s in self.server.items()}
         hop['dovecot.test'] = f'lmtp:[mx.dovecot.test]:{self.dovecot.port}'
+        hop['socket.dovecot.test'] = f'lmtp:unix:{self.dovecot.socket}'
         for name, s in self.sinks.items():
             hop[f'{name}.sink.test'] = f'{"lmtp" if "-L" in SINKS[name] else "smtp"}:{s.hop}'
         at = {**{d: s.at for d, s in self.server.items()}, 'secure.postfix.test': self.postfix.secure_at}
@@ -55,6 +57,7 @@ class World:
         return self.zones.settings() + f'''
 minimal_backoff = 300s
 remote_idle_time = 500ms
+remote_sockets = {{"{self.dovecot.socket}"}}
 listener mx {{ service = smtp address = {{"127.0.0.1"}} port = {self.port} }}
 remote_port = {self.postfix.port}
 remote_ports = {{{', '.join(map(str, ports))}}}

@@ -159,7 +159,8 @@ static json_t *families_json(const struct families *f)
 /* What is found out about a next hop. */
 static void add_reply(json_t *o, const struct hop_reply *r)
 {
-	static const char *const sources[HOP_SOURCES] = { "address", "static_hosts", "host", "mx" };
+	static const char *const sources[HOP_SOURCES] = { "address", "static_hosts", "host", "mx",
+		"socket" };
 	json_t *hosts = json_array(), *tries = json_array(), *policies = json_array();
 
 	json_object_set_new(o, "source", json_string(sources[r->source]));
@@ -353,6 +354,8 @@ static void print_families(json_t *hop)
 	json_t *list = json_object_get(hop, "families"), *f;
 	size_t i;
 
+	if (strcmp(text_of(hop, "source"), "socket") == 0)
+		return;
 	printf("      families:");
 	json_array_foreach(list, i, f) printf(" %s", json_string_value(f));
 	printf(" (%s)\n", text_of(hop, "families_rule"));

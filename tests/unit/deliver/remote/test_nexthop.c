@@ -28,10 +28,11 @@ static void test_forms(void **state)
 		  "cher.example:26",
 		    "xn--bcher-kva.example", 26, 0, false },
 		{ "[xn--bcher-kva.example]", "xn--bcher-kva.example", 25, 0, true },
+		{ "unix:/run/Lmtp", "unix:/run/Lmtp", 25, 0, false },
 	};
 	static const char *const bad[] = { "", "[", "[]", "[a", "[a]b", "[a]:", "[a]:0",
 		"[a]:65536", "[a]:25x", "a:", ":25", "a b", "a\r\nb", "2001:db8::1", "[a]]",
-		"unix:/x", "a/b", "[a:b]",
+		"unix:x", "unix:", "a/b", "[a:b]",
 		"b\xfc"
 		"cher.example" };
 	char longest[300];

@@ -1,0 +1,93 @@
+"""LMTP to the Unix sockets of other programs: master connects, to those alone that the configuration names."""
+import json, re, smtplib
+import pytest
+import conftest
+from smtp_fault_server import FaultServer
+from test_queue import SENDER
+
+
+@pytest.fixture(scope='module')
+def places(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('sockets')
+    return {name: str(folder / name) for name in ('here', 'later', 'unlisted')}
+
+
+@pytest.fixture(scope='module')
+def server(places):
+    with FaultServer(address=places['here'], lmtp=True) as s:
+        yield s
+        assert s.faults == []
+
+
+@pytest.fixture(scope='module')
+def suite(server, places):
+    routes = {'here.test': f'lmtp:unix:{places["here"]}', 'later.test': f'lmtp:unix:{places["later"]}',
+              'unlisted.test': f'lmtp:unix:{places["unlisted"]}', 'smtp.test': f'smtp:unix:{places["here"]}'}
+    conf = f'''
+transport_maps = {{"inline:{{{', '.join(f'{k}={v}' for k, v in routes.items())}}}"}}
+remote_sockets = {{"{places['here']}", "{places['later']}"}}
+minimal_backoff = 1s
+maximal_backoff = 1s
+'''
+    with conftest.running(conf=conf) as s:
+        yield s
+
+
+def send(suite, subject, *to):
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as c:
+        c.sendmail(SENDER, list(to), f'Subject: {subject}\r\n\r\nbody\r\n')
+
+
+def taken(server, subject):
+    return [m for m in server.messages if f'Subject: {subject}\r\n'.encode() in m.data]
+
+
+def event(suite, name, to):
+    return suite.wait_for(lambda: [e['fields'] for e in suite.events(name) if e['fields']['to'] == to])[-1]
+
+
+def test_delivery(suite, server, places):
+    """A result for each recipient, and the connection serves the next message."""
+    server.refused['no@here.test'] = '550 5.1.1 nobody'
+    send(suite, 'first', 'a@here.test', 'no@here.test')
+    assert event(suite, 'bounced', 'no@here.test')['dsn'] == '5.1.1'
+    e = event(suite, 'delivered', 'a@here.test')
+    assert (e['relay'], e['tls'], e['tls_rule']) == (f'unix:{places["here"]}', '', 'Unix socket')
+    send(suite, 'second', 'b@here.test')
+    suite.wait_for(lambda: taken(server, 'second'))
+    assert server.connections == 1 and any(l.startswith(b'LHLO ') for l in server.transcript)
+
+
+def test_nobody_there(suite, places):
+    """It waits, and goes when there is somebody."""
+    send(suite, 'later', 'a@later.test')
+    e = event(suite, 'deferred', 'a@later.test')
+    assert places['later'] in e['status'] and 'No such file' in e['status'] and e['dsn'] == '4.4.1'
+    with FaultServer(address=places['later'], lmtp=True) as s:
+        suite.wait_for(lambda: taken(s, 'later'))
+
+
+def test_named_ones_only(suite, server, places):
+    """What is not among remote_sockets, or not LMTP, is an error of the table, and nobody connects."""
+    with FaultServer(address=places['unlisted'], lmtp=True) as s:
+        send(suite, 'unlisted', 'a@unlisted.test', 'a@smtp.test')
+        for to in ('a@unlisted.test', 'a@smtp.test'):
+            assert event(suite, 'deferred', to)['dsn'].startswith('4.')
+        suite.wait_for(lambda: {'its Unix socket is not one of remote_sockets', 'only LMTP goes to Unix sockets'} <=
+                       {e['fields']['why'] for e in suite.events('table-failed')})
+        assert s.connections == 0
+    suite.tool('queue', 'delete', 'ALL')
+
+
+def test_explain(suite, places):
+    (hop,) = json.loads(suite.tool('explain', '--json', 'route', SENDER, 'a@here.test').stdout.splitlines()[-1])['hops']
+    assert (hop['nexthop'], hop['source'], hop['tls']['policy']) == (f'unix:{places["here"]}', 'socket', 'none')
+    assert f'next hop unix:{places["here"]}' in suite.tool('explain', 'route', SENDER, 'a@here.test').stdout
+
+
+def test_check(suite, tmp_path):
+    for value, complaint in (('relative', 'absolute'), ('/' + 'x' * 120, 'too long for a socket')):
+        file = tmp_path / 'thurn.conf'
+        file.write_text(re.sub('^remote_sockets = .*', f'remote_sockets = {{"{value}"}}', open(suite.conf).read(), flags=re.M))
+        r = suite.tool('-c', str(file), 'config', 'check', check=False)
+        assert r.returncode == 78 and complaint in r.stderr
