@@ -6,7 +6,7 @@
 As a module: peers.root('postfix') gives that folder, or None when it cannot be had; peers.run_env(root) the
 environment in which its programs find their libraries.
 """
-import os, pathlib, subprocess, sys
+import fcntl, os, pathlib, subprocess, sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 STORE = TOP / 'build/peers'
@@ -25,7 +25,7 @@ PACKAGES = {
 def fetch(name):
     here = STORE / name
     debs = here.with_suffix('.debs')
-    debs.mkdir(parents=True, exist_ok=True)
+    debs.mkdir(exist_ok=True)
     subprocess.run(['apt-get', 'download', '-qq', *PACKAGES[name]], cwd=debs, check=True, stdout=subprocess.DEVNULL)
     part = here.with_suffix('.part')
     for deb in debs.glob('*.deb'):
@@ -39,7 +39,10 @@ def fetch(name):
 def root(name):
     here = STORE / name
     try:
-        return here if here.is_dir() else fetch(name)
+        STORE.mkdir(parents=True, exist_ok=True)
+        with open(STORE / f'{name}.lock', 'w') as lock:  # two tests may want it at once
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return here if here.is_dir() else fetch(name)
     except (OSError, subprocess.CalledProcessError) as e:
         print(f'{name}: not to be had: {e}', file=sys.stderr)
         return None

@@ -43,7 +43,7 @@ def queued(suite, sender=SENDER, header='', rcpts=1, login=None):
 
 
 def shown(suite, id):
-    lines = suite.tool('queue', 'show', '-e', id).stdout.splitlines()
+    lines = suite.tool('queue', 'show', '-e', id).stdout.partition('\ntranscript:')[0].splitlines()
     return {k: json.loads(v) for k, _, v in (l.partition(': ') for l in lines if ': ' in l)}
 
 

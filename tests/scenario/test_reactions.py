@@ -168,6 +168,7 @@ def test_move(suite, hosts):
     assert suspended(suite)['move.test']['moved_to'] == 'backup'
     assert ', moved to backup, since' in suite.tool('queue', 'why', 'move.test').stdout
     suite.stop()
+    suite.users = 0  # they are there already
     suite.start()
     send(suite, 'moved again', 'a@move.test')
     assert suite.wait_for(lambda: hosts.taken('moved again'))[0][1].peer == '127.0.1.1'
