@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: how fast and how small Thurn is, beside the Debian packages of Postfix and Dovecot.
 
-    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,login,start,million"]
+    make bench [ARGS="--quick --rounds N --tests inbound,kept,relay,relay-tls,smtp-idle,imap-idle,tls,tls-idle,append,mailbox,login,start,million"]
 
 Servers take turns within one run, on this machine and its disk, each with a file system of its own that is made
 anew for every measurement, so ratios mean more than numbers. The table shows medians, with the least and the
@@ -25,6 +25,7 @@ TESTS = {
     'inbound': (Postfix, 5, 'inbound to Maildir, 20 sessions', FLOW),
     'kept': (Postfix, 3, 'inbound, connections kept', FLOW),
     'relay': (Postfix, 5, 'relay to a sink, 20 sessions', FLOW),
+    'relay-tls': (Postfix, 3, 'relay over TLS to a sink, 20 sessions', [FLOW[0], ('per_cpu', 'messages per CPU-second', '', 3, None)]),
     'smtp-idle': (Postfix, 1, '5,000 idle SMTP connections', IDLE),
     'imap-idle': (Dovecot, 1, '5,000 IMAP connections before login', IDLE),
     'tls': (Postfix, 3, 'TLS handshakes, ECDSA on P-256', [
@@ -125,10 +126,11 @@ class Bench:
         return (sum(t) - t[3] - t[4] - kernel) / os.sysconf('SC_CLK_TCK') - own - server.group.cpu()
 
     def flow(self, test, server):
-        relay, kept = test == 'relay', test == 'kept'
+        relay, kept, tls = test.startswith('relay'), test == 'kept', test == 'relay-tls'
         if relay:
-            self.load.sink_start()
-        server.restart('flow')
+            self.load.end()
+            self.load.sink_start(tls=tls)
+        server.restart(test if tls else 'flow')
         self.send(server, 100, relay, kept)
         took, _, _ = self.send(server, 300, relay, kept)
         n = int(min(20000, max(300, 300 / took * self.seconds)))
@@ -328,7 +330,8 @@ class Bench:
         return self.o.rounds or (min(2, TESTS[test][1]) if self.o.quick else TESTS[test][1])
 
     def measure(self, test, server):
-        act = {'inbound': self.flow, 'kept': self.flow, 'relay': self.flow, 'smtp-idle': self.idle, 'imap-idle': self.idle,
+        act = {'inbound': self.flow, 'kept': self.flow, 'relay': self.flow,
+               'relay-tls': self.flow, 'smtp-idle': self.idle, 'imap-idle': self.idle,
                'tls': self.handshakes, 'tls-idle': self.idle, 'append': self.append, 'mailbox': self.mailbox, 'login': self.login,
                'drain': self.drain, 'sessions': self.sessions, 'start': self.start, 'million': self.million}
         try:

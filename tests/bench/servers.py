@@ -329,6 +329,11 @@ maillog_file_prefixes = /disk
         if mode == 'drain':
             with open(self.root / 'etc/postfix/main.cf', 'a') as f:
                 f.write(f'default_destination_concurrency_limit = {CAP}\n')
+        if mode == 'relay-tls':  # sessions resumed, connections kept
+            with open(self.root / 'etc/postfix/main.cf', 'a') as f:
+                f.write('smtp_tls_security_level = may\nsmtp_tls_connection_reuse = yes\n'
+                        'smtp_tls_session_cache_database = btree:${data_directory}/smtp_scache\n')
+            table += 'tlsproxy unix - - n - 0 tlsproxy\n'
         if mode == 'tls':
             self.offer_tls()
             table += f'127.0.0.1:{self.smtps} inet n - n - {processes} smtpd -o smtpd_tls_wrappermode=yes\n'
@@ -418,14 +423,14 @@ service stats {{
 
 
 class Load:
-    """smtp-source and smtp-sink: unpacked, not installed, so that they are there without root too."""
+    """smtp-source and smtp-sink: unpacked, not installed, so that they are there without root too. A sink with TLS is our own."""
 
     def __init__(self, scratch):
         self.where = peers.root('postfix')
         if not self.where:
             raise Unfit('no smtp-source: the Debian package postfix cannot be fetched')
         self.env = peers.run_env(self.where)
-        self.port, self.sink, self.counters = free_port(), None, scratch / 'sink'
+        self.port, self.sink, self.counters, self.tls = free_port(), None, scratch / 'sink', scratch / 'sink-tls'
 
     def source(self, port, rcpt, n, kept, seconds=120, rcpts=1):
         """n messages of 4 KB over 20 sessions, a connection for each message unless kept"""
@@ -435,8 +440,13 @@ class Load:
         if r.returncode:
             raise RuntimeError('smtp-source: ' + r.stderr[-200:])
 
-    def sink_start(self, *options):
-        if not self.sink:
+    def sink_start(self, *options, tls=False):
+        if tls:
+            chain, key = Authority(self.tls).issue('sink', ['sink.test'])
+            self.sink = subprocess.Popen([BUILD / 'test/bench/sink', str(self.port), chain, key], stdin=subprocess.DEVNULL,
+                                         stdout=open(self.counters, 'wb'))
+            wait_for('the sink', 5, lambda: answers(self.port))
+        elif not self.sink:
             self.sink = subprocess.Popen([self.where / 'usr/sbin/smtp-sink', '-4', '-c', *(['-u', 'nobody'] if ROOT else []),
                                           *options, f'127.0.0.1:{self.port}', '1024'], env=self.env, stdin=subprocess.DEVNULL,
                                          stdout=open(self.counters, 'wb'), stderr=subprocess.DEVNULL)
