@@ -90,11 +90,13 @@ def test_first_start(host):
 
 
 def test_mail_of_the_host(host):
-    with host.file('/etc/thurn/tables/aliases').open('a') as f:
-        f.write('root: alice@example.org\n')
+    """Mail to root, and to the postmaster of every domain (RFC 5321 4.5.1), has a reader from the beginning."""
     host.run('newaliases')
     # the new table is looked at within a second
     wait_for(lambda: host.run('sendmail', 'root', input='Subject: from cron\n\nbody\n', check=False).returncode == 0)
+    for to in ('postmaster', 'Postmaster@example.org', 'postmaster@mx.example.org'):
+        host.mail('bob@client.test', to, f'for {to}')
+        wait_for(lambda: host.finds('alice@example.org', 'secret', f'for {to}'))
     wait_for(lambda: host.finds('alice@example.org', 'secret', 'from cron'))
     assert 'empty' in host.run('mailq').stdout
 
