@@ -9,10 +9,10 @@
 
 #include "auth.h"
 #include "base/alloc.h"
-#include "base/id.h"
 #include "choice.h"
 #include "greeting.h"
 #include "lately.h"
+#include "reach.h"
 #include "settings.h"
 #include "told.h"
 #include "transaction.h"
@@ -64,9 +64,6 @@ void session_state(struct session *s, enum session_state to)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-static void connect_next(struct session *s);
-static void connect_again(struct session *s);
-
 static void reap(void *arg)
 {
 	free(arg);
@@ -76,15 +73,8 @@ static void reap(void *arg)
 static void bury(struct session *s)
 {
 	session_state(s, S_DEAD);
-	site_find_cancel(&s->finding);
-	tlspolicy_clear(&s->policy);
+	reach_clear(s);
 	auth_clear(s);
-	site_release(s->site);
-	s->site = NULL;
-	dial_cancel(s->dial);
-	s->dial = NULL;
-	unixdial_cancel(s->unixdial);
-	s->unixdial = NULL;
 	conn_close(&s->conn);
 	if (s->hop != NULL)
 		hop_session_gone(s);
@@ -171,7 +161,7 @@ void session_fail(struct session *s, const struct status *st)
 		log_info(
 		    NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", st->text));
 		conn_close(&s->conn);
-		connect_next(s);
+		reach_next(s);
 		return;
 	}
 	if (!nowhere && !demanding && !ours && !s->decided)
@@ -509,7 +499,7 @@ static void on_end(struct conn *c, enum conn_end why)
 		told_failure(s, TLS_FAILED_OTHERWISE, st.text);
 	if (greeting_plain_instead(s, &st)) {
 		transcript_note(&s->job->transcript, "%s", st.text);
-		connect_again(s);
+		reach_again(s);
 		return;
 	}
 	/* a host that takes connections and does not greet is as good as down */
@@ -518,24 +508,11 @@ static void on_end(struct conn *c, enum conn_end why)
 	session_fail(s, &st);
 }
 
-/* --- connecting ------------------------------------------------------------------------------- */
+/* --- a connection ----------------------------------------------------------------------------- */
 
 static const struct conn_events events = { on_input, on_drained, on_end, on_secured };
 
-static void name_relay(struct session *s, const struct site_target *t)
-{
-	char text[IP_TEXT];
-
-	if (nexthop_path(&s->hop->target).n > 0) {
-		str_copy(site_host(s->site, t), s->relay, sizeof s->relay);
-		return;
-	}
-	ip_format(&t->ip, text);
-	snprintf(s->relay, sizeof s->relay, "%.*s[%s]:%u", STR_ARG(site_host(s->site, t)), text,
-	    (unsigned)s->site->port);
-}
-
-static void connected(struct session *s, int *fd)
+void session_connected(struct session *s, int *fd)
 {
 	conn_init(&s->conn, fd, IN_MAX, OUT_MAX, &events, s);
 	counts.made++;
@@ -543,202 +520,6 @@ static void connected(struct session *s, int *fd)
 	s->trial = false;
 	greeting_begin(s);
 	set_deadline(s);
-}
-
-/* The mail waits: it goes out from no other address. */
-static void source_failed(
-    const struct session *s, const struct ip *to, int error, struct status *st)
-{
-	const struct deliver_source *source = &s->hop->source;
-	char text[IP_TEXT];
-
-	ip_format(&source->ip[to->family == 6], text);
-	log_error(NULL, EV("remote-source-unusable"), KS("source", source->name),
-	    KZ("address", text), KZ("error", strerror(error)));
-	status_set(st, 451, "4.3.5", "source %.*s cannot be used: %s: %s", STR_ARG(source->name),
-	    text, strerror(error));
-}
-
-static void on_dialled(void *arg, const struct dialled *d)
-{
-	struct session *s = arg;
-	const struct site_target *t = &s->order.at[s->next];
-	struct status st = { .code = 0 };
-	int fd = d->fd;
-
-	s->dial = NULL;
-	s->at = s->next + d->which;
-	for (unsigned i = 0; i < 2 && d->tried[i]; i++) {
-		s->next++;
-		name_relay(s, &t[i]);
-		if (d->error[i] == 0)
-			continue;
-		s->ours = d->ours[i];
-		if (d->ours[i]) {
-			source_failed(s, &t[i].ip, d->error[i], &st);
-			continue;
-		}
-		lately_note(LATELY_DEAD, &t[i].ip, s->site->port, loop_now());
-		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(d->error[i]));
-		if (fd != -1)
-			transcript_note(&s->job->transcript, "%s", st.text);
-	}
-	if (fd == -1) {
-		session_fail(s, &st);
-		return;
-	}
-	s->ip = t[d->which].ip;
-	lately_forget(LATELY_DEAD, &s->ip, s->site->port);
-	name_relay(s, &t[d->which]);
-	transcript_note(&s->job->transcript, "connected to %s", s->relay);
-	connected(s, &fd);
-}
-
-static void on_unix(void *arg, int *fd, int error)
-{
-	struct session *s = arg;
-	struct status st;
-
-	s->unixdial = NULL;
-	s->at = s->next++;
-	if (error == 0) {
-		connected(s, fd);
-		return;
-	}
-	status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(error));
-	session_fail(s, &st);
-}
-
-/* The two families of one host may race; hosts never do, because their order means something. */
-static const struct ip *rival(const struct session *s)
-{
-	const struct site_target *t = &s->order.at[s->next];
-
-	if (!s->plain && s->next + 1 < s->order.n && t[0].host == t[1].host &&
-	    t[0].ip.family != t[1].ip.family)
-		return &t[1].ip;
-	return NULL;
-}
-
-static void dial_next(struct session *s)
-{
-	struct str path = nexthop_path(&s->hop->target);
-
-	session_state(s, S_CONNECTING);
-	s->last = false;
-	s->first = s->nexpects = 0;
-	s->caps = (struct caps){ 0 };
-	s->tls = false;
-	s->tls_text[0] = '\0';
-	reply_start(&s->reply);
-	if (path.n > 0) {
-		s->unixdial = unixdial_start(path, on_unix, s);
-		return;
-	}
-	s->dial = dial_start(&s->order.at[s->next].ip, rival(s), s->site->port, &s->hop->source,
-	    settings()->connect, on_dialled, s);
-}
-
-/* None of the addresses of that host. */
-static void skip_host(struct session *s)
-{
-	uint16_t host = s->order.at[s->next].host;
-
-	while (s->next < s->order.n && s->order.at[s->next].host == host)
-		s->next++;
-}
-
-static void on_policy(void *arg)
-{
-	struct session *s = arg;
-	struct status st = s->policy.policy.status;
-
-	if (st.code == 0) {
-		dial_next(s);
-		return;
-	}
-	told_refused(s);
-	skip_host(s);
-	session_fail(s, &st);
-}
-
-/* There is one. What was found out of its host is asked for once. */
-static void connect_next(struct session *s)
-{
-	const struct site_target *t = &s->order.at[s->next];
-
-	s->plain = false;
-	if (s->policy.known && s->policy.q.host == t->host) {
-		on_policy(s);
-		return;
-	}
-	session_state(s, S_CONNECTING);
-	name_relay(s, t);
-	tlspolicy_clear(&s->policy);
-	tlspolicy_find(&s->policy,
-	    &(struct tlspolicy_question){ .wish = &s->hop->wish,
-		.hop = &s->hop->target,
-		.site = s->site,
-		.host = t->host,
-		.trace = s->job->d.trace },
-	    on_policy, s);
-}
-
-/* The same address once more, without TLS. */
-static void connect_again(struct session *s)
-{
-	conn_close(&s->conn);
-	s->next = s->at;
-	s->plain = true;
-	dial_next(s);
-}
-
-bool session_elsewhere(struct session *s, const struct status *why)
-{
-	uint16_t host = s->order.at[s->at].host;
-
-	while (s->next < s->order.n && s->order.at[s->next].host == host)
-		s->next++;
-	if (s->next == s->order.n)
-		return false;
-	log_info(NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", why->text));
-	transcript_note(&s->job->transcript, "%s", why->text);
-	conn_close(&s->conn);
-	s->served = 0;
-	s->need_rset = false;
-	connect_next(s);
-	return true;
-}
-
-static bool is_dead(const struct ip *ip, uint16_t port)
-{
-	return lately_for(LATELY_DEAD, ip, port, loop_now()) > 0;
-}
-
-static void on_site(void *arg, struct site *site)
-{
-	static uint64_t seed;
-	struct session *s = arg;
-	struct status st = site->status;
-	struct families f;
-
-	if (seed == 0)
-		seed = id_random();
-	s->site = site;
-	if (st.code == 0 && nexthop_path(&s->hop->target).n > 0) {
-		s->order = (struct site_order){ .n = 1 };
-	} else if (st.code == 0) {
-		f = hop_families(s->hop);
-		site_order(site, &f, &seed, is_dead, &s->order);
-		s->ours = s->hop->source.name.n > 0 && s->order.n == 0;
-		status_set(&st, 451, "4.4.4",
-		    "%s has no address of the kind that may be used%s%.*s", s->hop->target.host,
-		    s->ours ? " from source " : "", STR_ARG(s->hop->source.name));
-	}
-	if (s->order.n > 0)
-		connect_next(s);
-	else
-		session_fail(s, &st);
 }
 
 void session_open(struct hop *h, struct job *j)
@@ -750,7 +531,7 @@ void session_open(struct hop *h, struct job *j)
 	j->connected = true;
 	j->session = s;
 	s->conn.fd = -1;
-	site_find(&h->finder, &s->finding, j->d.trace, on_site, s);
+	reach_begin(s);
 }
 
 void session_run(struct session *s, struct job *j)

@@ -1,6 +1,6 @@
 /*
- * One connection to a next hop: finding it, connecting, and reading replies. What is said until it is
- * ready is in greeting.c, and then in transaction.c.
+ * One connection to a next hop: its life, and replies. How it comes about is in reach.c, what is said
+ * until it is ready in greeting.c, and then in transaction.c.
  *
  * The server is not trusted. Each reply answers the oldest command that is open; anything that
  * comes when nothing is open ends the connection, so that no reply can be put in advance.
@@ -138,8 +138,10 @@ bool session_committed(const struct session *s);
 /* Breaks the connection; the job is forgotten, not settled. */
 void session_abort(struct session *s);
 
-/* --- for greeting.c and transaction.c --------------------------------------------------------- */
+/* --- for greeting.c, transaction.c and reach.c ------------------------------------------------ */
 
+/* Takes the descriptor of a connection to s->order.at[s->at]; *fd = -1. */
+void session_connected(struct session *s, int *fd);
 void session_state(struct session *s, enum session_state to);
 void session_expect(struct session *s, enum step step, uint32_t rcpt);
 /*
@@ -155,11 +157,6 @@ void session_fail(struct session *s, const struct status *st);
  * The refusal that is being dealt with, as it came; in *st. NULL when it is none.
  */
 const struct status *session_said(struct session *s, struct status *st);
-/*
- * This host cannot take the job, for want of something that another may have: goes on to the next
- * one. False when there is none.
- */
-bool session_elsewhere(struct session *s, const struct status *why);
 /* A reply as the outcome of its command; one of a class that makes no sense there is a failure. */
 void session_reply_status(
     struct session *s, const struct reply *r, enum step step, struct status *st);

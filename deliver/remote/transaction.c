@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "mail/utf8.h"
+#include "reach.h"
 
 enum {
 	COMMAND_MAX = 4096, /* one command with all its parameters */
@@ -148,7 +149,7 @@ static bool acceptable(struct session *s)
 		make_fit(s, &st);
 	if (st.code == 0)
 		return true;
-	if (!n->utf8 || s->caps.utf8 || !session_elsewhere(s, &st))
+	if (!n->utf8 || s->caps.utf8 || !reach_elsewhere(s, &st))
 		settle_all(s, RCPT_PENDING, RCPT_ACCEPTED, &st);
 	return false;
 }
