@@ -140,12 +140,32 @@ static void drop_if_unused(struct hop *h)
 
 /* --- waiting jobs ----------------------------------------------------------------------------- */
 
+/* Whether a connection would be opened for one of them. */
+static void line_up(struct hop *h)
+{
+	bool starves = h->nwaiting > h->closing;
+
+	if (starves == h->starved)
+		return;
+	h->starved = starves;
+	if (starves)
+		TAILQ_INSERT_TAIL(&starved, h, starved_next);
+	else
+		TAILQ_REMOVE(&starved, h, starved_next);
+}
+
 static void wait_in(struct hop *h, struct job *j)
 {
 	TAILQ_INSERT_TAIL(&h->waiting, j, next);
-	if (!h->starved)
-		TAILQ_INSERT_TAIL(&starved, h, starved_next);
-	h->starved = true;
+	h->nwaiting++;
+	line_up(h);
+}
+
+static void wait_no_more(struct hop *h, struct job *j)
+{
+	TAILQ_REMOVE(&h->waiting, j, next);
+	h->nwaiting--;
+	line_up(h);
 }
 
 static struct job *take_waiting(struct hop *h)
@@ -154,12 +174,12 @@ static struct job *take_waiting(struct hop *h)
 
 	if (j == NULL)
 		return NULL;
-	TAILQ_REMOVE(&h->waiting, j, next);
-	TAILQ_REMOVE(&starved, h, starved_next);
-	h->starved = !TAILQ_EMPTY(&h->waiting);
+	wait_no_more(h, j);
 	/* to the end of the line, so that one next hop does not hold up the others */
-	if (h->starved)
+	if (h->starved) {
+		TAILQ_REMOVE(&starved, h, starved_next);
 		TAILQ_INSERT_TAIL(&starved, h, starved_next);
+	}
 	return j;
 }
 
@@ -303,7 +323,7 @@ void hop_submit(struct job *j)
 	}
 	wait_in(h, j);
 	/* an idle connection to elsewhere makes room */
-	if (connections >= settings()->connections && !TAILQ_EMPTY(&idle))
+	if (h->starved && connections >= settings()->connections && !TAILQ_EMPTY(&idle))
 		session_quit(TAILQ_LAST(&idle, session_list));
 	else
 		serve_starved();
@@ -315,11 +335,7 @@ void hop_withdraw(struct job *j)
 
 	if (h == NULL) /* it waits for its login */
 		return;
-	TAILQ_REMOVE(&h->waiting, j, next);
-	if (TAILQ_EMPTY(&h->waiting)) {
-		TAILQ_REMOVE(&starved, h, starved_next);
-		h->starved = false;
-	}
+	wait_no_more(h, j);
 	drop_if_unused(h);
 }
 
@@ -354,13 +370,27 @@ void hop_session_not_idle(struct session *s)
 	TAILQ_REMOVE(&idle, s, all_idle_next);
 }
 
+void hop_session_closing(struct session *s)
+{
+	hop_session_not_idle(s);
+	s->closing = true;
+	s->hop->closing++;
+	line_up(s->hop);
+	connections--;
+	serve_starved();
+}
+
 void hop_session_gone(struct session *s)
 {
 	struct hop *h = s->hop;
 
 	hop_session_not_idle(s);
 	s->hop = NULL;
-	connections--;
+	if (s->closing)
+		h->closing--;
+	else
+		connections--;
+	line_up(h);
 	h->sessions--;
 	serve_starved();
 	drop_if_unused(h);

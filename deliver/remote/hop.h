@@ -2,7 +2,7 @@
  * Next hops: which connections there are to each, which jobs wait for one, and how many connections
  * the whole process may have. How many jobs go to a next hop at a time is the queue's decision;
  * here each gets a connection at once, an idle one if there is one, until the process is at its
- * limit. The same host under another TLS policy, with another login, or reached from another source, is
+ * limit; but none is opened in place of one that is still being closed. The same host under another TLS policy, with another login, or reached from another source, is
  * another next hop: connections are not shared.
  */
 #ifndef REMOTE_HOP_H
@@ -16,14 +16,16 @@
 
 struct hop {
 	LIST_ENTRY(hop) chain;
-	TAILQ_ENTRY(hop) starved_next; /* while jobs wait */
-	bool starved;
+	TAILQ_ENTRY(hop) starved_next;
+	bool starved; /* more jobs wait than connections are being closed */
 	uint8_t transport;
 	struct nexthop target;
 	struct tls_wish wish;
 	TAILQ_HEAD(job_list, job) waiting;
 	TAILQ_HEAD(session_list, session) idle; /* most recently used first */
-	unsigned sessions; /* idle and busy */
+	unsigned nwaiting;
+	unsigned sessions; /* idle, busy and closing */
+	unsigned closing; /* of these, those whose QUIT is on its way */
 	unsigned pins; /* those who want it explained */
 	struct site_finder finder;
 	struct credential *credential; /* its mail logs in with this; NULL = it does not */
@@ -50,6 +52,8 @@ void hop_withdraw(struct job *j);
 /* What a session tells about itself. The next job for it; NULL: it is idle now, or has been closed.
  */
 struct job *hop_session_free(struct session *s);
+/* It has said QUIT. The other host still counts it: one of the jobs that wait goes on doing so. */
+void hop_session_closing(struct session *s);
 void hop_session_gone(struct session *s);
 /* It is about to close and may not be used again, though it was idle. */
 void hop_session_not_idle(struct session *s);

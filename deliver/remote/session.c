@@ -76,8 +76,7 @@ static void bury(struct session *s)
 	reach_clear(s);
 	auth_clear(s);
 	conn_close(&s->conn);
-	if (s->hop != NULL)
-		hop_session_gone(s);
+	hop_session_gone(s);
 	timer_set(&s->reap, 0, reap, s);
 }
 
@@ -196,7 +195,7 @@ void session_abort(struct session *s)
 
 void session_quit(struct session *s)
 {
-	hop_session_gone(s);
+	hop_session_closing(s);
 	session_state(s, S_CLOSING);
 	conn_write(&s->conn, STR("QUIT\r\n"));
 	conn_deadline(&s->conn, QUIT_MS);

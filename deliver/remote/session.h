@@ -79,8 +79,8 @@ struct transaction {
 
 struct session {
 	struct conn conn;
-	struct hop *hop; /* NULL when it does not count any more */
-	bool idle;
+	struct hop *hop; /* NULL when it is S_DEAD */
+	bool idle, closing; /* of hop.c: it waits for a job; it has said QUIT */
 	TAILQ_ENTRY(session) idle_next, all_idle_next;
 
 	enum session_state state;

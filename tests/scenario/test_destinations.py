@@ -6,18 +6,20 @@ from dns_server import Zones
 from smtp_fault_server import HANG, FaultServer, Hosts
 
 UP = ['127.0.0.2', '127.0.0.3']
+WORN = '127.0.0.4'  # one message a connection
 ZONE = {
     'up2': f'A {UP[0]}', 'up3': f'A {UP[1]}',
     'one': ['MX 10 up2', 'MX 20 up3'], 'two': ['MX 5 up3', 'MX 5 up2'], 'other': 'MX 10 up2',
     'customer': 'MX 10 up3',
     'paced': 'MX 10 up2', 'stopped': 'MX 10 up3',
+    'up4': f'A {WORN}', 'worn': 'MX 10 up4',
 }
 SENDER = 'user1@example.test'
 
 
 @pytest.fixture(scope='module')
 def hosts():
-    h = Hosts({a: {} for a in UP})
+    h = Hosts({**{a: {} for a in UP}, WORN: {'extensions': ['PIPELINING', 'LIMITS MAILMAX=1']}})
     yield h
     assert h.faults() == []
     h.close()
@@ -40,6 +42,10 @@ destination provider {{
   hosts = {{"up3.zone.test"}}
   domains = {{".nowhere.test"}}
   concurrency = 3
+}}
+destination worn {{
+  domains = {{"worn.zone.test"}}
+  concurrency = 2
 }}
 destination some {{
   domains = {{"[127.0.0.2]"}}
@@ -216,3 +222,23 @@ def test_retry_by_fault():
             s.tool('queue', 'flush')
             s.wait_for(lambda: [m.rcpts for m in server.messages] == [[grey], [busy]])
             assert tries() == 2
+
+
+def test_cap_counts_connections_that_close(suite, hosts):
+    """Whoever has said QUIT is still there: the next connection comes when it is gone."""
+    host, most = hosts.at[WORN], []
+
+    def slow(session):
+        """Gives another connection every chance to come before this one has gone."""
+        until = time.monotonic() + 0.3
+        while host.open <= 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        most.append(host.open)
+        return '221 bye'
+
+    host.plan('quit', slow, times=8)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: send(suite, 'worn', f'a{n}@worn.zone.test'), range(8)))
+    arrives(suite, hosts, 'worn', 8)
+    suite.wait_for(lambda: len(most) == 8)
+    assert host.connections == 8 and max(most) <= 2
