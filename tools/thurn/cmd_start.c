@@ -126,7 +126,7 @@ int cmd_stop(int argc, char **argv)
 	p.fd = pidfd_open(c.pid, 0);
 	if (control_ask(&c, CONTROL_STOP, &w, NULL, NULL, &answer) == -1)
 		return tool_fail(EX_NOPERM, "refused: not the owner of the suite");
-	patience = conf_time(tool_conf(), "shutdown_timeout") + STOP_GRACE;
+	patience = conf_time(tool_suite_conf(), "shutdown_timeout") + STOP_GRACE;
 	if (p.fd != -1 && poll(&p, 1, (int)patience) != 1)
 		return tool_fail(EX_TEMPFAIL, "still running after %llu ms (pid %d)",
 		    (unsigned long long)patience, c.pid);

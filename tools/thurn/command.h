@@ -52,6 +52,11 @@ void tool_set_conf_path(const char *path);
 const char *tool_libexec(void);
 /* The checked configuration, read at the first call. Ends the program when it is faulty. */
 const struct conf *tool_conf(void);
+/*
+ * The same for whoever talks to the running suite, which goes on with what it has read before: when the
+ * file at the built-in place is faulty this says so, and gives the defaults.
+ */
+const struct conf *tool_suite_conf(void);
 
 /* Connects to a service of the running suite; says so on standard error when it cannot: -1. */
 int tool_control(struct control *c, const char *service);

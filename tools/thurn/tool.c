@@ -14,6 +14,7 @@
 
 static const char *name = "thurn";
 static char conf_path[PATH_MAX];
+static bool conf_named; /* it is not the built-in one */
 static char libexec[PATH_MAX];
 static struct conf *conf;
 
@@ -96,6 +97,9 @@ int tool_result(int status)
 
 void tool_set_conf_path(const char *path)
 {
+	const char *env = getenv("THURN_CONF");
+
+	conf_named = path != NULL || (env != NULL && env[0] != '\0');
 	if (place_conf(path, conf_path) == -1)
 		exit(tool_fail(
 		    EX_USAGE, "%s: %s", path != NULL ? path : "configuration", strerror(errno)));
@@ -115,16 +119,23 @@ const char *tool_libexec(void)
 	return libexec;
 }
 
-const struct conf *tool_conf(void)
+/* What was wrong, or is to be warned of, is added to text. */
+static void load(struct buf *text)
 {
 	char program[PATH_MAX + 32];
+
+	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
+	conf = conf_load(program, tool_conf_path(), text);
+}
+
+const struct conf *tool_conf(void)
+{
 	struct buf text;
 
 	if (conf != NULL)
 		return conf;
-	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
 	buf_init(&text, CONF_LINES_MAX);
-	conf = conf_load(program, tool_conf_path(), &text);
+	load(&text);
 	if (conf == NULL) {
 		tool_say(EX_CONFIG, buf_cstr(&text));
 		exit(tool_result(EX_CONFIG));
@@ -133,11 +144,33 @@ const struct conf *tool_conf(void)
 	return conf;
 }
 
+const struct conf *tool_suite_conf(void)
+{
+	static struct conf *usual;
+	struct buf text;
+
+	(void)tool_conf_path();
+	if (usual != NULL)
+		return usual;
+	if (conf != NULL || conf_named)
+		return tool_conf();
+	buf_init(&text, CONF_LINES_MAX);
+	load(&text);
+	buf_clear(&text);
+	if (conf != NULL)
+		return conf;
+	tool_warn(
+	    "%s is faulty (see thurn config check): the suite is looked for at the usual place",
+	    conf_path);
+	usual = conf_new();
+	return usual;
+}
+
 /* --- the running suite ----------------------------------------------------------------------- */
 
 int tool_control(struct control *c, const char *service)
 {
-	char *run = str_dup(conf_str(tool_conf(), "run_directory"));
+	char *run = str_dup(conf_str(tool_suite_conf(), "run_directory"));
 	int r = control_open(c, run, service);
 
 	if (r == -1 && (errno == ENOENT || errno == ECONNREFUSED))
