@@ -88,6 +88,7 @@ class Suite:
         return wait_for(what, seconds)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """With --dist loadgroup: tests that share an instance run one after another, the others wherever there is room."""
     for item in items:
