@@ -120,9 +120,9 @@ def test_redirect_to_another_recipient(suite, three):
     assert queue(suite, 'redirect', '--to', address(5), one, many) == 'redirect: 2 messages\n'
     gone(suite, one)
     gone(suite, many)
-    told = [e['fields'] for e in suite.events('redirected') if e['queue'] == one]
+    told = suite.wait_for(lambda: [e['fields'] for e in suite.events('redirected') if e['queue'] == one])
     assert [(f['to'], f['new_to']) for f in told] == [('them@nowhere.test', address(5))]
-    assert len([e for e in suite.events('redirected') if e['queue'] == many]) == 11
+    suite.wait_for(lambda: len([e for e in suite.events('redirected') if e['queue'] == many]) == 11)
     for subject in ('one', 'many'):  # once, for however many it was before
         suite.wait_for(lambda: mailbox(suite, 4, subject))
         assert len(mailbox(suite, 4, subject)) == 1
@@ -145,7 +145,7 @@ def test_redirect_again_and_by_another_next_hop(suite, three):
     finally:
         test_queue.BUSY.refused = refused
     assert [m.rcpts for m in test_queue.BUSY.messages] == [['else@thousand.test']]
-    assert [e['fields']['nexthop'] for e in suite.events('redirected') if e['queue'] == two and e['fields'].get('nexthop')]
+    suite.wait_for(lambda: [e for e in suite.events('redirected') if e['queue'] == two and e['fields'].get('nexthop')])
 
 
 def test_redirect_that_leads_nowhere(suite, three):
