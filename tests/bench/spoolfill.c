@@ -1,7 +1,7 @@
 /*
  * Fills a spool with deferred messages, as if a next hop had been dead for an hour: to measure how
- * the queue starts. Arguments: the spool directory (made by queue), messages. The files belong to
- * whoever owns the spool. Their next try is far off, so that nothing is delivered meanwhile.
+ * the queue starts. Arguments: the spool directory (made by queue), messages. It becomes whoever owns
+ * the spool. Their next try is far off, so that nothing is delivered meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 enum { BODY = 1024, SLOT = 512 };
 
-static int add(uint64_t number, const struct stat *owner, struct buf *records)
+static int add(uint64_t number, struct buf *records)
 {
 	static char body[BODY] = "Subject: deferred\r\n\r\n";
 	uint8_t bytes[SLOT];
@@ -54,8 +54,6 @@ static int add(uint64_t number, const struct stat *owner, struct buf *records)
 		return -1;
 	r = spool_write(fd, &layout, body, buf_view(records), bytes);
 	if (r == 0)
-		r = fchown(fd, owner->st_uid, owner->st_gid);
-	if (r == 0)
 		r = spool_set_next(fd, now + 3600 + (int64_t)(number % 3600), false);
 	close(fd);
 	return r;
@@ -70,14 +68,14 @@ int main(int argc, char **argv)
 	int dir = argc == 3 ? open(argv[1], O_RDONLY | O_DIRECTORY) : -1;
 
 	if (dir < 0 || fstat(dir, &owner) < 0 || str_u64(str_of(argv[2]), 10000000, &n) < 0 ||
-	    spool_open(dir, why) < 0) {
+	    setgid(owner.st_gid) < 0 || setuid(owner.st_uid) < 0 || spool_open(dir, why) < 0) {
 		fprintf(stderr, "spoolfill: %s\n", why);
 		return 1;
 	}
 	format_init();
 	buf_init(&records, 4096);
 	for (uint64_t i = 0; i < n; i++)
-		if (add(i, &owner, &records) < 0) {
+		if (add(i, &records) < 0) {
 			perror("spoolfill");
 			return 1;
 		}
