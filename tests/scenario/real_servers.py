@@ -8,7 +8,7 @@
 Each runs as root in namespaces for mounts and processes of its own: what was unpacked by tests/peers.py lies over /usr
 there, users that it looks for are in its passwd file, and nothing of it stays. Mailboxes: everybody but "nobody".
 """
-import os, pathlib, shutil, socket, subprocess, sys, tempfile
+import os, pathlib, shutil, signal, socket, subprocess, sys, tempfile
 import pytest
 from conftest import TESTS, wait_for
 
@@ -95,7 +95,10 @@ mount -t tmpfs tmpfs /run
         self.close()
 
     def close(self):
-        self.process.kill()  # and with it all that is in its namespace
+        # the first of its namespace, and with it all others; the death of unshare is not told to one that has changed its user
+        if self.process.poll() is None:
+            for pid in pathlib.Path(f'/proc/{self.process.pid}/task/{self.process.pid}/children').read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
         self.process.wait(20)
         self.out.close()
         shutil.rmtree(self.top)
