@@ -1,5 +1,5 @@
 """DANE: hosts that are known by TLSA records of a signed zone, served by NSD and validated through the test's anchor."""
-import hashlib, json, pathlib, re, shutil, smtplib, ssl, subprocess, sys, tempfile
+import hashlib, json, pathlib, re, smtplib, ssl, subprocess, sys, tempfile
 import pytest
 import conftest
 from dns_server import Liar, Zones, record, reply
@@ -36,7 +36,8 @@ class World:
     """Servers, zones that name them, and what is to become of mail for each domain."""
 
     def __init__(self):
-        self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-dane-'))
+        self.folder = tempfile.TemporaryDirectory(prefix='thurn-dane-')  # goes with the process, also where only another runs the tests
+        self.top = pathlib.Path(self.folder.name)
         self.ca = Authority(self.top / 'ca')
         issue = lambda name, *names: self.ca.issue(name, names)
         # with the chain: an authority that a TLSA record names has to be in it
@@ -172,7 +173,7 @@ tls_ca_file = "{self.ca.path}"
     def close(self):
         self.hosts.close()
         self.liar.close()
-        shutil.rmtree(self.top)
+        self.folder.cleanup()
 
 
 WORLD = World()
