@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "proto/fetch.h"
 #include "proto/proc.h"
-#include "proto/resolve.h"
 #include "proto/types.h"
+#include "txt.h"
 
 enum {
 	CHECK_MAX_S = 3600, /* however long DNS says */
@@ -200,41 +200,26 @@ static void take_answer(struct entry *e, const struct dns_answer *a, struct str 
 
 static void on_record(struct ask *ask, struct ipc_msg *m)
 {
-	struct entry *e = ask->arg;
-	struct resolve_reply r;
+	struct dns_answer a;
 	struct arena arena;
-	struct get g;
+	struct str why;
 
 	arena_init(&arena);
-	if (m != NULL)
-		g = get_start(m->body);
-	if (m == NULL || m->type != RESOLVE_ASK || get_resolve_reply(&g, &arena, &r) == -1 ||
-	    r.n != 1)
-		take_answer(e, &(struct dns_answer){ .status = DNS_TEMPORARY },
-		    STR("the resolver does not answer"));
-	else
-		take_answer(e, &r.answers[0], r.why);
+	a = txt_answer(m, &arena, &why);
+	take_answer(ask->arg, &a, why);
 	arena_clear(&arena);
 }
 
 static void look(struct entry *e)
 {
-	struct resolve_question q = { .types = { DNS_TXT }, .ntypes = 1 };
-	char name[sizeof "_mta-sts." + DNS_NAME_MAX];
-	struct put w = put_start();
-
-	snprintf(name, sizeof name, "_mta-sts.%s", e->domain);
-	q.name = str_of(name);
-	if (!dns_name_valid(q.name)) {
-		say(e, "its name is too long to have a policy", STR_NONE);
-		settle(e, CHECK_MAX_S);
+	e->busy = true;
+	if (txt_ask(&e->ask, "_mta-sts", e->domain, on_record, e)) {
+		counts.looked++;
 		return;
 	}
-	counts.looked++;
-	e->busy = true;
-	put_resolve_question(&w, &q);
-	chan_ask(
-	    proc_peer(ROLE_RESOLVER), &e->ask, RESOLVE_ASK, &w, NULL, 0, RESOLVE_MS, on_record, e);
+	e->busy = false;
+	say(e, "its name is too long to have a policy", STR_NONE);
+	settle(e, CHECK_MAX_S);
 }
 
 /* --- for others ------------------------------------------------------------------------------- */

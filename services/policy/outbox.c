@@ -14,10 +14,10 @@
 #include "proto/fetch.h"
 #include "proto/proc.h"
 #include "proto/queue.h"
-#include "proto/resolve.h"
 #include "proto/types.h"
 #include "tallies.h"
 #include "tlsrpt.h"
+#include "txt.h"
 
 enum {
 	JOBS_MAX = 8, /* at once */
@@ -294,38 +294,23 @@ static void take_records(struct job *j, const struct dns_answer *a)
 static void on_records(struct ask *ask, struct ipc_msg *m)
 {
 	struct job *j = ask->arg;
-	struct resolve_reply r;
+	struct dns_answer a;
 	struct arena arena;
-	struct get g;
+	struct str why;
 
 	arena_init(&arena);
-	if (m != NULL)
-		g = get_start(m->body);
-	if (m == NULL || m->type != RESOLVE_ASK || get_resolve_reply(&g, &arena, &r) == -1 ||
-	    r.n != 1)
-		later(j, "the resolver does not answer");
-	else if (r.answers[0].status != DNS_OK && !dns_empty(r.answers[0].status))
-		later(j, dns_status_name(r.answers[0].status));
+	a = txt_answer(m, &arena, &why);
+	if (a.status == DNS_OK || dns_empty(a.status))
+		take_records(j, &a);
 	else
-		take_records(j, &r.answers[0]);
+		later(j, why.n > 0 ? arena_z(&arena, why) : dns_status_name(a.status));
 	arena_clear(&arena);
 }
 
 static void look(struct job *j)
 {
-	struct resolve_question q = { .types = { DNS_TXT }, .ntypes = 1 };
-	char name[sizeof "_smtp._tls." + DNS_NAME_MAX];
-	struct put w = put_start();
-
-	snprintf(name, sizeof name, "_smtp._tls.%s", j->domain);
-	q.name = str_of(name);
-	if (!dns_name_valid(q.name)) {
+	if (!txt_ask(&j->ask, "_smtp._tls", j->domain, on_records, j))
 		unwanted(j, "its name is too long to have a record");
-		return;
-	}
-	put_resolve_question(&w, &q);
-	chan_ask(
-	    proc_peer(ROLE_RESOLVER), &j->ask, RESOLVE_ASK, &w, NULL, 0, RESOLVE_MS, on_records, j);
 }
 
 /* --- their times ------------------------------------------------------------------------------ */

@@ -6,15 +6,6 @@
 
 #include "mail/address.h"
 
-static struct str trim(struct str s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = str_skip(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 static bool visible(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -122,10 +113,10 @@ int tlsrpt_record(struct str text, struct tally_rua ruas[TALLY_RUAS], uint32_t *
 
 	*n = 0;
 	if (!str_cut(&rest, ';', &field) || rest.p == NULL ||
-	    !str_eq(trim(field), STR("v=TLSRPTv1")) || field.p[0] != 'v')
+	    !str_eq(str_trim(field), STR("v=TLSRPTv1")) || field.p[0] != 'v')
 		return 0;
 	while (str_cut(&rest, ';', &field)) {
-		field = trim(field);
+		field = str_trim(field);
 		if (field.n == 0 && rest.p == NULL)
 			break; /* behind the last semicolon */
 		if (!str_cut(&field, '=', &name) || field.p == NULL || !valid_name(name))
@@ -136,7 +127,7 @@ int tlsrpt_record(struct str text, struct tally_rua ruas[TALLY_RUAS], uint32_t *
 			return -1;
 		found = true;
 		while (str_cut(&field, ',', &uri))
-			add(trim(uri), ruas, n);
+			add(str_trim(uri), ruas, n);
 	}
 	return found ? 1 : -1;
 }
