@@ -1,4 +1,4 @@
-/* What an administrator has suspended. See suspend.h. */
+/* What administrators, and rules, want of destinations and sources. See suspend.h. */
 #include "suspend.h"
 
 #include <errno.h>
