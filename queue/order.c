@@ -126,3 +126,8 @@ void order_works(struct message *m)
 		m->works[m->nworks - 1].left++;
 	}
 }
+
+const struct route *order_route(const struct message *m, const struct sched_work *w)
+{
+	return m->targets[m->order[w->first]].route;
+}

@@ -13,5 +13,7 @@ void order_make(struct message *m);
 void order_works(struct message *m);
 /* Whether these go together. */
 bool order_together(const struct target *a, const struct target *b);
+/* By which the recipients of one work go; each has the same but for its address. Borrowed. */
+const struct route *order_route(const struct message *m, const struct sched_work *w);
 
 #endif

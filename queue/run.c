@@ -2,24 +2,21 @@
 #include "run.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accept.h"
+#include "defer.h"
+#include "expand.h"
 #include "file.h"
 #include "job.h"
 #include "load.h"
 #include "order.h"
-#include "outcome.h"
 #include "proto/proc.h"
-#include "route.h"
 #include "settings.h"
 #include "settle.h"
 #include "site.h"
-#include "source.h"
 #include "space.h"
 #include "suspend.h"
-#include "tell.h"
 
 static struct sched *sched;
 static struct message_list to_check = TAILQ_HEAD_INITIALIZER(to_check);
@@ -55,21 +52,6 @@ static bool find_site(const struct route *r, struct sched_site *out)
 
 	suspend_move(r->nexthop, out);
 	return known;
-}
-
-static const struct route *work_route(const struct message *m, const struct sched_work *w)
-{
-	return m->targets[m->order[w->first]].route;
-}
-
-/* The destination that a message waits for when it has nothing else to do: the first. */
-static void park_at(struct message *m, const struct sched_site *site)
-{
-	if (m->park.key.n > 0)
-		return;
-	m->park = *site;
-	m->park.key = arena_str(&m->arena, site->key);
-	m->park.pool = arena_str(&m->arena, site->pool);
 }
 
 static void work_close(struct message *m, struct sched_work *w)
@@ -194,37 +176,6 @@ static void progress(struct message *m)
 		file_update(m, 0, false, wrote_results);
 }
 
-/*
- * What cannot go now is put off without a try. What was never tried because of us is not there to expire:
- * its status is for lists, and is not kept.
- */
-static void put_off(struct message *m, struct sched_work *w, const struct status *why, bool spared)
-{
-	for (uint32_t i = w->first; i < w->first + w->left; i++) {
-		struct target *t = &m->targets[m->order[i]];
-
-		/* what the destination said last says more */
-		if (t->status == NULL) {
-			target_status(m, t, why);
-			t->spared = spared;
-			if (!spared)
-				target_set(t, t->state, false);
-		}
-		counts.deferred++;
-		tell_deferred(m, t);
-	}
-	w->left = 0;
-}
-
-static void put_off_dead(struct message *m, struct sched_work *w)
-{
-	struct status st;
-
-	status_set(&st, 451, "4.4.1",
-	    "Deliveries to this destination are suspended after repeated failures");
-	put_off(m, w, &st, false);
-}
-
 static void check_later(struct message *m)
 {
 	if (m->checking)
@@ -239,9 +190,8 @@ static void dropped(struct sched_work *w, uint64_t until)
 	struct sched_site site;
 
 	(void)until;
-	(void)find_site(work_route(m, w), &site);
-	put_off_dead(m, w);
-	park_at(m, &site);
+	(void)find_site(order_route(m, w), &site);
+	defer_dead(m, w, &site);
 	work_close(m, w);
 	check_later(m);
 }
@@ -257,71 +207,23 @@ static void check_dropped(void)
 	}
 }
 
-static void leave_on_disk(struct message *m, struct sched_work *w)
-{
-	for (uint32_t i = w->first; i < w->first + w->left; i++)
-		m->targets[m->order[i]].parked = true;
-	w->left = 0;
-}
-
-/* An administrator, or a rule, does not want it to go now. */
-static bool suspended(struct message *m, struct sched_work *w, const struct sched_site *site)
-{
-	const struct suspension *s = suspend_find(work_route(m, w)->nexthop, site);
-	struct sched_site aside;
-	struct status st;
-
-	if (s == NULL)
-		return false;
-	if (s->rule[0] != '\0')
-		status_set(&st, 451, "4.4.1",
-		    "Deliveries to this destination are suspended for what it has said (%s)",
-		    s->rule);
-	else
-		status_set(&st, 451, "4.3.2", "Deliveries %s are suspended by the administrator",
-		    s->kind == SUSPEND_SOURCE ? "from this source" : "to this destination");
-	put_off(m, w, &st, s->rule[0] == '\0');
-	aside = suspend_site(s);
-	park_at(m, &aside);
-	return true;
-}
-
-/* The configuration has changed since its route was recorded. It goes out from nowhere else instead. */
-static bool without_source(struct message *m, struct sched_work *w, const struct sched_site *site)
-{
-	struct status st;
-
-	if (site->pool.n == 0 || source_of_pool(site->pool, 0).n > 0)
-		return false;
-	status_set(&st, 451, "4.3.5", "There is no source_pool \"%.*s\"", STR_ARG(site->pool));
-	put_off(m, w, &st, true);
-	return true;
-}
-
-static bool kept_back(struct message *m, struct sched_work *w, const struct sched_site *site)
-{
-	return suspended(m, w, site) || without_source(m, w, site);
-}
-
 static void place(struct message *m, struct sched_work *w, const struct sched_site *site)
 {
 	uint64_t until;
 
-	if (kept_back(m, w, site)) {
+	if (defer_kept_back(m, w, site)) {
 		work_close(m, w);
 		return;
 	}
-	suspend_slow(work_route(m, w)->nexthop, site);
+	suspend_slow(order_route(m, w)->nexthop, site);
 	switch (sched_add(sched, w, site, loop_now(), &until)) {
 	case SCHED_QUEUED:
 		break;
 	case SCHED_SUSPENDED:
-		put_off_dead(m, w);
-		park_at(m, site);
+		defer_dead(m, w, site);
 		break;
 	case SCHED_FULL:
-		leave_on_disk(m, w);
-		park_at(m, site);
+		defer_full(m, w, site);
 		break;
 	}
 	work_close(m, w);
@@ -333,7 +235,7 @@ static void found_site(struct sched_work *w)
 	struct message *m = w->owner;
 	struct sched_site site;
 
-	(void)find_site(work_route(m, w), &site);
+	(void)find_site(order_route(m, w), &site);
 	place(m, w, &site);
 	progress(m);
 	run_pump();
@@ -341,7 +243,7 @@ static void found_site(struct sched_work *w)
 
 static void queue_work(struct message *m, struct sched_work *w)
 {
-	const struct route *r = work_route(m, w);
+	const struct route *r = order_route(m, w);
 	struct sched_site site;
 
 	w->open = true;
@@ -370,11 +272,11 @@ static void recheck(struct message *m, const struct suspension *begun)
 
 		if (!w->queued)
 			continue;
-		(void)find_site(work_route(m, w), &site);
-		if (begun != NULL && !suspend_holds(begun, work_route(m, w)->nexthop, &site))
+		(void)find_site(order_route(m, w), &site);
+		if (begun != NULL && !suspend_holds(begun, order_route(m, w)->nexthop, &site))
 			continue;
-		suspend_slow(work_route(m, w)->nexthop, &site);
-		if (kept_back(m, w, &site)) {
+		suspend_slow(order_route(m, w)->nexthop, &site);
+		if (defer_kept_back(m, w, &site)) {
 			sched_cancel(sched, w, loop_now());
 			work_close(m, w);
 			check_later(m);
@@ -434,71 +336,13 @@ void run_continue(struct message *m)
 	progress(m);
 }
 
-/* --- expansions ------------------------------------------------------------------------------- */
-
-/* What had become others before becomes others again: those are on record now. */
-static void replace_targets(struct message *m)
-{
-	struct status st;
-
-	status_set(&st, 250, "2.0.0", "redirected by the administrator");
-	for (uint32_t i = 0; i < m->ntargets; i++) {
-		struct target *t = &m->targets[i];
-
-		if (target_final(t))
-			continue;
-		tell_redirected(m, t);
-		if (t->part == 0)
-			continue; /* the record says so */
-		target_status(m, t, &st);
-		target_set(t, SLOT_BOUNCED, true);
-	}
-}
-
-/* The recipients' copies become targets of their own. */
-static void adopt_expansion(struct message *m)
-{
-	uint32_t n = m->ntargets + m->nexpansion;
-	struct target *all = arena_array(&m->arena, n, sizeof *all);
-
-	if (m->redirect != NULL)
-		replace_targets(m);
-	memcpy(all, m->targets, m->ntargets * sizeof *all);
-	for (uint32_t i = 0; i < m->nexpansion; i++) {
-		const struct spool_target *s = &m->expansion[i];
-
-		all[s->rcpt].expanded = true;
-		all[m->ntargets + i] = (struct target){ .rcpt = s->rcpt,
-			.index = i,
-			.part = (uint8_t)(m->parts - 1),
-			.state = SLOT_PENDING,
-			.route = &s->route };
-	}
-	m->targets = all;
-	m->ntargets = m->cap_targets = n;
-	m->nexpansion = 0;
-}
-
-static void not_expanded(struct message *m, const char *why)
-{
-	struct status st;
-
-	status_set(&st, 451, "4.3.0", "%s", why);
-	for (uint32_t i = 0; i < m->nexpansion; i++)
-		target_status(m, &m->targets[m->expansion[i].rcpt], &st);
-	m->nexpansion = 0;
-	if (m->redirect != NULL)
-		route_not_redirected(m);
-}
-
 static void expanded(struct message *m, int error)
 {
 	if (error == 0) {
-		log_info(&m->tag, EV("expanded"), KI("nrcpt", m->nexpansion));
-		adopt_expansion(m);
+		expand_adopt(m);
 	} else {
 		log_error(&m->tag, EV("expansion-not-written"), KZ("error", strerror(error)));
-		not_expanded(m, "The expansion of this recipient could not be written");
+		expand_failed(m, "The expansion of this recipient could not be written");
 	}
 	run_start(m);
 }
@@ -511,7 +355,7 @@ void run_message(struct message *m)
 	}
 	message_state(m, M_EXPANDING);
 	if (file_expand(m, expanded) == -1) {
-		not_expanded(m, "This recipient expands to too many others");
+		expand_failed(m, "This recipient expands to too many others");
 		run_start(m);
 	}
 }
