@@ -9,8 +9,6 @@
 #include "sched_impl.h"
 
 enum {
-	PAUSE_MS = 1000, /* the first of a site that is busy; doubles up to min_backoff */
-	SLOW_MAX = 1000, /* times, however many replies slow a site down */
 	CALLS_AHEAD = 2, /* messages on their way into memory, in windows */
 	ROOM_SHARE = 4, /* a lane of one destination may fill the n-th part of what is free */
 };
@@ -98,8 +96,7 @@ static void turn_update(struct sched_turn *t, bool open, uint64_t now)
 	t->calling = calling;
 }
 
-/* Something has changed. */
-static void dest_update(struct sched *s, struct sched_dest *d, uint64_t now)
+void sched_dest_update(struct sched *s, struct sched_dest *d, uint64_t now)
 {
 	uint64_t at = open_at(d, now);
 	bool room = d->flying < sched_window(d, now);
@@ -111,17 +108,17 @@ static void dest_update(struct sched *s, struct sched_dest *d, uint64_t now)
 	sched_timer(s, d, at > now && (has_works(d) || has_parked(d)) ? at : 0);
 }
 
-static void wake_due(struct sched *s, uint64_t now)
+void sched_dests_wake_due(struct sched *s, uint64_t now)
 {
 	struct sched_dest *d;
 
 	while ((d = sched_timer_due(s, now)) != NULL)
-		dest_update(s, d, now);
+		sched_dest_update(s, d, now);
 }
 
 /* --- work in and out -------------------------------------------------------------------------- */
 
-static void work_out(struct sched *s, struct sched_work *w)
+void sched_work_out(struct sched *s, struct sched_work *w)
 {
 	struct sched_turn *t;
 
@@ -170,7 +167,7 @@ enum sched_added sched_add(struct sched *s, struct sched_work *w, const struct s
 	t->queued++;
 	d->gate->held++;
 	s->queued++;
-	dest_update(s, d, now);
+	sched_dest_update(s, d, now);
 	return SCHED_QUEUED;
 }
 
@@ -186,10 +183,10 @@ void sched_cancel(struct sched *s, struct sched_work *w, uint64_t now)
 	w->left = 0;
 	if (d == NULL)
 		return;
-	work_out(s, w);
+	sched_work_out(s, w);
 	if (w->flying == 0)
 		w->dest = NULL;
-	dest_update(s, d, now);
+	sched_dest_update(s, d, now);
 	sched_dest_rest(s, d, now);
 }
 
@@ -243,12 +240,12 @@ static void take_job(struct sched *s, struct sched_transport *t, struct sched_tu
 		charge(&x->buckets, &x->rates, 1, job->n, now);
 	}
 	if (w->left == 0) {
-		work_out(s, w);
+		sched_work_out(s, w);
 	} else {
 		TAILQ_REMOVE(&turn->works, w, next);
 		TAILQ_INSERT_TAIL(&turn->works, w, next);
 	}
-	dest_update(s, d, now);
+	sched_dest_update(s, d, now);
 }
 
 static bool transport_open(const struct sched_transport *t)
@@ -265,7 +262,7 @@ static uint64_t transport_wait(const struct sched_transport *t, uint64_t now)
 
 bool sched_next(struct sched *s, uint64_t now, struct sched_job *job)
 {
-	wake_due(s, now);
+	sched_dests_wake_due(s, now);
 	for (unsigned i = 0; i < SCHED_TRANSPORTS; i++) {
 		uint8_t which = (uint8_t)s->next_transport;
 		struct sched_transport *t = &s->transports[which];
@@ -297,7 +294,7 @@ uint64_t sched_wait(struct sched *s, uint64_t now)
 	uint64_t wait = UINT64_MAX;
 	struct sched_gate *g;
 
-	wake_due(s, now);
+	sched_dests_wake_due(s, now);
 	if (s->nheap > 0)
 		wait = s->heap[0]->wake - now;
 	TAILQ_FOREACH (g, &s->gates, next) {
@@ -312,222 +309,6 @@ uint64_t sched_wait(struct sched *s, uint64_t now)
 		wait = ms < wait ? ms : wait;
 	}
 	return wait;
-}
-
-/* --- on disk ---------------------------------------------------------------------------------- */
-
-void sched_park(struct sched *s, struct sched_parked *p, const struct sched_site *site,
-    uint8_t lane, uint64_t now)
-{
-	struct sched_dest *d = sched_dest_get(s, site);
-	struct sched_turn *t;
-
-	sched_unpark(p, now);
-	sched_dest_wake(s, d);
-	t = sched_turn_get(d, lane);
-	p->turn = t;
-	p->called = false;
-	TAILQ_INSERT_TAIL(&t->parked, p, next);
-	t->waiting++;
-	s->parked++;
-	dest_update(s, d, now);
-}
-
-void sched_unpark(struct sched_parked *p, uint64_t now)
-{
-	struct sched_turn *t = p->turn;
-	struct sched_dest *d;
-
-	if (t == NULL)
-		return;
-	d = t->dest;
-	if (p->called) {
-		t->called--;
-		d->gate->held--;
-	} else {
-		TAILQ_REMOVE(&t->parked, p, next);
-		t->waiting--;
-		d->sched->parked--;
-	}
-	p->turn = NULL;
-	p->called = false;
-	dest_update(d->sched, d, now);
-	sched_dest_rest(d->sched, d, now);
-}
-
-struct sched_parked *sched_call(struct sched *s, uint64_t now)
-{
-	struct sched_turn *t;
-	struct sched_parked *p;
-
-	wake_due(s, now);
-	t = sched_turn_calling(s, now);
-	if (t == NULL)
-		return NULL;
-	p = TAILQ_FIRST(&t->parked);
-	TAILQ_REMOVE(&t->parked, p, next);
-	t->waiting--;
-	s->parked--;
-	t->called++;
-	t->dest->gate->held++;
-	p->called = true;
-	/* the others have their turn first */
-	TAILQ_REMOVE(&t->dest->gate->calling[t->lane], t, call_next);
-	t->calling = false;
-	dest_update(s, t->dest, now);
-	return p;
-}
-
-/* --- feedback --------------------------------------------------------------------------------- */
-
-static void drop_queued(
-    struct sched *s, struct sched_dest *d, void (*dropped)(struct sched_work *w, uint64_t until))
-{
-	for (unsigned l = 0; l < LANES; l++) {
-		struct sched_work *w;
-
-		while (d->turns[l] != NULL && (w = TAILQ_FIRST(&d->turns[l]->works)) != NULL) {
-			work_out(s, w);
-			if (w->flying == 0)
-				w->dest = NULL;
-			dropped(w, d->until);
-		}
-	}
-}
-
-static void die(struct sched *s, struct sched_dest *d, uint64_t now)
-{
-	const struct sched_policy *p = sched_policy_of(d);
-	uint64_t ms = p->min_backoff;
-
-	for (unsigned i = 0; i < d->deaths && ms < p->max_backoff; i++)
-		ms *= 2;
-	if (ms > p->max_backoff)
-		ms = p->max_backoff;
-	if (d->deaths < UINT8_MAX)
-		d->deaths++;
-	d->cohorts = 0;
-	d->window = 1; /* one probe when it ends */
-	d->until = now + sched_jitter(s, ms);
-}
-
-/* A window's worth of such answers halves it. */
-static void be_slower(struct sched *s, struct sched_dest *d, uint64_t now)
-{
-	uint64_t ms = PAUSE_MS, most = sched_policy_of(d)->min_backoff;
-
-	if (d->window > 1) {
-		d->window = d->window > 1.5F ? d->window - 0.5F : 1;
-		return;
-	}
-	for (unsigned i = 0; i < d->pauses && ms < most; i++)
-		ms *= 2;
-	if (d->pauses < UINT8_MAX)
-		d->pauses++;
-	d->pause = now + sched_jitter(s, ms < most ? ms : most);
-}
-
-static void feedback(struct sched *s, struct sched_dest *d, enum sched_verdict verdict,
-    uint64_t now, void (*dropped)(struct sched_work *w, uint64_t until))
-{
-	if (verdict == SCHED_OK) {
-		d->cohorts = 0;
-		d->deaths = d->pauses = 0;
-		d->until = d->pause = 0;
-		d->window += 1 / d->window;
-		if (d->window > (float)sched_policy_of(d)->concurrency)
-			d->window = (float)sched_policy_of(d)->concurrency;
-	} else if (verdict == SCHED_BUSY && d->until <= now && d->pause <= now) {
-		be_slower(s, d, now);
-	} else if (verdict == SCHED_SITE && d->until <= now) {
-		d->cohorts += 1 / d->window;
-		d->window = d->window > 2 ? d->window - 1 / d->window : 1;
-		/* the sum of halves and thirds may miss one by a rounding */
-		if (d->cohorts > 0.99F || d->deaths > 0) {
-			die(s, d, now);
-			drop_queued(s, d, dropped);
-		}
-	}
-}
-
-void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *end, uint64_t now,
-    void (*dropped)(struct sched_work *w, uint64_t until))
-{
-	struct sched_dest *d = w->dest;
-	struct sched_transport *t;
-
-	assert(w->flying > 0 && d->flying > 0);
-	t = &s->transports[d->transport];
-	w->flying--;
-	d->flying--;
-	t->flying--;
-	if (end->source != NULL)
-		end->source->flying--;
-	if (w->flying == 0 && !w->queued)
-		w->dest = NULL;
-	if (end->reused) {
-		bucket_give(&d->buckets, &sched_policy_of(d)->rates, RATE_CONNECTIONS,
-		    sched_slowness(d, now), 1);
-		bucket_give(&t->buckets, &t->limits.rates, RATE_CONNECTIONS, 1, 1);
-		if (end->source != NULL)
-			bucket_give(
-			    &end->source->buckets, &end->source->rates, RATE_CONNECTIONS, 1, 1);
-	}
-	feedback(s, d, end->verdict, now, dropped);
-	dest_update(s, d, now);
-	sched_dest_rest(s, d, now);
-}
-
-/* --- from outside ----------------------------------------------------------------------------- */
-
-void sched_suspend(struct sched *s, const struct sched_site *site, uint64_t until, uint64_t now,
-    void (*dropped)(struct sched_work *w, uint64_t until))
-{
-	struct sched_dest *d = sched_dest_get(s, site);
-
-	sched_dest_wake(s, d);
-	d->until = until;
-	d->window = 1;
-	drop_queued(s, d, dropped);
-	dest_update(s, d, now);
-	sched_dest_rest(s, d, now);
-}
-
-static void resume(struct sched_dest *d, void *arg)
-{
-	const uint64_t *now = arg;
-
-	d->until = d->pause = d->slow_until = 0;
-	dest_update(d->sched, d, *now);
-}
-
-void sched_resume(struct sched *s, const struct sched_site *site, uint64_t now)
-{
-	struct sched_dest *d = sched_dest_find(s, site);
-
-	if (d != NULL) {
-		d->deaths = 0;
-		resume(d, &now);
-	}
-}
-
-void sched_slow(
-    struct sched *s, const struct sched_site *site, double factor, uint64_t until, uint64_t now)
-{
-	struct sched_dest *d = factor > 1 ? sched_dest_get(s, site) : sched_dest_find(s, site);
-
-	if (d == NULL)
-		return;
-	sched_dest_wake(s, d);
-	d->slow = (float)(factor < SLOW_MAX ? factor : SLOW_MAX);
-	d->slow_until = until;
-	dest_update(s, d, now);
-	sched_dest_rest(s, d, now);
-}
-
-void sched_revive(struct sched *s, uint64_t now)
-{
-	sched_dest_each(s, resume, &now);
 }
 
 uint64_t sched_jitter(struct sched *s, uint64_t ms)

@@ -144,5 +144,11 @@ static inline double sched_slowness(const struct sched_dest *d, uint64_t now)
 /* Jobs that it may have at once now: of its window, of its cap. At least 1. */
 uint32_t sched_cap(const struct sched_dest *d, uint64_t now);
 uint32_t sched_window(const struct sched_dest *d, uint64_t now);
+/* Something has changed: whether it may go, or call, is looked at again. */
+void sched_dest_update(struct sched *s, struct sched_dest *d, uint64_t now);
+/* The same of those whose time has come. */
+void sched_dests_wake_due(struct sched *s, uint64_t now);
+/* Takes work out of its lane; jobs of it may be under way. */
+void sched_work_out(struct sched *s, struct sched_work *w);
 
 #endif
