@@ -13,15 +13,7 @@ enum {
 	ROOM_SHARE = 4, /* a lane of one destination may fill the n-th part of what is free */
 };
 
-static uint64_t next_random(struct sched *s)
-{
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-	return s->random;
-}
-
-/* --- what may go now -------------------------------------------------------------------------- */
+/* --- what may go now ------------------------------------------------------------------------- */
 
 uint32_t sched_cap(const struct sched_dest *d, uint64_t now)
 {
@@ -116,7 +108,7 @@ void sched_dests_wake_due(struct sched *s, uint64_t now)
 		sched_dest_update(s, d, now);
 }
 
-/* --- work in and out -------------------------------------------------------------------------- */
+/* --- work in and out ------------------------------------------------------------------------- */
 
 void sched_work_out(struct sched *s, struct sched_work *w)
 {
@@ -311,6 +303,16 @@ uint64_t sched_wait(struct sched *s, uint64_t now)
 	return wait;
 }
 
+/* --- chance ---------------------------------------------------------------------------------- */
+
+static uint64_t next_random(struct sched *s)
+{
+	s->random ^= s->random << 13;
+	s->random ^= s->random >> 7;
+	s->random ^= s->random << 17;
+	return s->random;
+}
+
 uint64_t sched_jitter(struct sched *s, uint64_t ms)
 {
 	return ms - ms / 8 + next_random(s) % (ms / 4 + 1);
@@ -321,7 +323,7 @@ uint64_t sched_backoff(struct sched *s, uint64_t age, uint64_t min, uint64_t max
 	return sched_jitter(s, age < min ? min : age > max ? max : age);
 }
 
-/* --- life and settings ------------------------------------------------------------------------ */
+/* --- life and settings ----------------------------------------------------------------------- */
 
 struct sched *sched_new(uint64_t seed)
 {
@@ -334,6 +336,7 @@ struct sched *sched_new(uint64_t seed)
 	s->random = seed != 0 ? seed : 1;
 	s->room = UINT32_MAX;
 	sched_sources_init(s);
+	sched_gates_init(s);
 	sched_set_weights(s, weights);
 	sched_dests_init(s);
 	sched_set_policies(s, &any, &STR_NONE, 1);
@@ -350,6 +353,7 @@ static void names_free(struct str *names, unsigned n)
 void sched_free(struct sched *s)
 {
 	sched_dests_free(s);
+	sched_gates_free(s);
 	sched_sources_free(s);
 	free(s->policies);
 	names_free(s->names, s->npolicies);

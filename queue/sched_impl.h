@@ -94,7 +94,7 @@ struct sched {
 	unsigned next_transport;
 };
 
-/* --- sched_dest.c: which destinations there are ----------------------------------------------- */
+/* --- sched_dest.c: which destinations there are ---------------------------------------------- */
 
 /* NULL if nothing is known of it. */
 struct sched_dest *sched_dest_find(const struct sched *s, const struct sched_site *site);
@@ -109,12 +109,15 @@ void sched_dest_each(const struct sched *s, void (*fn)(struct sched_dest *d, voi
 void sched_dests_init(struct sched *s);
 void sched_dests_free(struct sched *s);
 
+/* --- sched_timer.c: when something changes by itself ----------------------------------------- */
+
 /* Sets when it is to be looked at again; 0 = not by itself. */
 void sched_timer(struct sched *s, struct sched_dest *d, uint64_t at);
 /* One whose time has come, taken out, or NULL. */
 struct sched_dest *sched_timer_due(struct sched *s, uint64_t now);
+void sched_timers_free(struct sched *s);
 
-/* --- sched_source.c --------------------------------------------------------------------------- */
+/* --- sched_gate.c: who shares sources -------------------------------------------------------- */
 
 struct sched_gate *sched_gate_find(const struct sched *s, uint8_t transport, struct str pool);
 struct sched_gate *sched_gate_get(struct sched *s, uint8_t transport, struct str pool);
@@ -127,10 +130,20 @@ struct sched_source *sched_gate_source(struct sched_gate *g, uint64_t now);
 /* Whose turn it is of a transport's destinations that may go, of all that may call; NULL: nobody's. */
 struct sched_turn *sched_turn_ready(struct sched *s, uint8_t transport, uint64_t now);
 struct sched_turn *sched_turn_calling(struct sched *s, uint64_t now);
+/* Its sources become those that the pool has now; none when there is no such pool. */
+void sched_gate_fill(const struct sched *s, struct sched_gate *g);
+void sched_gates_init(struct sched *s);
+void sched_gates_free(struct sched *s);
+
+/* --- sched_source.c: where mail goes out from ------------------------------------------------ */
+
+struct sched_source *sched_source_find(const struct sched *s, struct str name);
+/* Milliseconds until it may have a job; UINT64_MAX = when one of its own ends. */
+uint64_t sched_source_wait(const struct sched_source *x, uint64_t now);
 void sched_sources_init(struct sched *s);
 void sched_sources_free(struct sched *s);
 
-/* --- sched.c ---------------------------------------------------------------------------------- */
+/* --- sched.c --------------------------------------------------------------------------------- */
 
 static inline const struct sched_policy *sched_policy_of(const struct sched_dest *d)
 {
