@@ -229,6 +229,14 @@ static void put_host(struct put *w, const struct mail_host *h)
 		put_ip(w, &h->ips[i]);
 }
 
+/* A next hop may be an address, which then is its name, too. */
+static bool is_host(struct str name)
+{
+	struct ip ip;
+
+	return dns_name_valid(name) || ip_parse(name, &ip) == 0;
+}
+
 static void get_host(struct get *g, struct arena *a, struct mail_host *h)
 {
 	h->preference = get_u16(g);
@@ -239,7 +247,7 @@ static void get_host(struct get *g, struct arena *a, struct mail_host *h)
 	h->canonical = arena_str(a, get_line(g, DNS_NAME_MAX));
 	h->alias = get_enum(g, DNS_SECURITIES);
 	h->nips = get_u32(g);
-	if (h->nips > MAIL_ADDRESSES_MAX || !dns_name_valid(h->name) ||
+	if (h->nips > MAIL_ADDRESSES_MAX || !is_host(h->name) ||
 	    (h->status == DNS_OK) != (h->nips > 0))
 		g->bad = true;
 	if (g->bad)

@@ -307,6 +307,9 @@ def test_explain_in_words(suite, world):
     assert f'        TLSA {world.record("good")}\n' in text
     text = suite.tool('explain', 'route', SENDER, 'x@bogus.secure.test').stdout
     assert 'lookup of TLSA records failed: bogus' in text
+    text = suite.tool('explain', 'route', SENDER, 'x@second.secure.test').stdout
+    tries = dict(re.findall(r'^        \S+ port \d+ \(mx-(\S+)\.secure\.test\)(.*)$', text, re.M))
+    assert tries == {'wrong': '', 'bogus': ', but its TLS policy refuses it', 'one-of': ''}
 
 
 @pytest.mark.parametrize('host, verdict, matched, grade', [

@@ -270,7 +270,15 @@ def test_explained(suite, hosts):
     assert hop['hosts'][0]['addresses'] == [UP[2]] and hop['hosts'][0]['security'] == 'secure'
     assert hop['tries'] == [{'address': UP[2], 'port': hosts.port, 'host': 'up4.zone.test'}]
     text = suite.tool('explain', 'route', SENDER, 'a@better.zone.test').stdout
+    assert 'source address: any' in text
     assert 'left out: mail would come back' in text and f'{UP[2]} port {hosts.port}' in text
+
+
+@pytest.mark.parametrize('ip, literal', [('2001:db8::1', 'IPv6:2001:DB8::1'), ('192.0.2.1', '192.0.2.1')])
+def test_explained_address(suite, hosts, ip, literal):
+    """Without a connection: nobody is there."""
+    hop, = route(suite, f'a@[{literal}]')['hops']
+    assert hop['source'] == 'address' and hop['tries'] == [{'address': ip, 'port': hosts.port, 'host': ip}]
 
 
 def test_explained_limits(suite):

@@ -99,6 +99,15 @@ static json_t *host_json(const struct mail_host *h, bool usable)
 	return o;
 }
 
+/* Its TLS policy lets nothing be sent to that host. */
+static bool is_refused(const struct hop_reply *r, uint32_t host)
+{
+	for (uint32_t i = 0; i < r->npolicies; i++)
+		if (r->policies[i].host == host && r->policies[i].status.code != 0)
+			return true;
+	return false;
+}
+
 static json_t *try_json(const struct hop_reply *r, const struct hop_try *t)
 {
 	char text[IP_TEXT];
@@ -109,6 +118,8 @@ static json_t *try_json(const struct hop_reply *r, const struct hop_try *t)
 	    explain_text(r->mail.hosts[t->host].name));
 	if (t->dead_ms > 0)
 		json_object_set_new(o, "failed_lately_ms", json_integer((json_int_t)t->dead_ms));
+	if (is_refused(r, t->host))
+		json_object_set_new(o, "refused", json_true());
 	return o;
 }
 
@@ -388,9 +399,10 @@ static void print_hop(json_t *hop)
 	json_array_foreach(policies, i, x) print_policy(x);
 	if (json_array_size(tries) > 0)
 		printf("      to be tried, in this order:\n");
-	json_array_foreach(tries, i, x) printf("        %s port %lld (%s)%s\n",
+	json_array_foreach(tries, i, x) printf("        %s port %lld (%s)%s%s\n",
 	    text_of(x, "address"), number_of(x, "port"), text_of(x, "host"),
-	    json_object_get(x, "failed_lately_ms") != NULL ? ", failed lately" : "");
+	    json_object_get(x, "failed_lately_ms") != NULL ? ", failed lately" : "",
+	    json_object_get(x, "refused") != NULL ? ", but its TLS policy refuses it" : "");
 }
 
 static void print_sources(json_t *pool)
@@ -398,8 +410,10 @@ static void print_sources(json_t *pool)
 	json_t *sources = json_object_get(pool, "sources"), *s, *addresses, *a;
 	size_t i, k;
 
-	if (pool == NULL)
+	if (pool == NULL) {
+		printf("    source address: any (no source pool)\n");
 		return;
+	}
 	printf("    source pool: %s (%s)\n", text_of(pool, "name"), text_of(pool, "rule"));
 	json_array_foreach(sources, i, s)
 	{
@@ -419,7 +433,8 @@ static void print_route(json_t *o)
 	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
 	    text_of(o, "rule"), text_of(o, "transport"),
 	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
-	print_sources(json_object_get(o, "source_pool"));
+	if (text_of(o, "nexthop")[0] != '\0')
+		print_sources(json_object_get(o, "source_pool"));
 	printf("    lane: %s (%s)\n", text_of(lane, "name"), text_of(lane, "rule"));
 	if (text_of(o, "sender")[0] != '\0')
 		printf("    sender becomes: %s\n", text_of(o, "sender"));

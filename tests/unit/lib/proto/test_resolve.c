@@ -287,6 +287,19 @@ static void test_hop(void **state)
 	assert_true(s.policies[0].level == TLS_LEVEL_DANE && s.policies[0].nrecords == 1);
 	assert_true(str_eq(s.policies[0].base, policy.base));
 	assert_true(str_eq(s.policies[0].records[0].data, record.data));
+	/* an address is a host of that name */
+	host.name = STR("2001:db8::1");
+	w = put_start();
+	put_hop_reply(&w, &r);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_hop_reply(&g, &a, &s), 0);
+	assert_true(str_eq(s.mail.hosts[0].name, host.name));
+	host.name = STR("no host");
+	w = put_start();
+	put_hop_reply(&w, &r);
+	g = get_start(put_view(&w));
+	assert_int_equal(get_hop_reply(&g, &a, &s), -1);
+	host.name = STR("a.test");
 	/* a policy for a host that is not there, or of a level that there is not */
 	policy.host = 1;
 	w = put_start();
