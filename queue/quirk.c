@@ -138,6 +138,16 @@ static int set(const struct quirk *q, int64_t seconds, bool found)
 	return 0;
 }
 
+/* What makes mail go in plain text, an attacker may have brought about: he would have to do so again and again. */
+static int64_t found_seconds(uint8_t kind)
+{
+	uint64_t ms = settings.quirk_time;
+
+	if (kind == QUIRK_STARTTLS && settings.plain_time < ms)
+		ms = settings.plain_time;
+	return (int64_t)((ms + 999) / 1000);
+}
+
 int quirk_on_found(struct chan *c, struct ipc_msg *m)
 {
 	struct get g = get_start(m->body);
@@ -149,8 +159,8 @@ int quirk_on_found(struct chan *c, struct ipc_msg *m)
 		return -1;
 	k = find(q.host, q.kind);
 	/* what an administrator has said stays as it is */
-	if (settings.quirk_time > 0 && (k == NULL || k->found) &&
-	    set(&q, (int64_t)(settings.quirk_time / 1000), true) == -1)
+	if (found_seconds(q.kind) > 0 && (k == NULL || k->found) &&
+	    set(&q, found_seconds(q.kind), true) == -1)
 		log_warning(NULL, EV("quirks-too-many"), KS("host", q.host));
 	return 0;
 }

@@ -40,6 +40,7 @@ void settings_load(struct sched *s)
 	settings.bounce_lifetime = conf_time(c, "bounce_lifetime");
 	settings.trash_time = conf_time(c, "trash_time");
 	settings.quirk_time = conf_time(c, "remote_quirk_time");
+	settings.plain_time = conf_time(c, "remote_tls_plain_time");
 	settings.delay_warning = conf_time(c, "delay_warning");
 	settings.bounce_size_limit = conf_size(c, "bounce_size_limit");
 	settings.message_size_limit = conf_size(c, "message_size_limit");

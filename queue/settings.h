@@ -13,6 +13,7 @@ struct settings {
 	uint64_t queue_lifetime, bounce_lifetime, delay_warning;
 	uint64_t trash_time; /* 0 = none */
 	uint64_t quirk_time; /* 0 = nothing is learned */
+	uint64_t plain_time; /* for no longer it is learned that TLS fails */
 	uint64_t bounce_size_limit, message_size_limit; /* bytes */
 	uint64_t minimal_free, minimal_inodes;
 	uint32_t login_hour, login_day, login_notice; /* recipients, 0 = no limit; percent */

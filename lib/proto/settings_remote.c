@@ -117,9 +117,9 @@ static const struct setting rows[] = {
 	    .type = SET_TIME,
 	    .def = "1h",
 	    .max = INT64_C(30) * 86400 * 1000,
-	    .roles = R(REMOTE),
+	    .roles = R(QUEUE) | R(REMOTE),
 	    .help = "For so long an address at which TLS failed gets mail in plain text, where the "
-		    "level is `may`." },
+		    "level is `may`; then it is tried again." },
 	{ .name = "remote_quirk_time",
 	    .type = SET_TIME,
 	    .def = "7d",
@@ -128,7 +128,8 @@ static const struct setting rows[] = {
 	    .help =
 		"For so long a server is not believed to have what it has failed at: that is "
 		"BDAT it does not know, pipelined commands that it loses, TLS that it cannot do "
-		"where the level is `may`. `thurn remote quirks` shows and changes it; with 0 "
+		"where the level is `may` (that for no longer than `remote_tls_plain_time`, because "
+		"somebody in between may have made it fail). `thurn remote quirks` shows and changes it; with 0 "
 		"nothing is learned." },
 	{ .name = "tls_ca_file",
 	    .type = SET_STR,

@@ -77,10 +77,46 @@ static void test_full(void **state)
 	buf_clear(&b);
 }
 
+/* That TLS fails somebody in between may have made so. */
+static void test_plain_text(void **state)
+{
+	static const struct {
+		uint8_t kind;
+		uint64_t most;
+	} cases[] = { { QUIRK_CHUNKING, 500000 }, { QUIRK_STARTTLS, 3600 } };
+
+	(void)state;
+	settings.quirk_time = 500000000;
+	settings.plain_time = 3600000;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct put w = put_start();
+		struct ipc_msg m = { .type = DELIVER_QUIRK };
+		struct str text, word = STR_NONE;
+		uint64_t since, until;
+		struct buf b;
+
+		assert_int_equal(quirk_decode(STR("x"), 1000), -1);
+		put_quirk(&w,
+		    &(struct quirk){
+			.host = STR("192.0.2.9"), .kind = cases[i].kind, .on = true });
+		m.body = put_view(&w);
+		assert_int_equal(quirk_on_found(NULL, &m), 0);
+		buf_init(&b, 1000);
+		assert_int_equal(quirk_encode(&b), 0);
+		text = buf_view(&b);
+		assert_true(str_cut(&text, ' ', &word));
+		assert_int_equal(str_u64(word, UINT64_MAX, &since), 0);
+		assert_true(str_cut(&text, ' ', &word));
+		assert_int_equal(str_u64(word, UINT64_MAX, &until), 0);
+		assert_int_equal(until - since, cases[i].most);
+		buf_clear(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_file),
-		cmocka_unit_test(test_full) };
+		cmocka_unit_test(test_full), cmocka_unit_test(test_plain_text) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
