@@ -204,7 +204,8 @@ static void put_paragraphs(const struct dsn *d, struct buf *b, struct str text)
 static void put_why(struct writer *w, const struct dsn_rcpt *r)
 {
 	const struct dsn *d = w->d;
-	struct str reason = STR_NONE;
+	struct str reason = STR_NONE, reply;
+	char why[STATUS_REASON_MAX];
 
 	if (d->kind != DSN_SUCCESS)
 		reason = words_reason(d->words, str_of(r->status.enhanced));
@@ -214,13 +215,9 @@ static void put_why(struct writer *w, const struct dsn_rcpt *r)
 	if (r->hidden && reason.n > 0)
 		return;
 	buf_z(w->b, "    ");
-	if (r->relay.n > 0)
-		put_field(w, "host ", r->relay, " said: ");
-	if (r->status.code != 0 && r->relay.n > 0)
-		buf_printf(w->b, "%d ", r->status.code);
-	if (r->status.enhanced[0] != '\0')
+	if (r->status.enhanced[0] != '\0' && !status_is_reply(said(r), &reply))
 		buf_printf(w->b, "%s ", r->status.enhanced);
-	put_text(w, said(r));
+	put_text(w, status_reason(r->relay, said(r), why));
 	buf_z(w->b, "\r\n");
 }
 
@@ -289,6 +286,7 @@ static void put_rcpt_fields(struct writer *w, const struct dsn_rcpt *r)
 {
 	const struct dsn *d = w->d;
 	char when[DATE_MAX];
+	struct str reply;
 
 	buf_z(w->b, "\r\n");
 	if (r->orcpt.n > 0)
@@ -302,10 +300,11 @@ static void put_rcpt_fields(struct writer *w, const struct dsn_rcpt *r)
 	put_status_code(w, r);
 	if (r->relay.n > 0)
 		put_field(w, "Remote-MTA: dns; ", relay_name(r->relay), "\r\n");
-	if (r->status.code != 0 && r->relay.n > 0) {
-		buf_printf(w->b, "Diagnostic-Code: smtp; %d ", r->status.code);
-		put_field(
-		    w, r->status.enhanced, STR_NONE, r->status.enhanced[0] != '\0' ? " " : "");
+	if (status_is_reply(said(r), &reply)) {
+		put_field(w, "Diagnostic-Code: smtp; ", reply, "\r\n");
+	} else if (status_good(&r->status) && r->relay.n > 0) {
+		buf_printf(
+		    w->b, "Diagnostic-Code: smtp; %d %s ", r->status.code, r->status.enhanced);
 		put_field(w, "", said(r), "\r\n");
 	} else if (r->status.text[0] != '\0') {
 		put_field(w, "Diagnostic-Code: x-thurn; ", said(r), "\r\n");

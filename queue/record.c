@@ -77,8 +77,9 @@ static void put_rcpt(struct buf *b, const struct facts_rcpt *r, bool first)
 		json_text(b, "orig_address", r->given);
 	if (st.code != 0) {
 		bool failed = r->state == SLOT_FAILED || r->state == SLOT_BOUNCED;
-
-		json_text(b, failed ? "bounce_reason" : "delay_reason", st.text);
+		char why[STATUS_REASON_MAX];
+		json_text(b, failed ? "bounce_reason" : "delay_reason",
+		    status_reason(r->relay, st.text, why));
 		buf_printf(b, ", \"code\": %u", st.code);
 		json_text(b, "dsn", st.dsn);
 	}

@@ -32,17 +32,22 @@ static void tell_target(const struct message *m, const struct target *t, const c
 	struct str to = t->route != NULL ? t->route->addr : r->addr;
 	struct str relay = t->relay;
 	struct way_hop hop = hop_of(t);
-	char text[STATUS_TEXT_MAX + 8];
+	char text[STATUS_TEXT_MAX + 8], reason[STATUS_REASON_MAX];
+	struct str why = status_reason(t->relay, str_of(st->text), reason);
 
 	if (relay.n == 0 && t->route != NULL && t->route->transport == TRANSPORT_MAILDIR)
 		relay = STR("maildir");
-	snprintf(text, sizeof text, "%d %s", st->code, st->text);
+	/* as whoever said it put it */
+	if (why.p != reason) {
+		snprintf(text, sizeof text, "%d %s", st->code, st->text);
+		why = str_of(text);
+	}
 	log_notice(&m->tag, event, KS("to", to),
 	    KS("orig_to", str_eq(to, r->addr) ? STR_NONE : r->addr),
 	    KS("relay", relay.n > 0 ? relay : STR("none")), KS("tls", t->tls),
 	    KS("tls_policy", hop.tls), KS("tls_rule", hop.tls_rule),
 	    KI("delay", wall_millis() - m->content.envelope.arrival / 1000),
-	    KZ("dsn", st->enhanced), KZ("status", text),
+	    KZ("dsn", st->enhanced), KS("status", why),
 	    KS("rule", t->route != NULL ? t->route->rule : STR_NONE));
 }
 

@@ -81,14 +81,15 @@ void reaction_note(
 {
 	const struct conf_section *s, *failed;
 	char why[TABLE_WHY];
-	struct str host = relay, reply;
+	struct str host = relay, text = str_of(said->text), reply;
 	ssize_t end = str_find(relay, '[');
 
-	if (npatterns == 0 || j->reaction.undecided)
+	if (npatterns == 0 || j->reaction.undecided || !status_is_reply(text, &reply))
 		return;
 	if (end > 0)
 		host = str_take(relay, (size_t)end);
-	reply = arena_printf(&j->arena, "%d %s %s", said->code, said->enhanced, said->text);
+	/* with what it was a reply to */
+	reply = arena_str(&j->arena, str_skip(text, (size_t)(reply.p - text.p)));
 	s = find(j->hop->way.nexthop, host, reply, &failed, why);
 	if (failed != NULL) {
 		struct tag tag = job_tag(j);

@@ -1,12 +1,11 @@
 /* Replies of an SMTP or LMTP server. See reply.h. */
 #include "reply.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "limits.h"
 
-enum { SUFFIX_ROOM = 64 }; /* for " (in reply to end of DATA command)" */
+enum { FRAME_ROOM = 64 }; /* for "said: 550 5.1.1  (in reply to end of DATA command)" */
 
 void reply_start(struct reply *r)
 {
@@ -46,7 +45,7 @@ static size_t enhanced_length(struct str s, int code)
 
 static void keep_text(struct reply *r, struct str s)
 {
-	size_t max = sizeof r->text - SUFFIX_ROOM;
+	size_t max = sizeof r->text - FRAME_ROOM;
 
 	s = str_trim(s);
 	if (r->n > 0 && s.n > 0 && r->n < max)
@@ -79,9 +78,5 @@ enum reply_state reply_line(struct reply *r, struct str line)
 
 void reply_status(const struct reply *r, const char *command, struct status *st)
 {
-	char without[8];
-
-	snprintf(without, sizeof without, "%c.0.0", (char)('0' + r->code / 100));
-	status_set(st, r->code, r->enhanced[0] != '\0' ? r->enhanced : without,
-	    "%s (in reply to %s)", r->n > 0 ? r->text : "no text", command);
+	status_replied(st, r->code, r->enhanced, r->n > 0 ? r->text : "no text", command);
 }

@@ -2,6 +2,7 @@
  * mailq, postqueue, postsuper and postcat, with the options of Postfix 3. -c takes a configuration
  * file of ours (Postfix takes a directory).
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,10 +44,24 @@ static int list_text(const char *value)
 	return queue_list("", false, false);
 }
 
+/* Postfix has no empty sender. */
+static void print_as_postfix(void *arg, struct str json, struct ipc_msg *m)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	(void)arg;
+	(void)m;
+	if (json_string_length(json_object_get(o, "sender")) == 0)
+		json_object_set_new(o, "sender", json_string("MAILER-DAEMON"));
+	json_dumpf(o, stdout, 0);
+	putchar('\n');
+	json_decref(o);
+}
+
 static int list_json(const char *value)
 {
 	(void)value;
-	return queue_list("", false, true);
+	return queue_records("", false, print_as_postfix, NULL);
 }
 
 static int flush_site(const char *site)
@@ -136,26 +151,36 @@ static const struct deed *deed_find(int option)
 	return NULL;
 }
 
-static void do_one(struct super *s, const struct deed *d, const char *id)
+/* aloud: it was asked for by its id, so it is told by it */
+static void do_one(struct super *s, const struct deed *d, const char *id, bool aloud)
 {
 	struct queue_order o = { .action = d->action };
 
 	if (queue_act_quietly(&o, str_of(id)) != EX_OK)
 		s->status = 1;
-	if (o.count > 0 && strcmp(id, "ALL") != 0)
+	if (o.count > 0 && aloud)
 		tool_warn("%s: %s", id, d->each);
 	s->counts[d - deeds] += o.count;
 }
 
 static void do_in_queues(struct super *s, const struct deed *d, const char *id)
 {
+	bool all = strcmp(id, "ALL") == 0;
 	struct queue_ids ids;
 
-	if (queue_find(&ids, strcmp(id, "ALL") == 0 ? "" : id, s->queues) != EX_OK)
+	if (queue_find(&ids, all ? "" : id, s->queues) != EX_OK)
 		s->status = 1;
 	for (size_t i = 0; i < ids.n; i++)
-		do_one(s, d, ids.list[i]);
+		do_one(s, d, ids.list[i], !all);
 	queue_ids_clear(&ids);
+}
+
+static void do_asked(struct super *s, const struct deed *d, const char *id)
+{
+	if (s->queues != NULL)
+		do_in_queues(s, d, id);
+	else
+		do_one(s, d, id, strcmp(id, "ALL") != 0);
 }
 
 static void do_deed(struct super *s, const struct deed *d, const char *id)
@@ -165,7 +190,7 @@ static void do_deed(struct super *s, const struct deed *d, const char *id)
 
 	s->asked[d - deeds] = true;
 	if (strcmp(id, "-") != 0) {
-		(s->queues != NULL ? do_in_queues : do_one)(s, d, id);
+		do_asked(s, d, id);
 		return;
 	}
 	while (fgets(line, sizeof line, stdin) != NULL) {
@@ -173,7 +198,7 @@ static void do_deed(struct super *s, const struct deed *d, const char *id)
 		if (word.n == 0)
 			continue;
 		line[word.p + word.n - line] = '\0';
-		(s->queues != NULL ? do_in_queues : do_one)(s, d, word.p);
+		do_asked(s, d, word.p);
 	}
 }
 

@@ -40,15 +40,20 @@ static void on_listed(void *arg, struct str json, struct ipc_msg *m)
 	listing_add(arg, json);
 }
 
-int queue_list(const char *where, bool trash, bool json)
+int queue_records(const char *where, bool trash, queue_record_fn *record, void *arg)
 {
-	struct listing l = { .out = stdout };
 	struct put w = put_start();
-	int r;
 
 	put_z(&w, where);
 	put_u8(&w, trash);
-	r = tool_ask("queue", QUEUE_CTL_LIST, &w, json ? tool_print_record : on_listed, &l);
+	return tool_ask("queue", QUEUE_CTL_LIST, &w, record, arg);
+}
+
+int queue_list(const char *where, bool trash, bool json)
+{
+	struct listing l = { .out = stdout };
+	int r = queue_records(where, trash, json ? tool_print_record : on_listed, &l);
+
 	if (r == EX_OK && !json)
 		listing_end(&l);
 	return r;
@@ -309,12 +314,9 @@ static void on_chosen(void *arg, struct str json, struct ipc_msg *m)
 int queue_find(struct queue_ids *ids, const char *id, const char *const *queues)
 {
 	struct chosen c = { queues, ids };
-	struct put w = put_start();
 
 	*ids = (struct queue_ids){ .n = 0 };
-	put_z(&w, id);
-	put_u8(&w, false);
-	return tool_ask("queue", QUEUE_CTL_LIST, &w, on_chosen, &c);
+	return queue_records(id, false, on_chosen, &c);
 }
 
 void queue_ids_clear(struct queue_ids *ids)

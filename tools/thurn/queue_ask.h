@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/ipc.h"
 #include "base/str.h"
 
 /* Text as a value of a query: what is special in it is not. Of the arena. */
@@ -14,6 +15,9 @@ struct str queue_value(struct arena *a, const char *text);
 /* The exit status of a list for mailq, or as JSON lines. where: an id, or a query; "" = all.
  * trash: of what was deleted. */
 int queue_list(const char *where, bool trash, bool json);
+/* The same for whoever wants the records, each a JSON object. */
+typedef void queue_record_fn(void *arg, struct str json, struct ipc_msg *m);
+int queue_records(const char *where, bool trash, queue_record_fn *record, void *arg);
 
 /* What is to be done, and how that is told. */
 struct queue_order {

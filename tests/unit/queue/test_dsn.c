@@ -16,7 +16,7 @@ static struct dsn_rcpt bob = {
 	.addr = STR("bob@example.net"),
 	.orcpt = STR("rfc822;Bob@example.org"),
 	.relay = STR("mx.example.net[192.0.2.7]:25"),
-	.status = { 550, "5.1.1", "no such user" },
+	.status = { 550, "5.1.1", "said: 550 5.1.1 no such user (in reply to RCPT TO command)" },
 	.last = 1700000100,
 };
 
@@ -123,6 +123,23 @@ static void test_delay(void **state)
 	has("Will-Retry-Until: Sun, 19 Nov 2023 22:13:20 +0000\r\n");
 	has("Diagnostic-Code: x-thurn; no answer\r\n");
 	has_not("Remote-MTA");
+}
+
+/* What we say of another host is not its reply. */
+static void test_words_of_ours(void **state)
+{
+	struct dsn d = report(DSN_DELAY);
+	struct dsn_rcpt r = bob;
+
+	(void)state;
+	r.status = (struct status){ 451, "4.4.2", "lost mx.example.net[192.0.2.7]:25: timeout" };
+	d.rcpts = &r;
+	d.whole = false;
+	write_report(&d);
+	has("    4.4.2 lost mx.example.net[192.0.2.7]:25: timeout\r\n");
+	has("Remote-MTA: dns; mx.example.net\r\n");
+	has("Diagnostic-Code: x-thurn; lost mx.example.net[192.0.2.7]:25: timeout\r\n");
+	has_not("Diagnostic-Code: smtp");
 }
 
 static void test_success(void **state)
@@ -235,7 +252,8 @@ static void test_language(void **state)
 	    "F=C3=BCr mail.example.org:\r\n\r\n"
 	    "bis Sun, 19 Nov 2023 22:13:20 +0000, unknown,\r\n\r\n"
 	    "<bob@example.net>:\r\n  Unbekannte Adresse\r\n"
-	    "    host mx.example.net[192.0.2.7]:25 said: 550 5.1.1 no such user\r\n\r\n"
+	    "    host mx.example.net[192.0.2.7] said: 550 5.1.1 no such user (in reply t=\r\n"
+	    "o RCPT TO command)\r\n\r\n"
 	    "Ende aaaaaaaaaaaab\r\n");
 	assert_false(eightbit);
 	d.utf8 = true;
@@ -280,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_headers_only),
 		cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_words_of_ours),
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_utf8),

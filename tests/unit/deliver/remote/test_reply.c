@@ -108,11 +108,11 @@ static void test_status(void **state)
 	reply_status(&r, "RCPT TO command", &st);
 	assert_int_equal(st.code, 550);
 	assert_string_equal(st.enhanced, "5.1.1");
-	assert_string_equal(st.text, "no such user (in reply to RCPT TO command)");
+	assert_string_equal(st.text, "said: 550 5.1.1 no such user (in reply to RCPT TO command)");
 	feed(&r, "450");
 	reply_status(&r, "MAIL FROM command", &st);
 	assert_string_equal(st.enhanced, "4.0.0");
-	assert_string_equal(st.text, "no text (in reply to MAIL FROM command)");
+	assert_string_equal(st.text, "said: 450 no text (in reply to MAIL FROM command)");
 	memset(big, 'y', sizeof big);
 	memcpy(big, "450 ", 4);
 	big[sizeof big - 1] = '\0';
