@@ -128,6 +128,8 @@ const struct process processes[] = {
 	    .program = "services-credentials",
 	    .phase = 1,
 	    .reload = RELOAD_IN_PLACE,
+	    .calls = CALLS_READ | CALLS_WRITE,
+	    .dirs = { { DIR_TOKENS + 1, DIR_READ | DIR_WRITE } },
 	    .nofile = 256,
 	},
 	{
@@ -215,4 +217,5 @@ const struct directory directories[DIRS] = {
 	[DIR_LOGS] = { "logs", ROLE_LOG, 0750, NULL },
 	[DIR_PAM] = { "pam", ROLE_NONE, 0, NULL },
 	[DIR_POLICIES] = { "policies", ROLE_POLICY, 0700, NULL },
+	[DIR_TOKENS] = { "tokens", ROLE_CREDENTIALS, 0700, NULL },
 };

@@ -27,7 +27,7 @@ class Failed(Exception):
 
 def configuration(top, ports, extra):
     lines = ['# a private instance for tests', 'hostname = "mx.example.test"']
-    for what in ('spool', 'mail', 'table', 'account', 'run', 'log', 'policy'):
+    for what in ('spool', 'mail', 'table', 'account', 'run', 'log', 'policy', 'token'):
         lines.append(f'{what}_directory = "{top}/{what}"')
     lines += ['log_target = file', 'log_format = json', 'password_cost = 1',
               f'mailbox_domains = {{"{DOMAIN}"}}', 'trusted_networks = {"127.0.0.0/8"}']

@@ -19,7 +19,17 @@
 #include "base/ipc.h"
 #include "proto/role.h"
 
-enum dir { DIR_SPOOL, DIR_MAIL, DIR_TABLES, DIR_ACCOUNTS, DIR_LOGS, DIR_PAM, DIR_POLICIES, DIRS };
+enum dir {
+	DIR_SPOOL,
+	DIR_MAIL,
+	DIR_TABLES,
+	DIR_ACCOUNTS,
+	DIR_LOGS,
+	DIR_PAM,
+	DIR_POLICIES,
+	DIR_TOKENS,
+	DIRS
+};
 
 enum {
 	PLAN_PATH_MAX = 1024,

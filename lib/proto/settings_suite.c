@@ -64,6 +64,13 @@ static const struct setting rows[] = {
 	    .def = THURN_STATEDIR "/lib/thurn/policies",
 	    .roles = ROLES_MASTER,
 	    .help = "Policies that other domains publish, readable by one process only." },
+	{ .name = "token_directory",
+	    .type = SET_STR,
+	    .form = FORM_PATH,
+	    .def = THURN_STATEDIR "/lib/thurn/tokens",
+	    .roles = ROLES_MASTER,
+	    .help = "Refresh tokens with which token endpoints have replaced those of "
+		    "`remote_credentials`, readable by one process only." },
 	{ .name = "run_directory",
 	    .type = SET_STR,
 	    .form = FORM_PATH,

@@ -36,7 +36,8 @@ static bool path_within(struct str a, struct str b)
 static void check_directories(const struct conf *c, struct faults *f)
 {
 	static const char *const names[] = { "spool_directory", "mail_directory", "table_directory",
-		"account_directory", "run_directory", "log_directory", "policy_directory" };
+		"account_directory", "run_directory", "log_directory", "policy_directory",
+		"token_directory" };
 	enum { NAMES = sizeof names / sizeof names[0] };
 
 	for (size_t a = 0; a < NAMES; a++)

@@ -19,6 +19,7 @@ static const char *const dir_settings[DIRS] = {
 	[DIR_LOGS] = "log_directory",
 	[DIR_PAM] = "pam_directory",
 	[DIR_POLICIES] = "policy_directory",
+	[DIR_TOKENS] = "token_directory",
 };
 
 /* Is it a role that master starts? */

@@ -1,13 +1,14 @@
 /*
  * services/credentials: with what mail logs in at other hosts. Gets a descriptor of the file from
  * master, has services/fetch bring access tokens, and gives deliver/remote the login of a job that it holds.
- * It has no file and no network. See credentials(8).
+ * It has no network, and no file but the refresh tokens that endpoints have renewed. See credentials(8).
  */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "kept.h"
 #include "proto/proc.h"
 #include "serve.h"
 #include "store.h"
@@ -41,6 +42,7 @@ static void lock_memory(void)
 static int credentials_open(void)
 {
 	lock_memory();
+	kept_open(proc_fd("tokens"));
 	store_configure(conf_str(proc_conf(), "remote_credentials"));
 	return 0;
 }

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/siphash.h"
+#include "kept.h"
 
 enum { PATH_SIZE = 1024 };
 
@@ -104,6 +106,7 @@ static void take_text(struct str text)
 	}
 	file_clear(&current);
 	current = fresh;
+	kept_tidy(&current, time(NULL));
 	told[0] = '\0';
 	log_notice(NULL, EV("credentials-loaded"), KZ("file", path), KI("entries", current.n));
 }

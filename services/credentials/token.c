@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "kept.h"
 #include "net/form.h"
 #include "proto/fetch.h"
 #include "proto/proc.h"
@@ -26,7 +27,10 @@ struct token {
 	LIST_ENTRY(token) next;
 	uint64_t login;
 	uint64_t id; /* of what is in access; 0 = nothing */
-	char *access, *refresh; /* refresh: what the server has given in place of the file's */
+	char *access;
+	char kept
+	    [KEPT_NAME]; /* under which refresh tokens of the endpoint's are; empty = none is wanted */
+	char *refresh; /* the last one, while it could not be written */
 	uint64_t until; /* access is good */
 	uint64_t used;
 	unsigned failures; /* behind each other */
@@ -70,18 +74,28 @@ static struct token *get(uint64_t login)
 	return t;
 }
 
+/* The one before may be good for nothing any more: what cannot be written is tried again, and not forgotten. */
+static void keep(struct token *t)
+{
+	if (kept_write(t->kept, str_of(t->refresh)) == -1)
+		log_error(NULL, EV("refresh-token-not-kept"), KZ("endpoint", t->endpoint), KERRNO);
+	else
+		forget(&t->refresh);
+}
+
 void token_sweep(void)
 {
 	struct token *t = LIST_FIRST(&tokens), *next;
 
 	for (; t != NULL; t = next) {
 		next = LIST_NEXT(t, next);
-		if (t->asking || t->used + UNUSED_MS > loop_now())
+		if (t->refresh != NULL)
+			keep(t);
+		if (t->asking || t->refresh != NULL || t->used + UNUSED_MS > loop_now())
 			continue;
 		LIST_REMOVE(t, next);
 		ntokens--;
 		forget(&t->access);
-		forget(&t->refresh);
 		free(t);
 	}
 }
@@ -132,9 +146,10 @@ static void taken(struct token *t, const struct answer *a)
 	t->access = xstrdup(a->access);
 	t->id = id_random() | 1;
 	t->until = loop_now() + (a->seconds - margin) * 1000;
-	if (a->refresh[0] != '\0') {
+	if (a->refresh[0] != '\0' && t->kept[0] != '\0') {
 		forget(&t->refresh);
 		t->refresh = xstrdup(a->refresh);
+		keep(t);
 	}
 	log_info(NULL, EV("token-fetched"), KZ("endpoint", t->endpoint), KI("seconds", a->seconds));
 }
@@ -179,14 +194,13 @@ static void fill_form(struct buf *b, const struct entry *e, struct str refresh)
 		form_field(b, "scope", e->scope);
 }
 
-static void fetch(struct token *t, const struct entry *e, uint64_t trace)
+static void ask_endpoint(struct token *t, const struct entry *e, struct str refresh, uint64_t trace)
 {
 	struct put w = put_start();
 	struct buf form;
 
-	str_copy(e->endpoint, t->endpoint, sizeof t->endpoint);
 	buf_init(&form, FORM_MAX);
-	fill_form(&form, e, t->refresh != NULL ? str_of(t->refresh) : e->secret);
+	fill_form(&form, e, refresh);
 	put_fetch_question(&w, &(struct fetch_question){ .trace = trace,
 				   .kind = FETCH_TOKEN,
 				   .target = e->endpoint,
@@ -199,6 +213,29 @@ static void fetch(struct token *t, const struct entry *e, uint64_t trace)
 	if (form.p != NULL)
 		explicit_bzero(form.p, form.n);
 	buf_clear(&form);
+}
+
+/* With the refresh token that was given last. */
+static void fetch(struct token *t, const struct entry *e, uint64_t trace)
+{
+	char kept[CREDENTIAL_SECRET_MAX + 1];
+	int r = 0;
+
+	str_copy(e->endpoint, t->endpoint, sizeof t->endpoint);
+	if (e->secret.n > 0)
+		kept_name(e, t->kept);
+	if (e->secret.n > 0 && t->refresh == NULL)
+		r = kept_read(t->kept, kept);
+	if (r == -1) {
+		/* that of the file may be taken for one that was stolen */
+		failed(t, "its last refresh token cannot be read");
+		answer_all(t);
+	} else if (r == 1) {
+		ask_endpoint(t, e, str_of(kept), trace);
+	} else {
+		ask_endpoint(t, e, t->refresh != NULL ? str_of(t->refresh) : e->secret, trace);
+	}
+	explicit_bzero(kept, sizeof kept);
 }
 
 static void wait_for(struct token *t, const struct token_wait *w)

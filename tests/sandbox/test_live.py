@@ -68,7 +68,7 @@ def status_of(pid):
 
 def test_proc(suite, traffic):
     own = {'queue': suite.spool, 'auth': suite.top / 'account', 'lookup': suite.top / 'table', 'log': suite.top / 'log', 'policy': suite.top / 'policy',
-           'deliver-maildir': suite.top / 'mail', 'imapd-session': suite.top / 'mail'}
+           'credentials': suite.top / 'token', 'deliver-maildir': suite.top / 'mail', 'imapd-session': suite.top / 'mail'}
     seen, uids = set(), {}
     for role, pid in processes(suite):
         s = status_of(pid)

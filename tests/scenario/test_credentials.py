@@ -64,6 +64,7 @@ class World:
                 s.plan('auth', action)
         self.oauth = FaultServer(tls=tls, mechanisms=['XOAUTH2', 'PLAIN'])
         self.bearer = FaultServer(tls=tls, mechanisms=['OAUTHBEARER'])
+        self.rotating = FaultServer(tls=tls, mechanisms=['XOAUTH2'])
         self.none = FaultServer(tls=tls)
         self.tokens = https_server.Server(context(self.ca, 'tokens'))
         self.servers = {k: v for k, v in vars(self).items() if isinstance(v, FaultServer)}
@@ -391,6 +392,50 @@ def test_no_token(suite, world, issuer):
     assert arrives(suite, world.oauth, 'no token').login == SENDER
 
 
+def test_refresh_tokens_that_change(world):
+    """Each is good once, as at Microsoft's: also over restarts, and until the file has another one."""
+    good, asked = ['first-refresh'], []
+
+    def answer(c, r):
+        form = dict(urllib.parse.parse_qsl(r.body.decode()))
+        asked.append(form['refresh_token'])
+        if asked[-1] != good[0]:
+            c.sendall(https_server.answer(400, '{"error": "invalid_grant"}', 'application/json'))
+            return
+        good[0] = f'next-refresh-{len(asked)}'
+        world.rotating.accounts = {(SENDER, f'access-{len(asked)}')}
+        c.sendall(https_server.answer(200, json.dumps({'access_token': f'access-{len(asked)}', 'token_type': 'Bearer', 'expires_in': 0,
+                                                       'refresh_token': good[0]}), 'application/json'))
+
+    world.tokens.plan['127.0.0.1', '/rotating'] = answer
+    file = world.top / 'rotating'
+    write = lambda first: file.write_text(f'{world.rotating.hop} oauth user={SENDER} token_endpoint=https://127.0.0.1:{world.tokens.port}/rotating '
+                                          f'client_id=us refresh_token={first}\n')
+    write('first-refresh')
+    conf = world.conf().replace(str(world.file), str(file)) + 'remote_idle_time = 0s\n'
+    with conftest.running(conf=conf, users=1) as suite:
+        for i in range(3):
+            send(suite, f'rotating {i}', 'rotating')
+            assert arrives(suite, world.rotating, f'rotating {i}').login == SENDER
+        assert asked == ['first-refresh', 'next-refresh-1', 'next-refresh-2']
+        suite.tool('stop')
+        suite.tool('start')
+        send(suite, 'after a restart', 'rotating')
+        assert arrives(suite, world.rotating, 'after a restart').login == SENDER
+        assert asked[3:] == ['next-refresh-3']
+        kept, = (suite.top / 'token').iterdir()
+        assert kept.read_text() == good[0] and kept.stat().st_mode & 0o77 == 0
+        good[0] = 'authorised-anew'
+        write('authorised-anew')
+        suite.tool('reload')
+        suite.wait_for(lambda: len(suite.events('credentials-loaded')) == 3)
+        send(suite, 'another file', 'rotating')
+        assert arrives(suite, world.rotating, 'another file').login == SENDER
+        assert asked[4:] == ['authorised-anew']
+        log = pathlib.Path(suite.log).read_text()
+        assert not re.search('refresh-[0-9]|first-refresh|authorised-anew|access-[0-9]', log)
+
+
 MECHANISMS = ['PLAIN', 'LOGIN', 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1']
 
 
@@ -468,8 +513,8 @@ def test_without_a_ticket_of_the_queue():
     with tempfile.NamedTemporaryFile('w') as f:
         f.write('[relay.test] user:the-secret\n')
         f.flush()
-        with ipc.Program('services-credentials', 'ROLE_CREDENTIALS', f'remote_credentials = "{f.name}"\n', calls=[],
-                         peers=['ROLE_QUEUE', 'ROLE_REMOTE']) as p:
+        with ipc.Program('services-credentials', 'ROLE_CREDENTIALS', f'remote_credentials = "{f.name}"\n',
+                         calls=['CALLS_READ', 'CALLS_WRITE'], peers=['ROLE_QUEUE', 'ROLE_REMOTE']) as p:
             assert p.control.receive().type == ipc.N['BOOT_FILES']
             p.control.send('BOOT_FD', ipc.Put().str('').str(f.name).u32(0), [f.fileno()])
             p.control.send('BOOT_FILES_END')
