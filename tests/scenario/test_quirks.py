@@ -139,10 +139,14 @@ def test_tls_that_fails(suite, hosts):
     assert found['host'] == AT['tls.test'] and found['found'] == 'yes'
     # not for a week: whoever makes it fail once would listen to all of that
     suite.wait_for(lambda: (AT['tls.test'], 'starttls') not in quirks(suite))
-    suite.wait_for(lambda: server.open == 0)
     asked = server.transcript.count(b'STARTTLS')
-    send(suite, 'tls again', 'a@tls.test')
-    assert arrives(suite, hosts, 'tls again').tls is None and server.transcript.count(b'STARTTLS') > asked
+    for i in range(50):  # the worker's own memory ends a little later
+        suite.wait_for(lambda: server.open == 0)
+        send(suite, f'tls again {i}', 'a@tls.test')
+        assert arrives(suite, hosts, f'tls again {i}').tls is None
+        if server.transcript.count(b'STARTTLS') > asked:
+            break
+    assert server.transcript.count(b'STARTTLS') > asked
     # what an administrator says lasts
     suite.tool('remote', 'quirks', 'add', AT['tls.test'], 'starttls')
     server.plans.clear()
