@@ -298,6 +298,14 @@ void site_ask(const struct route *r, struct sched_work *w, void (*done)(struct s
 	ask_next();
 }
 
+bool site_is_asked(const struct route *r)
+{
+	struct str name = lower(r->nexthop);
+	const struct site *s = find(hash(r->transport, name), name);
+
+	return s != NULL && !TAILQ_EMPTY(&s->waiters);
+}
+
 void site_cancel(struct sched_work *w)
 {
 	if (w->site == NULL)

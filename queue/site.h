@@ -17,6 +17,8 @@
 bool site_known(const struct route *r, struct sched_site *out);
 /* Calls done(w) from the loop when it is known. */
 void site_ask(const struct route *r, struct sched_work *w, void (*done)(struct sched_work *w));
+/* Does a message wait for what the resolver says of it? */
+bool site_is_asked(const struct route *r);
 /* Does not wait any more. Safe when it does not. */
 void site_cancel(struct sched_work *w);
 /* After a reload: all are looked at anew. */

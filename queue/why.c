@@ -133,7 +133,7 @@ static void put_pool(struct buf *b, struct str pool)
 
 /* The limiter, and how long it lasts. What is above the scheduler comes first. */
 static void put_limiter(
-    struct buf *b, const struct suspension *s, const struct sched_view *v, bool known_site)
+    struct buf *b, const struct suspension *s, const struct sched_view *v, bool asked)
 {
 	const char *limiter = limiter_names[v->limiter];
 	uint64_t wait = v->wait;
@@ -146,7 +146,7 @@ static void put_limiter(
 
 		limiter = "suspended";
 		wait = left > 0 ? (uint64_t)left * 1000 : 0;
-	} else if (!known_site && v->limiter == LIMIT_NONE) {
+	} else if (asked && v->limiter == LIMIT_NONE) {
 		limiter = "dns";
 		wait = 0;
 	}
@@ -158,7 +158,7 @@ static void put_limiter(
 }
 
 static void put_destination(struct buf *b, struct str name, const struct sched_site *site,
-    const struct sched_view *v, const struct suspension *s, bool known_site)
+    const struct sched_view *v, const struct suspension *s, bool asked)
 {
 	struct sched_site aside;
 	struct sched_view parked = { 0 };
@@ -174,7 +174,7 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 		buf_z(b, ", ");
 		put_pool(b, site->pool);
 	}
-	put_limiter(b, s, v, known_site);
+	put_limiter(b, s, v, asked);
 	buf_printf(
 	    b, ", \"deliveries\": %u, \"window\": %u, \"cap\": %u", v->flying, v->window, v->cap);
 	buf_printf(b, ", \"transport_jobs\": %u, \"transport_cap\": %u", v->jobs, v->jobs_max);
@@ -196,20 +196,18 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 }
 
 /* The name is that of a next hop, or of a destination itself. */
-static bool look(
-    const struct route *r, struct sched_site *site, bool *known_site, struct sched_view *v)
+static bool look(const struct route *r, struct sched_site *site, struct sched_view *v)
 {
 	struct sched_site itself = {
 		.transport = r->transport, .key = r->nexthop, .pool = r->pool
 	};
 
-	*known_site = site_known(r, site);
+	(void)site_known(r, site);
 	if (sched_look(run_sched(), site, loop_now(), v))
 		return true;
 	if (!sched_look(run_sched(), &itself, loop_now(), v))
 		return false;
 	*site = itself;
-	*known_site = true;
 	return true;
 }
 
@@ -219,19 +217,18 @@ static void answer_for(struct connection *c, struct chan_ref ref, struct str nam
 	const struct route r = { .transport = transport, .nexthop = name, .pool = pool };
 	struct sched_site site;
 	struct sched_view v;
-	bool known_site, found = look(&r, &site, &known_site, &v);
+	bool found = look(&r, &site, &v);
 	struct buf b;
 
 	if (!found) {
 		/* it may have been the other one that was looked at last */
 		(void)site_known(&r, &site);
-		known_site = true;
 		(void)sched_look(run_sched(), &site, loop_now(), &v);
 	}
 	if (!found && !always)
 		return;
 	buf_init(&b, IPC_BODY_MAX);
-	put_destination(&b, name, &site, &v, suspend_find(name, &site), known_site);
+	put_destination(&b, name, &site, &v, suspend_find(name, &site), site_is_asked(&r));
 	control_record(c, ref, buf_view(&b), -1);
 	buf_clear(&b);
 }

@@ -1,8 +1,8 @@
 """Destinations: domains with the same hosts are one, sections limit them, administrators suspend them, and `why` says what holds."""
-import concurrent.futures, json, smtplib, time
+import concurrent.futures, contextlib, json, pathlib, smtplib, time
 import pytest
 import conftest
-from dns_server import Zones
+from dns_server import Liar, Zones
 from smtp_fault_server import HANG, FaultServer, Hosts
 
 UP = ['127.0.0.2', '127.0.0.3']
@@ -242,3 +242,25 @@ def test_cap_counts_connections_that_close(suite, hosts):
     arrives(suite, hosts, 'worn', 8)
     suite.wait_for(lambda: len(most) == 8)
     assert host.connections == 8 and max(most) <= 2
+
+
+def test_dns_is_named_while_it_is_asked(new_suite):
+    """And not later, when what has failed waits for its next try and nobody knows any more where the destination is."""
+    with contextlib.closing(Liar()) as dns:
+        dns.plan['silent.test', 15] = lambda q: None
+        suite = new_suite(conf=f'''
+dns_validation = no
+dns_stub_zones = {{"test=[127.0.0.1]:{dns.port}"}}
+dns_ports = {{{dns.port}}}
+dns_timeout = 3s
+minimal_backoff = 300s
+''')
+        send(suite, 'silent', 'a@silent.test')
+        suite.wait_for(lambda: why(suite, 'silent.test')['limiter'] == 'dns')
+        suite.wait_for(lambda: suite.events('deferred'), 40)
+        suite.wait_for(lambda: why(suite, 'silent.test')['limiter'] == 'retry')
+        conf = pathlib.Path(suite.conf)
+        conf.write_text(conf.read_text() + 'destination_concurrency = 7\n')
+        suite.tool('reload')  # what DNS has said is looked at anew
+        w = suite.wait_for(lambda: (lambda w: w['cap'] == 7 and w)(why(suite, 'silent.test')))
+        assert w['limiter'] == 'retry' and w['wait_ms'] > 0
