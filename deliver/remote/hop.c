@@ -248,6 +248,8 @@ bool hop_submit_elsewhere(struct job *j, const struct outcome *o)
 	log_info(&tag, EV("remote-next-hop"), KS("nexthop", turn_of(j)->nexthop),
 	    KS("relay", o->relay), KZ("reason", o->status->text));
 	j->at++;
+	/* what has been said was about that one */
+	j->reaction = (struct job_reaction){ .undecided = j->reaction.undecided };
 	credential_release(j->credential);
 	j->credential = NULL;
 	j->fresh = false;

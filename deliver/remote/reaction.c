@@ -76,8 +76,8 @@ static void soften(struct status *st)
 		st->enhanced[0] = '4';
 }
 
-void reaction_note(
-    struct job *j, struct str relay, const struct status *said, struct status *outcome)
+/* The section that fits, or NULL. */
+static const struct conf_section *note(struct job *j, struct str relay, const struct status *said)
 {
 	const struct conf_section *s, *failed;
 	char why[TABLE_WHY];
@@ -85,7 +85,7 @@ void reaction_note(
 	ssize_t end = str_find(relay, '[');
 
 	if (npatterns == 0 || j->reaction.undecided || !status_is_reply(text, &reply))
-		return;
+		return NULL;
 	if (end > 0)
 		host = str_take(relay, (size_t)end);
 	/* with what it was a reply to */
@@ -98,14 +98,25 @@ void reaction_note(
 		log_warning(&tag, EV("reaction-undecided"), KS("rule", section_title(failed)),
 		    KZ("error", why), KS("reply", reply));
 	}
-	if (s == NULL)
-		return;
-	if (section_bool(s, "temporary"))
-		soften(outcome);
-	if (j->reaction.rule.n == 0) {
+	if (s != NULL && j->reaction.rule.n == 0) {
 		j->reaction.rule = arena_str(&j->arena, section_title(s));
 		j->reaction.reply = reply;
 	}
+	return s;
+}
+
+void reaction_passed(struct job *j, struct str relay, const struct status *said)
+{
+	(void)note(j, relay, said);
+}
+
+void reaction_note(
+    struct job *j, struct str relay, const struct status *said, struct status *outcome)
+{
+	const struct conf_section *s = note(j, relay, said);
+
+	if (s != NULL && section_bool(s, "temporary"))
+		soften(outcome);
 }
 
 int reaction_explain(struct chan *c, struct ipc_msg *m)

@@ -18,6 +18,9 @@ void reaction_configure(const struct conf *c);
 void reaction_note(
     struct job *j, struct str relay, const struct status *said, struct status *outcome);
 
+/* The same of a host that did not want to talk, while another one of that next hop is tried. */
+void reaction_passed(struct job *j, struct str relay, const struct status *said);
+
 /* DELIVER_REPLY. */
 int reaction_explain(struct chan *c, struct ipc_msg *m);
 

@@ -13,6 +13,7 @@
 #include "greeting.h"
 #include "lately.h"
 #include "reach.h"
+#include "reaction.h"
 #include "settings.h"
 #include "told.h"
 #include "transaction.h"
@@ -159,6 +160,8 @@ void session_fail(struct session *s, const struct status *st)
 	if (early && !s->decided && s->next < s->order.n) {
 		log_info(
 		    NULL, EV("remote-next-address"), KZ("relay", s->relay), KZ("reason", st->text));
+		if (j != NULL && said != NULL)
+			reaction_passed(j, str_of(s->relay), said);
 		conn_close(&s->conn);
 		reach_next(s);
 		return;

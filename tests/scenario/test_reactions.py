@@ -5,7 +5,8 @@ import conftest
 from smtp_fault_server import SLOW, Hosts
 
 EXAMPLES = conftest.TESTS.parent / 'etc/reactions.conf'
-AT = {'slow.test': '127.0.0.2', 'stop.test': '127.0.0.3', 'block.test': '127.0.0.4', 'over.test': '127.0.0.5', 'move.test': '127.0.0.6'}
+AT = {'slow.test': '127.0.0.2', 'stop.test': '127.0.0.3', 'block.test': '127.0.0.4', 'over.test': '127.0.0.5', 'move.test': '127.0.0.6',
+      'two.test': '127.0.0.7,127.0.0.8'}
 RULES = '''
 reaction hurried {{
   reply = '/^450 4\\.7\\.28 .*rate limit/'
@@ -62,7 +63,7 @@ include "{EXAMPLES}"
 
 @pytest.fixture(scope='module')
 def hosts():
-    h = Hosts({a: {} for a in AT.values()})
+    h = Hosts({a: {} for list in AT.values() for a in list.split(',')})
     yield h
     assert h.faults() == []
     h.close()
@@ -155,6 +156,18 @@ def test_suspend_in_scope(suite, hosts):
     assert not hosts.taken('behind')
     suite.tool('queue', 'resume', 'stop.test')
     suite.wait_for(lambda: hosts.taken('behind') and hosts.taken('421 stop.test'))
+
+
+def test_what_the_first_of_two_says(suite, hosts):
+    """It wants less; that the second address takes the message does not make that unsaid."""
+    first, second = AT['two.test'].split(',')
+    hosts.at[first].plan('connect', '450 4.7.28 rate limit exceeded')
+    send(suite, 'two', 'a@two.test')
+    suite.wait_for(lambda: hosts.at[second].messages)
+    suite.wait_for(lambda: 'two.test' in suspended(suite))
+    w = why(suite, 'two.test')
+    assert [(r['rule'], r['slowed']) for r in w['reactions']] == [('hurried', 4)]
+    suite.tool('queue', 'resume', 'two.test')
 
 
 def test_move(suite, hosts):
