@@ -28,6 +28,7 @@ struct job {
 	struct sched_work *work; /* NULL: a short cut */
 	struct sched_source *source; /* NULL: any */
 	uint32_t first, n;
+	uint64_t began; /* ms on the loop's clock */
 	TAILQ_ENTRY(job) next;
 };
 
@@ -42,9 +43,12 @@ static struct job *job_new(struct message *m, const struct sched_job *s)
 		TAILQ_REMOVE(&spare_jobs, j, next);
 	else
 		j = xmalloc(sizeof *j);
-	*j = (struct job){
-		.m = m, .work = s->work, .source = s->source, .first = s->first, .n = s->n
-	};
+	*j = (struct job){ .m = m,
+		.work = s->work,
+		.source = s->source,
+		.first = s->first,
+		.n = s->n,
+		.began = loop_now() };
 	m->flying++;
 	flying++;
 	return j;
@@ -283,6 +287,7 @@ static void job_end(struct job *j, struct sched_end end)
 	struct sched_work *work = j->work;
 
 	end.source = j->source;
+	end.took = (uint32_t)(loop_now() - j->began);
 	job_free(j);
 	run_job_ended(m, work, &end);
 }

@@ -161,6 +161,7 @@ struct sched_end {
 	enum sched_verdict verdict;
 	bool reused; /* it needed no connection of its own */
 	struct sched_source *source; /* of the job */
+	uint32_t took; /* ms */
 };
 /*
  * A job has ended. When that makes its destination dead, what is queued for it is taken out and
@@ -168,6 +169,15 @@ struct sched_end {
  */
 void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *end, uint64_t now,
     void (*dropped)(struct sched_work *w, uint64_t until));
+
+/*
+ * Whether a message for that place is likely to be there within wait ms: jobs there have gone well lately and have
+ * taken pace ms at most, and nothing but their number keeps the next one back. False when nothing is known.
+ */
+bool sched_prompt(
+    struct sched *s, const struct sched_site *site, uint64_t pace, uint64_t wait, uint64_t now);
+/* A job of it has not ended in that many ms: that counts before it has. */
+void sched_late(const struct sched_work *w, uint32_t ms);
 
 /* The pool of sources of the destination that it is queued or under way for. Borrowed. */
 struct str sched_work_pool(const struct sched_work *w);

@@ -8,6 +8,7 @@
 
 enum {
 	PAUSE_MS = 1000, /* the first of a site that is busy; doubles up to min_backoff */
+	PACE_JOBS = 8, /* so many, about, say how long a job takes */
 	SLOW_MAX = 1000, /* times, however many replies slow a site down */
 };
 
@@ -58,6 +59,22 @@ static void be_slower(struct sched *s, struct sched_dest *d, uint64_t now)
 	d->pause = now + sched_jitter(s, ms < most ? ms : most);
 }
 
+static void keep_pace(struct sched_dest *d, enum sched_verdict verdict, uint32_t took)
+{
+	float ms = (float)took + 1;
+
+	if (verdict == SCHED_OK)
+		d->pace = d->pace > 0 ? d->pace + (ms - d->pace) / PACE_JOBS : ms;
+	else if (verdict != SCHED_SOFT)
+		d->pace = 0;
+}
+
+void sched_late(const struct sched_work *w, uint32_t ms)
+{
+	if (w->flying > 0 && w->dest->pace < (float)ms)
+		w->dest->pace = (float)ms;
+}
+
 static void feedback(struct sched *s, struct sched_dest *d, enum sched_verdict verdict,
     uint64_t now, void (*dropped)(struct sched_work *w, uint64_t until))
 {
@@ -104,6 +121,7 @@ void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *e
 			bucket_give(
 			    &end->source->buckets, &end->source->rates, RATE_CONNECTIONS, 1, 1);
 	}
+	keep_pace(d, end->verdict, end->took);
 	feedback(s, d, end->verdict, now, dropped);
 	sched_dest_update(s, d, now);
 	sched_dest_rest(s, d, now);

@@ -31,6 +31,8 @@ struct sched_dest {
 	float window; /* jobs at once */
 	float cohorts; /* failures of the site since the last success, in windows */
 	float slow;
+	float
+	    pace; /* ms that a job takes, of the last ones; 0 = not known, or one did not go well */
 	struct buckets buckets;
 	uint32_t hash;
 	uint16_t policy;

@@ -1,4 +1,4 @@
-/* What the scheduler is doing, for people. */
+/* What the scheduler is doing, for whoever asks. */
 #include "sched_impl.h"
 
 struct counting {
@@ -97,4 +97,24 @@ bool sched_look(struct sched *s, const struct sched_site *site, uint64_t now, st
 	}
 	v->limiter = limiter_of(s, d, now, v);
 	return true;
+}
+
+bool sched_prompt(
+    struct sched *s, const struct sched_site *site, uint64_t pace, uint64_t wait, uint64_t now)
+{
+	const struct sched_dest *d = sched_dest_find(s, site);
+	struct sched_view v;
+	uint32_t ahead = 0;
+
+	if (d == NULL || d->pace <= 0 || d->pace > (float)pace)
+		return false;
+	sched_look(s, site, now, &v);
+	if (v.limiter != LIMIT_NONE && v.limiter != LIMIT_WINDOW && v.limiter != LIMIT_CAP)
+		return false;
+	for (unsigned l = 0; l < LANES; l++) {
+		if (v.parked[l] > 0)
+			return false;
+		ahead += v.queued[l];
+	}
+	return d->pace * (float)(1 + ahead / v.window) <= (float)wait;
 }
