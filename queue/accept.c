@@ -201,6 +201,11 @@ static void cut_end(struct message *m)
 static void fall_back(struct message *m)
 {
 	cut_end(m);
+	if (run_take_back(m)) {
+		/* as if it had not been tried */
+		m->norder = 0;
+		m->again = false;
+	}
 	if (m->flying > 0) {
 		for (uint32_t i = 0; i < m->ntargets; i++) {
 			if (!target_final(&m->targets[i]))
@@ -249,6 +254,8 @@ void accept_shortcut(struct message *m)
 			refuse(m);
 		return;
 	}
+	if (m->flying > 0 || m->waiting > 0)
+		return;
 	if (!all_done(m)) {
 		fall_back(m);
 		return;
@@ -261,20 +268,37 @@ void accept_shortcut(struct message *m)
 	message_free(m);
 }
 
-/* Plain mailboxes only, nobody who wants a report, a worker to send it to. */
-static bool shortcut_allowed(const struct message *m)
+/* The kind of place that all of it goes to, of which nobody wants a report; TRANSPORT_MAX = not one. */
+static uint8_t transport_of(const struct message *m)
 {
-	if (m->memfd == -1 || m->nexpansion > 0 || m->ntargets > SHORTCUT_RCPTS ||
-	    ncuts >= SHORTCUTS_MAX || space_has_failed() || proc_peer(ROLE_MAILDIR) == NULL)
-		return false;
+	uint8_t transport =
+	    m->targets[0].route != NULL ? m->targets[0].route->transport : TRANSPORT_MAX;
+
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		const struct target *t = &m->targets[i];
 
-		if (t->route == NULL || t->route->transport != TRANSPORT_MAILDIR ||
-		    t->route->owner.n > 0 || (target_rcpt(m, t)->notify & NOTIFY_SUCCESS) != 0)
-			return false;
+		if (t->route == NULL || t->route->transport != transport || t->route->owner.n > 0 ||
+		    (target_rcpt(m, t)->notify & NOTIFY_SUCCESS) != 0)
+			return TRANSPORT_MAX;
 	}
-	return true;
+	return transport;
+}
+
+/* All of it goes to plain mailboxes, or to a next hop that takes it as quickly as the disk would. */
+static bool shortcut_allowed(const struct message *m)
+{
+	if (m->memfd == -1 || m->nexpansion > 0 || m->ntargets > SHORTCUT_RCPTS ||
+	    ncuts >= SHORTCUTS_MAX || space_has_failed())
+		return false;
+	switch (transport_of(m)) {
+	case TRANSPORT_MAILDIR:
+		return proc_peer(ROLE_MAILDIR) != NULL;
+	case TRANSPORT_SMTP:
+	case TRANSPORT_LMTP:
+		return run_prompt(m);
+	default:
+		return false;
+	}
 }
 
 static void routed(struct message *m)

@@ -1,6 +1,6 @@
 /*
  * Taking messages in: from smtpd (QUEUE_COMMIT) and from the queue itself (reports). A 250 goes out
- * when the message is synced into the spool, or (the short cut) into all its mailboxes.
+ * when the message is synced into the spool, or (the short cut) when all of it has been delivered.
  */
 #ifndef QUEUE_ACCEPT_H
 #define QUEUE_ACCEPT_H

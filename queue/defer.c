@@ -2,9 +2,9 @@
 #include "defer.h"
 
 #include "order.h"
+#include "outcome.h"
 #include "source.h"
 #include "suspend.h"
-#include "tell.h"
 
 /* The destination that a message waits for when it has nothing else to do: the first. */
 static void park_at(struct message *m, const struct sched_site *site)
@@ -30,7 +30,7 @@ static void put_off(struct message *m, struct sched_work *w, const struct status
 				target_set(t, t->state, false);
 		}
 		counts.deferred++;
-		tell_deferred(m, t);
+		outcome_deferred(m, t);
 	}
 	w->left = 0;
 }

@@ -180,8 +180,8 @@ struct message {
 	uint64_t deadline; /* of the short cut */
 	TAILQ_ENTRY(message) next; /* all */
 	TAILQ_ENTRY(message)
-	cut_next; /* short cuts by deadline, those to be checked, or those that
-					  could not be removed */
+	cut_next; /* short cuts by deadline, or those that could not be removed */
+	TAILQ_ENTRY(message) check_next; /* those to be checked */
 	bool in_cut;
 };
 TAILQ_HEAD(message_list, message);

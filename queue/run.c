@@ -181,7 +181,7 @@ static void check_later(struct message *m)
 	if (m->checking)
 		return;
 	m->checking = true;
-	TAILQ_INSERT_TAIL(&to_check, m, cut_next);
+	TAILQ_INSERT_TAIL(&to_check, m, check_next);
 }
 
 static void dropped(struct sched_work *w, uint64_t until)
@@ -201,7 +201,7 @@ static void check_dropped(void)
 	struct message *m;
 
 	while ((m = TAILQ_FIRST(&to_check)) != NULL) {
-		TAILQ_REMOVE(&to_check, m, cut_next);
+		TAILQ_REMOVE(&to_check, m, check_next);
 		m->checking = false;
 		progress(m);
 	}
@@ -292,7 +292,7 @@ void run_recheck(const struct suspension *begun)
 	struct message *m;
 
 	TAILQ_FOREACH (m, message_all(), next) {
-		if (m->state == M_RUNNING)
+		if (m->state == M_RUNNING || m->state == M_SHORTCUT)
 			recheck(m, begun);
 	}
 	check_dropped();
@@ -323,11 +323,53 @@ static void run_start(struct message *m)
 	run_pump();
 }
 
+bool run_prompt(const struct message *m)
+{
+	const struct route *r = m->targets[0].route;
+	struct sched_site site;
+
+	for (uint32_t i = 1; i < m->ntargets; i++) {
+		if (!order_together(&m->targets[0], &m->targets[i]))
+			return false;
+	}
+	if (stopped || proc_peer(ROLE_REMOTE) == NULL || !find_site(r, &site) ||
+	    suspend_find(r->nexthop, &site) != NULL)
+		return false;
+	suspend_slow(r->nexthop, &site);
+	return sched_prompt(
+	    sched, &site, settings.remote_shortcut_time, SHORTCUT_LINE_MS, loop_now());
+}
+
 void run_direct(struct message *m)
 {
 	order_make(m);
-	if (m->norder > 0)
+	if (m->targets[0].route->transport == TRANSPORT_MAILDIR) {
 		job_start(m, &(struct sched_job){ .n = m->norder });
+		return;
+	}
+	order_works(m);
+	queue_works(m);
+	if (m->waiting == 0)
+		check_later(m);
+	check_dropped();
+	run_pump();
+}
+
+bool run_take_back(struct message *m)
+{
+	bool all = m->flying == 0 && m->waiting > 0;
+
+	for (uint32_t i = 0; i < m->nworks; i++) {
+		struct sched_work *w = &m->works[i];
+
+		sched_late(w, SHORTCUT_MS);
+		/* what was to go at once still is */
+		m->again |= w->open && w->left > 0;
+		site_cancel(w);
+		sched_cancel(sched, w, loop_now());
+		work_close(m, w);
+	}
+	return all;
 }
 
 void run_continue(struct message *m)

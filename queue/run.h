@@ -14,8 +14,15 @@ struct sched *run_sched(void);
 
 /* A sealed message whose routes are known; first writes down what its recipients have become. */
 void run_message(struct message *m);
-/* The short cut: one job for all, past the scheduler. Its results come to accept_shortcut(). */
+/* Whether it is likely to be with its next hop soon, which is one for all recipients. */
+bool run_prompt(const struct message *m);
+/*
+ * The short cut: to mailboxes one job for all, past the scheduler; to a next hop when it is its turn. Results
+ * come to accept_shortcut().
+ */
 void run_direct(struct message *m);
+/* No job of it starts any more; true when none has. */
+bool run_take_back(struct message *m);
 /* The same message after it has been sealed: its job may still be under way. */
 void run_continue(struct message *m);
 /* Starts what may start. */

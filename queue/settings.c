@@ -39,6 +39,7 @@ void settings_load(struct sched *s)
 	settings.queue_lifetime = conf_time(c, "queue_lifetime");
 	settings.bounce_lifetime = conf_time(c, "bounce_lifetime");
 	settings.trash_time = conf_time(c, "trash_time");
+	settings.remote_shortcut_time = conf_time(c, "remote_shortcut_time");
 	settings.quirk_time = conf_time(c, "remote_quirk_time");
 	settings.plain_time = conf_time(c, "remote_tls_plain_time");
 	settings.delay_warning = conf_time(c, "delay_warning");

@@ -12,6 +12,7 @@ struct settings {
 	uint64_t minimal_backoff, maximal_backoff; /* ms */
 	uint64_t queue_lifetime, bounce_lifetime, delay_warning;
 	uint64_t trash_time; /* 0 = none */
+	uint64_t remote_shortcut_time; /* ms; 0 = no short cut to other hosts */
 	uint64_t quirk_time; /* 0 = nothing is learned */
 	uint64_t plain_time; /* for no longer it is learned that TLS fails */
 	uint64_t bounce_size_limit, message_size_limit; /* bytes */
@@ -34,6 +35,7 @@ enum {
 	LOADING_MAX = 32, /* files being read at once */
 	SHORTCUT_RCPTS = 3, /* DESIGN 4.5 */
 	SHORTCUT_MS = 1000,
+	SHORTCUT_LINE_MS = 250, /* until it is likely to be with its next hop */
 	ROUTE_MS = 30 * 1000, /* an answer of lookup */
 	ROUTE_CLIENT_MS = 1000, /* the same while a client waits for its 250 */
 	ROUTE_ASKS = 16, /* questions of one message at once */

@@ -7,7 +7,8 @@ One cycle: an instance runs, clients send messages, something is killed (the who
 named point of the code, or one process of it while the rest goes on), the suite is started again, its queue
 drains. Then every message that got a 250 must be in the mailbox of each recipient, or at the other host where it
 goes on to, whole, once; a second copy is counted and allowed only where a kill fell into its delivery. To the other
-host, which cannot be asked what it has, each process that died may have sent it once. Messages that got no 250 may
+host, which cannot be asked what it has, each process that died may have sent it once; much of it goes there before
+its 250, past the spool. Messages that got no 250 may
 be there or not, but never in part. The other host refuses for now, hangs up and is back again.
 What cannot be delivered is reported to its sender, once as well. Somebody deletes messages that are held and brings
 some back: each is held or in the trash. Meanwhile an IMAP client sets flags and appends; what it was told OK must
@@ -80,6 +81,7 @@ class Run:
         extra.write_text(f'''
 transport_maps = {{"inline:{{away.test=smtp:{self.away.hop}, gone.test=error:5.1.2, held.test=hold:}}"}}
 remote_ports = {{{self.away.port}}}
+remote_shortcut_time = 500ms
 virtual_alias_domains = {{lists.test}}
 virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
 ''')
@@ -310,12 +312,21 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
         self.away.seen.clear()
         self.away.transcript.clear()
 
-    def logged(self, *events):
-        """How many of these since the last deaths()."""
+    def news(self):
+        """The log since the last deaths()."""
         with open(self.info['log']) as f:
             f.seek(self.log_read)
-            text = f.read()
+            return f.read()
+
+    def logged(self, *events):
+        """How many of these since the last deaths()."""
+        text = self.news()
         return sum(text.count(f'"{e}"') for e in events)
+
+    def relayed_past_spool(self):
+        """How many of those that go to the other host alone since the last deaths()."""
+        short = {json.loads(line)['queue'] for line in self.news().splitlines() if '"shortcut"' in line and line.endswith('}')}
+        return sum(self.ids[token] in short for token, to in self.acked.items() if to <= set(AWAY))
 
     def about(self, id):
         """What there is of a message: files, the queue's own word, the log."""
@@ -337,6 +348,7 @@ virtual_alias_maps = {{"inline:{{{{{LIST} = {", ".join(MEMBERS)}}}}}"}}
     def check(self, kind):
         problems = list(self.away.faults)
         self.take_relayed()
+        self.totals['relayed past the spool'] += self.relayed_past_spool()
         copies = 2 + self.deaths()
         boxes = {a: self.mailbox(a) for a in self.boxes}
         boxes[GONE] = self.mailbox(self.sender, whole=lambda raw: raw.endswith(b'/0--\n'))

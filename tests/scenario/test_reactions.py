@@ -53,6 +53,7 @@ def settings(hosts, rules=RULES.format(slow='1h')):
     static = ', '.join(f'"{d}={a}"' for d, a in AT.items())
     return f'''minimal_backoff = 1s
 maximal_backoff = 2s
+remote_shortcut_time = 0
 remote_port = {hosts.port}
 remote_ports = {{{hosts.port}}}
 static_hosts = {{{static}}}
