@@ -182,8 +182,8 @@ static void on_fatal(struct suite *s, struct child *c, struct ipc_msg *m)
 
 	if (get_end(&g) == -1)
 		return;
-	snprintf(s->failure, sizeof s->failure, "%s: %.*s: %.*s", role_name(c->row->role),
-	    STR_ARG(event), STR_ARG(why));
+	snprintf(s->failure, sizeof s->failure, "%s: %.*s (%.*s)", role_name(c->row->role),
+	    STR_ARG(why), STR_ARG(event));
 	log_child(LEVEL_ERROR, EV("process-failed"), c, s->failure);
 }
 

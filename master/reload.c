@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "base/log.h"
 #include "child.h"
@@ -109,7 +110,7 @@ static void take_back(struct suite *s)
 	listen_open(s, s->plan, ignored, sizeof ignored);
 	listen_sweep(s);
 	children_kill_candidates(s);
-	finish(1, s->failure);
+	finish(EX_CONFIG, s->failure);
 }
 
 void reload_begin(struct suite *s)
@@ -119,12 +120,12 @@ void reload_begin(struct suite *s)
 	const char *fixed;
 
 	if (s->old_plan != NULL || !s->ready || s->stopping) {
-		finish(1, "the suite is starting, stopping or reloading just now");
+		finish(EX_TEMPFAIL, "the suite is starting, stopping or reloading just now");
 		return;
 	}
 	fresh = configuration_read(s, why, sizeof why);
 	if (fresh == NULL) {
-		finish(1, why);
+		finish(EX_CONFIG, why);
 		return;
 	}
 	fixed = fixed_path(s->plan, fresh);
@@ -133,7 +134,7 @@ void reload_begin(struct suite *s)
 			snprintf(why, sizeof why,
 			    "%.512s cannot change while the suite runs: stop it first", fixed);
 		plan_free(fresh);
-		finish(1, why);
+		finish(EX_CONFIG, why);
 		return;
 	}
 	s->old_plan = s->plan;

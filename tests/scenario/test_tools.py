@@ -285,6 +285,34 @@ def test_what_is_shown_can_be_read(suite, tmp_path):
 
 
 @pytest.mark.parametrize('text, fault', [
+    ('alias_maps = {"hash:missing"}', 'alias_maps: missing.db: No such file'), ('alias_maps = {"x:y"}', 'not a table of a known type'),
+    ('relay_domains = {"example.test"}', 'a domain has one class'), ('transport_maps = {"inline:{a=b"}', 'inline: wants')])
+def test_what_lookup_refuses(suite, text, fault):
+    """Known before a reload, with the place, and the reload says the same."""
+    conf = pathlib.Path(suite.conf)
+    good = conf.read_text()
+    try:
+        conf.write_text(good + text + '\n')
+        place = f'thurn.conf:{len(good.splitlines()) + 1}: '
+        for what in (['config', 'check'], ['config', 'check', '--json'], ['reload'], ['reload', '--json']):
+            r = suite.tool(*what, check=False)
+            said = json.loads(r.stdout)['text'] if '--json' in what else r.stderr
+            assert r.returncode == 78 and place in said and fault in said, (what, r)
+    finally:
+        conf.write_text(good)
+    suite.send('goes on')
+
+
+def test_check_warns_of_certificates(suite, tmp_path):
+    conf = tmp_path / 'thurn.conf'
+    conf.write_text(pathlib.Path(suite.conf).read_text() + f'certificate b {{ certificate = "{suite.ca}" key = "/nonexistent" }}\n')
+    r = suite.tool('-c', conf, 'config', 'check')
+    assert r.returncode == 0 and re.match(r'warning: \S*thurn.conf:\d+: certificate b: key: /nonexistent: No such file', r.stderr)
+    r = suite.tool('-c', conf, 'config', 'check', '--json')
+    assert r.returncode == 0 and [json.loads(l)['level'] for l in r.stdout.splitlines()] == ['warning']
+
+
+@pytest.mark.parametrize('text, fault', [
     ('hostnme = x', 'did you mean "hostname"'), ('log_format = json', 'for the second time'),
     ('smtpd_workers = 0', 'between 1 and 64'), ('listener mx { }', 'duplicate title'),
     ('listener x {', 'not closed'), ('origin = ${HOME}', 'not supported'),

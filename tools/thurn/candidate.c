@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,20 @@ static pid_t pid;
 static int ends[ENDS] = { -1, -1, -1 };
 static uint32_t asked;
 
+static int fail(struct buf *why, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int fail(struct buf *why, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(why, fmt, ap);
+	va_end(ap);
+	buf_char(why, '\n');
+	return status;
+}
+
 /* --- its configuration ------------------------------------------------------------------------ */
 
 struct reading {
@@ -51,18 +66,18 @@ static int take(void *arg, struct ipc_msg *m)
 	return r->complete ? 0 : -1;
 }
 
-static int read_configuration(struct reading *r, const char *file)
+static int read_configuration(struct reading *r, const char *file, struct buf *why)
 {
 	static char lines[CONF_LINES_MAX];
 	char path[PATH_MAX], program[PATH_MAX + 32];
 
 	r->settings = -1;
 	if (place_conf(file, path) == -1)
-		return tool_fail(EX_USAGE, "%s: %s", file, strerror(errno));
+		return fail(why, EX_USAGE, "%s: %s", file, strerror(errno));
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
 	if (config_ask(program, path, true, take, r, lines, sizeof lines) == -1 || !r->complete ||
 	    r->settings == -1) {
-		tool_say(EX_CONFIG, lines);
+		buf_z(why, lines);
 		return EX_CONFIG;
 	}
 	return EX_OK;
@@ -132,11 +147,11 @@ static int receive(int end, struct ipc_msg *m, void *space)
 	return 1;
 }
 
-static int await_ready(void)
+static int await_ready(struct buf *why)
 {
 	static uint8_t space[IPC_PACKET_MAX];
 	struct ipc_msg m;
-	struct str event, why;
+	struct str event, text;
 	struct get g;
 
 	while (receive(TO_MASTER, &m, space) == 1) {
@@ -146,37 +161,55 @@ static int await_ready(void)
 			continue;
 		g = get_start(m.body);
 		event = get_line(&g, LOG_EVENT_MAX);
-		why = get_line(&g, BOOT_TEXT_MAX);
-		return tool_fail(EX_CONFIG, "%.*s: %.*s", STR_ARG(event), STR_ARG(why));
+		text = get_line(&g, BOOT_TEXT_MAX);
+		return fail(why, EX_CONFIG, "%.*s (%.*s)", STR_ARG(text), STR_ARG(event));
 	}
-	return tool_fail(EX_SOFTWARE, "the lookup service does not start");
+	return fail(why, EX_SOFTWARE, "the lookup service does not start");
 }
 
-static int start(const struct reading *r)
+/* What it has to say of its configuration comes by its channel. */
+static pid_t spawn_silently(const char *program)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC),
+	    kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	pid_t p = -1;
+
+	if (null != -1 && kept != -1 && dup2(null, STDERR_FILENO) != -1) {
+		p = boot_spawn(program, "lookup", &ends[TO_MASTER]);
+		dup2(kept, STDERR_FILENO);
+	}
+	if (null != -1)
+		close(null);
+	if (kept != -1)
+		close(kept);
+	return p;
+}
+
+static int start(const struct reading *r, struct buf *why)
 {
 	char program[PATH_MAX + 32];
 	int tables = open(r->plan.dirs[DIR_TABLES], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int sent = -1;
 
 	if (tables == -1)
-		return tool_fail(EX_CONFIG, "%s: %s", r->plan.dirs[DIR_TABLES], strerror(errno));
+		return fail(why, EX_CONFIG, "%s: %s", r->plan.dirs[DIR_TABLES], strerror(errno));
 	snprintf(program, sizeof program, "%s/services-lookup", tool_libexec());
-	pid = boot_spawn(program, "lookup", &ends[TO_MASTER]);
+	pid = spawn_silently(program);
 	if (pid > 0)
 		sent = give_all(&r->plan, r->settings, tables);
 	close(tables);
 	if (sent == -1)
-		return tool_fail(EX_OSERR, "%s: %s", program, strerror(errno));
-	return await_ready();
+		return fail(why, EX_OSERR, "%s: %s", program, strerror(errno));
+	return await_ready(why);
 }
 
-int candidate_start(const char *file)
+int candidate_start(const char *file, struct buf *why)
 {
 	struct reading *r = xcalloc(1, sizeof *r);
-	int status = read_configuration(r, file);
+	int status = read_configuration(r, file, why);
 
 	if (status == EX_OK)
-		status = start(r);
+		status = start(r, why);
 	if (r->settings != -1)
 		close(r->settings);
 	free(r);

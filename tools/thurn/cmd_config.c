@@ -1,12 +1,14 @@
 /* thurn config: what is set, whether it is right, and the manual page of all settings. */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "candidate.h"
 #include "command.h"
 #include "mdoc.h"
 #include "net/here.h"
@@ -196,58 +198,104 @@ static void check_sources(const struct conf *c, struct buf *text)
 	}
 }
 
-/* What the suite finds out only when it needs it. A fault, or a warning of who else could read it. */
-static const char *check_credentials(const struct conf *c, bool *fault)
+/* What the suite finds out only when it needs it. */
+static void check_credentials(const struct conf *c, struct buf *faults, struct buf *warnings)
 {
-	static char why[5000];
-	struct str path = conf_str(c, "remote_credentials");
-	char name[4096];
+	struct str path = conf_str(c, "remote_credentials"),
+		   where = conf_where(c, "remote_credentials");
+	char name[PATH_MAX];
 	struct stat st;
 
-	*fault = false;
 	if (path.n == 0 || str_copy(path, name, sizeof name) == -1)
-		return NULL;
+		return;
 	if (stat(name, &st) == -1) {
-		*fault = errno != EACCES; /* then it is root's to find out */
-		if (*fault)
-			snprintf(why, sizeof why, "%.*s: remote_credentials: %s: %s\n",
-			    STR_ARG(conf_where(c, "remote_credentials")), name, strerror(errno));
-		return *fault ? why : NULL;
+		if (errno != EACCES) /* then it is root's to find out */
+			buf_printf(faults, "%.*s: remote_credentials: %s: %s\n", STR_ARG(where),
+			    name, strerror(errno));
+	} else if ((st.st_mode & 077) != 0) {
+		buf_printf(warnings,
+		    "%.*s: remote_credentials: %s can be read or written by others (mode %03o)\n",
+		    STR_ARG(where), name, (unsigned)st.st_mode & 0777);
 	}
-	if ((st.st_mode & 077) == 0)
-		return NULL;
-	snprintf(why, sizeof why,
-	    "%.*s: remote_credentials: %s can be read or written by others (mode %03o)\n",
-	    STR_ARG(conf_where(c, "remote_credentials")), name, (unsigned)st.st_mode & 0777);
-	return why;
+}
+
+/* One that cannot be read is not used, and TLS does without it: the suite runs. */
+static void check_certificates(const struct conf *c, struct buf *warnings)
+{
+	static const char *const names[] = { "certificate", "key" };
+	const struct conf_section *s;
+	char path[PATH_MAX];
+
+	for (size_t i = 0; (s = conf_section(c, "certificate", i)) != NULL; i++) {
+		for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+			struct str where = section_where(s, names[k]);
+
+			if (str_copy(section_str(s, names[k]), path, sizeof path) == 0 &&
+			    access(path, F_OK) == -1 && errno != EACCES)
+				buf_printf(warnings,
+				    "%.*s: certificate %.*s: %s: %s: %s; it cannot be used\n",
+				    STR_ARG(where), STR_ARG(section_title(s)), names[k], path,
+				    strerror(errno));
+		}
+	}
+}
+
+/* Tables and address classes, as the lookup service of the suite would judge them. */
+static void check_tables(const struct conf *c, struct buf *faults)
+{
+	char path[PATH_MAX];
+
+	/* made by the first start, or not to be looked into by everybody */
+	if (str_copy(conf_str(c, "table_directory"), path, sizeof path) == -1 ||
+	    access(path, R_OK | X_OK) == -1)
+		return;
+	candidate_start(tool_conf_path(), faults);
+	candidate_stop();
+}
+
+static void tell(struct buf *lines, const char *level, bool json)
+{
+	struct str rest = buf_view(lines), line;
+
+	if (json)
+		check_json(rest, level);
+	else
+		while (str_cut(&rest, '\n', &line))
+			if (line.n > 0)
+				fprintf(stderr, "%s%.*s\n",
+				    strcmp(level, "warning") == 0 ? "warning: " : "",
+				    STR_ARG(line));
+	buf_clear(lines);
 }
 
 static int config_check(int argc, char **argv)
 {
 	bool json = tool_flag(&argc, argv, "json", 'j');
-	bool fault = true;
+	struct buf faults, warnings;
+	char program[PATH_MAX + 32];
 	struct conf *c;
-	struct buf text;
-	const char *more;
-	char program[4096];
+	int status;
 
 	if (argc != 1)
 		return tool_fail(EX_USAGE, "usage: thurn config check [--json]");
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
-	buf_init(&text, CONF_LINES_MAX);
-	c = conf_load(program, tool_conf_path(), &text);
-	if (c != NULL)
-		check_sources(c, &text);
-	more = c == NULL ? NULL : check_credentials(c, &fault);
-	if (more != NULL)
-		buf_z(&text, more);
-	if (json)
-		check_json(buf_view(&text), fault ? "fault" : "warning");
-	else if (text.n > 0)
-		fprintf(stderr, "%s%s", fault ? "" : "warning: ", buf_cstr(&text));
-	buf_clear(&text);
+	buf_init(&faults, CONF_LINES_MAX);
+	buf_init(&warnings, CONF_LINES_MAX);
+	c = conf_load(program, tool_conf_path(), &warnings);
+	if (c == NULL) {
+		buf_str(&faults, buf_view(&warnings));
+		buf_reset(&warnings);
+	} else {
+		check_sources(c, &warnings);
+		check_certificates(c, &warnings);
+		check_credentials(c, &faults, &warnings);
+		check_tables(c, &faults);
+	}
 	conf_free(c);
-	return fault ? EX_CONFIG : EX_OK;
+	status = faults.n > 0 ? EX_CONFIG : EX_OK;
+	tell(&warnings, "warning", json);
+	tell(&faults, "fault", json);
+	return status;
 }
 
 static int config_mdoc(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "explain.h"
 #include "mail/address.h"
 #include "proto/deliver.h"
+#include "proto/confload.h"
 #include "proto/types.h"
 #include "queue_dest.h"
 
@@ -538,6 +539,19 @@ static int add_sources(json_t *o, const struct route *r)
 	return tool_ask("queue", QUEUE_CTL_SOURCES, &w, on_pool, pool);
 }
 
+static int start_candidate(const char *config)
+{
+	struct buf why;
+	int status;
+
+	buf_init(&why, CONF_LINES_MAX);
+	status = candidate_start(config, &why);
+	if (why.n > 0)
+		tool_say(status, buf_cstr(&why));
+	buf_clear(&why);
+	return status;
+}
+
 /* What the running suite knows. Of the sources of a candidate it knows nothing. */
 static int add_running(struct explained *e, const struct route *r, json_t *o)
 {
@@ -646,7 +660,7 @@ int explain_route(bool json, int argc, char **argv)
 	e.from = from.text;
 	e.routes = arena_array(&e.arena, SHOWN_MAX, sizeof *e.routes);
 	if (config != NULL)
-		status = candidate_start(config);
+		status = start_candidate(config);
 	if (status == EX_OK)
 		status = ask_lane(&e, login, listener, header);
 	if (status == EX_OK)
