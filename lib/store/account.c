@@ -261,6 +261,7 @@ enum store_error store_open(
 	arena_init(&s->scratch);
 	arena_init(&s->copied);
 	item_init(s);
+	syncer_init(&s->sync);
 	e = open_all(s, home);
 	if (e == STORE_OK)
 		e = account_sync(s);
@@ -281,6 +282,7 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	syncer_clear(&s->sync);
 	index_close(s);
 	if (s->home != -1)
 		close(s->home);

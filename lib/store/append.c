@@ -11,7 +11,6 @@
  * nothing was promised, and the scan after the reboot lets nobody see it.
  */
 #include "store/internal.h"
-#include "store/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -441,7 +440,6 @@ static void take_back(struct store_batch *b)
 static enum store_error commit(struct store_batch *b, struct store_added *out)
 {
 	struct store *s = b->s;
-	struct sync sync;
 	enum store_error e = index_write(s, 0);
 
 	if (e == STORE_OK)
@@ -454,10 +452,10 @@ static enum store_error commit(struct store_batch *b, struct store_added *out)
 	if (e != STORE_OK)
 		return e;
 	crash_point("append.after_rename");
-	sync_begin(&sync, b->fd, b->box.cur);
+	syncer_begin(&s->sync, b->fd, b->box.cur);
 	e = index_commit(s, false);
 	crash_point("append.after_commit");
-	if (sync_end(&sync) == 0 || e != STORE_OK)
+	if (syncer_end(&s->sync) == 0 || e != STORE_OK)
 		return e;
 	e = index_error(s, errno);
 	take_back(b);

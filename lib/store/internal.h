@@ -20,6 +20,7 @@
 #include "store/folder.h"
 #include "store/msgname.h"
 #include "store/store.h"
+#include "store/sync.h"
 
 /* --- index.c --------------------------------------------------------------------------------- */
 
@@ -67,6 +68,7 @@ struct store {
 	struct buf pending; /* item.c */
 	uint64_t pending_epoch;
 	struct arena list, scratch, copied;
+	struct syncer sync;
 };
 
 #define FILE_MODE 0600

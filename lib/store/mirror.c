@@ -149,6 +149,7 @@ bool store_mirror(struct store *s, unsigned budget)
 		e = mirror_box(s, t.ids[i], &budget);
 	free(t.ids);
 	index_rest(s);
+	syncer_rest(&s->sync);
 	if (budget > 0)
 		index_sync(s);
 	return budget == 0;
