@@ -9,7 +9,7 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "limits.h"
-#include "refused.h"
+#include "proto/refused.h"
 #include "sasl.h"
 #include "settings.h"
 
@@ -85,7 +85,8 @@ static void refuse(struct session *s, const struct reply *r)
 	log_warning(NULL, EV("remote-login-refused"), KZ("relay", s->relay), KZ("user", c->user),
 	    KZ("mechanism", login_mechanism_name(s->login->mechanism)), KZ("rule", c->rule),
 	    KI("code", r->code), KZ("text", r->text), KI("again_s", ms / 1000));
-	refused_note(c->id, s->hop->way.nexthop, &st, loop_now(), ms);
+	refused_note(c->id, s->hop->way.nexthop, &st, loop_now() + ms);
+	credential_refused(c, s->hop->way.nexthop, &st, loop_now() + ms);
 	s->decided = true;
 	session_fail(s, &st);
 }

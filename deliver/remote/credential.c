@@ -60,6 +60,17 @@ struct credential *credential_take(struct ipc_msg *m, struct status *st)
 	return c;
 }
 
+void credential_refused(
+    const struct credential *c, struct str nexthop, const struct status *st, uint64_t until)
+{
+	const struct credential_refusal r = { c->id, until, nexthop, *st };
+	struct put w = put_start();
+
+	put_credential_refusal(&w, &r);
+	/* where it is not heard, our own memory has to do */
+	(void)chan_send(proc_peer(ROLE_CREDENTIALS), CREDENTIALS_REFUSED, &w, NULL, 0);
+}
+
 struct credential *credential_ref(struct credential *c)
 {
 	c->refs++;

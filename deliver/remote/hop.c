@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/id.h"
 #include "choice.h"
-#include "refused.h"
 #include "session.h"
 #include "settings.h"
 
@@ -277,17 +276,11 @@ static void refuse_login(struct job *j, const struct status *st)
 static void on_credential(struct ask *a, struct ipc_msg *m)
 {
 	struct job *j = a->arg;
-	const struct status *refusal;
 	struct status st;
 
 	j->credential = credential_take(m, &st);
-	if (j->credential == NULL) {
+	if (j->credential == NULL)
 		refuse_login(j, &st);
-		return;
-	}
-	refusal = refused_lately(j->credential->id, turn_of(j)->nexthop, loop_now());
-	if (refusal != NULL)
-		refuse_login(j, refusal);
 	else
 		hop_submit(j);
 }

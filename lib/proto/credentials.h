@@ -7,6 +7,8 @@
  * CREDENTIALS_ASK (request, remote -> credentials): with what does this job log in at that next hop?
  * CREDENTIALS_LOOK (request, queue -> credentials): the same for whoever wants it explained: no ticket, no
  *	secret. Both are answered within CREDENTIALS_MS.
+ * CREDENTIALS_REFUSED (notice, remote -> credentials): that login was refused at that next hop (struct
+ *	credential_refusal). Whoever asks for it there until then hears so instead.
  */
 #ifndef PROTO_CREDENTIALS_H
 #define PROTO_CREDENTIALS_H
@@ -72,6 +74,17 @@ struct credential_look {
 };
 void put_credential_look(struct put *w, const struct credential_look *l);
 int get_credential_look(struct get *g, struct credential_look *l); /* borrows from the packet */
+
+/* Whoever has not been given a login does not know its id. */
+struct credential_refusal {
+	uint64_t id; /* credential_reply.id */
+	uint64_t until; /* on the loop's clock */
+	struct str nexthop;
+	struct status status; /* what becomes of mail meanwhile; its code is not 0 */
+};
+void put_credential_refusal(struct put *w, const struct credential_refusal *r);
+int get_credential_refusal(
+    struct get *g, struct credential_refusal *r); /* borrows from the packet */
 
 /* --- mechanisms ------------------------------------------------------------------------------ */
 

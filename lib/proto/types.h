@@ -72,6 +72,7 @@ enum ipc_type {
 	CREDENTIALS_KEY = 0x0f00,
 	CREDENTIALS_ASK,
 	CREDENTIALS_LOOK,
+	CREDENTIALS_REFUSED,
 
 	/* policy, auth, credentials <-> fetch: fetch.h */
 	FETCH_ASK = 0x0c00,

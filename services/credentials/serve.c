@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "proto/refused.h"
 #include "proto/tls_wish.h"
 #include "proto/types.h"
 #include "proto/way.h"
@@ -85,12 +86,18 @@ static void on_token(const struct token_wait *w, const struct token_answer *a)
 	answer(w->chan, w->ref, CREDENTIALS_ASK, &r);
 }
 
-static void give(
-    struct chan *c, struct chan_ref ref, const struct credential_question *q, const struct entry *e)
+static void give(struct chan *c, struct chan_ref ref, const struct credential_question *q,
+    const struct entry *e, struct str nexthop)
 {
 	struct token_wait w = { .chan = c, .ref = ref, .login = e->id };
+	const struct status *refusal = refused_lately(e->id, nexthop, loop_now());
 	struct credential_reply r = nothing();
 
+	if (refusal != NULL) {
+		r.status = *refusal;
+		answer(c, ref, CREDENTIALS_ASK, &r);
+		return;
+	}
 	store_rule(e, w.rule);
 	if (e->kind == CREDENTIAL_TOKEN) {
 		str_copy(e->user, w.user, sizeof w.user);
@@ -132,7 +139,7 @@ static void take(struct chan *c, struct chan_ref ref, const struct credential_qu
 	}
 	e = find(c, ref, CREDENTIALS_ASK, q->sender, h.nexthop);
 	if (e != NULL)
-		give(c, ref, q, e);
+		give(c, ref, q, e, h.nexthop);
 }
 
 /* A question that has come before the key: it is looked at again a moment later. */
@@ -207,7 +214,20 @@ void serve_remote_down(struct chan *c)
 	token_forget(c);
 }
 
-const struct chan_row serve_remote_rows[] = { { CREDENTIALS_ASK, 0, on_ask }, { 0 } };
+static int on_refused(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	struct credential_refusal r;
+
+	(void)c;
+	if (get_credential_refusal(&g, &r) == -1)
+		return -1;
+	refused_note(r.id, r.nexthop, &r.status, r.until);
+	return 0;
+}
+
+const struct chan_row serve_remote_rows[] = { { CREDENTIALS_ASK, 0, on_ask },
+	{ CREDENTIALS_REFUSED, 0, on_refused }, { 0 } };
 
 /* --- the queue ------------------------------------------------------------------------------- */
 

@@ -285,6 +285,29 @@ def test_refused_login_is_not_repeated(suite, world):
     assert arrives(suite, world.relay, 'wrong password').login == 'relay'
 
 
+def test_refused_login_over_a_reload(world):
+    """Another deliver-remote does not try it again."""
+    file = world.top / 'refused'
+    file.write_text(f'{world.login.hop} relay:wrong\n')
+    conf = world.conf().replace(str(world.file), str(file)).replace('remote_auth_refused_time = 2s', 'remote_auth_refused_time = 10m')
+    with conftest.running(conf=conf, users=1) as suite:
+        send(suite, 'refused once', 'login')
+        waits(suite, 'login', 'login as relay was refused')
+        pid = lambda: [json.loads(l)['pid'] for l in suite.tool('status', '--json').stdout.splitlines() if '"deliver-remote"' in l]
+        before, tried = pid(), len(world.login.logins)
+        text = pathlib.Path(suite.conf).read_text()
+        pathlib.Path(suite.conf).write_text(text + 'remote_idle_time = 1s\n')
+        suite.tool('reload')
+        assert pid() != before
+        send(suite, 'refused again', 'login')
+        id = suite.wait_for(lambda: [e['queue'] for e in suite.events('message-accepted')])[-1]
+        suite.wait_for(lambda: [e for e in suite.events('deferred') if e['queue'] == id and 'login as relay was refused' in e['fields']['status']], 60)
+        assert len(world.login.logins) == tried
+        file.write_text(f'{world.login.hop} relay:{SECRETS[0]}\n')
+        suite.tool('reload')
+        assert arrives(suite, world.login, 'refused again').login == 'relay'
+
+
 def test_a_bad_file_changes_nothing(suite, world):
     good = world.file.read_text()
     world.file.write_text(good + 'a line with-a-secret-without-colon\n')

@@ -1,5 +1,4 @@
 /* The client's side of SASL: against the examples of the RFCs, a server of the library, and servers that lie. */
-#include "../../../../deliver/remote/refused.h"
 #include "../../../../deliver/remote/sasl.h"
 
 #include <gsasl.h>
@@ -195,24 +194,6 @@ static void test_lies(void **state)
 	sasl_free(x);
 }
 
-static void test_refused(void **state)
-{
-	struct status st;
-
-	(void)state;
-	status_set(&st, 451, "4.7.8", "no");
-	assert_null(refused_lately(1, STR("a"), 0));
-	refused_note(1, STR("a"), &st, 0, 100);
-	assert_string_equal(refused_lately(1, STR("a"), 99)->text, "no");
-	assert_null(refused_lately(2, STR("a"), 99)); /* another password */
-	assert_null(refused_lately(1, STR("b"), 99));
-	assert_null(refused_lately(1, STR("a"), 100));
-	for (uint64_t i = 0; i < 3000; i++)
-		refused_note(i, STR("a"), &st, 0, 100);
-	assert_null(refused_lately(5, STR("a"), 50));
-	assert_non_null(refused_lately(2999, STR("a"), 50));
-}
-
 static int set_up(void **state)
 {
 	(void)state;
@@ -227,7 +208,6 @@ int main(void)
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_scram),
 		cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/credentials.h"
+#include "proto/refused.h"
 
 static const uint64_t key[2] = { 3, 4 }, other[2] = { 3, 5 }, none[2];
 
@@ -87,6 +88,54 @@ static void test_replies(void **state)
 	assert_int_equal(reply_with("s\r\nMAIL", CREDENTIAL_PASSWORD), -1);
 }
 
+static int refusal_with(uint16_t code)
+{
+	struct credential_refusal r = { .id = 5, .until = 6, .nexthop = STR("[a]") }, p;
+	struct put w = put_start();
+	struct get g;
+
+	status_set(&r.status, code, "4.7.8", "no");
+	put_credential_refusal(&w, &r);
+	for (size_t n = 0; n < w.n; n++) {
+		g = get_start(str_bytes(w.p, n));
+		assert_int_equal(get_credential_refusal(&g, &p), -1);
+	}
+	g = get_start(put_view(&w));
+	if (get_credential_refusal(&g, &p) == -1)
+		return -1;
+	assert_true(p.id == 5 && p.until == 6 && str_eq(p.nexthop, r.nexthop));
+	assert_string_equal(p.status.text, "no");
+	return 0;
+}
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	assert_int_equal(refusal_with(451), 0);
+	/* nobody can make mail bounce, or a refusal look like a login */
+	assert_int_equal(refusal_with(550), -1);
+	assert_int_equal(refusal_with(250), -1);
+	assert_int_equal(refusal_with(0), -1);
+}
+
+static void test_refused(void **state)
+{
+	struct status st;
+
+	(void)state;
+	status_set(&st, 451, "4.7.8", "no");
+	assert_null(refused_lately(1, STR("a"), 0));
+	refused_note(1, STR("a"), &st, 100);
+	assert_string_equal(refused_lately(1, STR("a"), 99)->text, "no");
+	assert_null(refused_lately(2, STR("a"), 99)); /* another password */
+	assert_null(refused_lately(1, STR("b"), 99));
+	assert_null(refused_lately(1, STR("a"), 100));
+	for (uint64_t i = 0; i < 3000; i++)
+		refused_note(i, STR("a"), &st, 100);
+	assert_null(refused_lately(5, STR("a"), 50));
+	assert_non_null(refused_lately(2999, STR("a"), 50));
+}
+
 static void test_mechanisms(void **state)
 {
 	(void)state;
@@ -104,6 +153,8 @@ int main(void)
 		cmocka_unit_test(test_tickets),
 		cmocka_unit_test(test_question),
 		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_mechanisms),
 	};
 

@@ -1,5 +1,5 @@
 /* Logins that were refused. See refused.h. */
-#include "refused.h"
+#include "proto/refused.h"
 
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -47,8 +47,7 @@ const struct status *refused_lately(uint64_t id, struct str nexthop, uint64_t no
 	return NULL;
 }
 
-void refused_note(
-    uint64_t id, struct str nexthop, const struct status *st, uint64_t now, uint64_t ms)
+void refused_note(uint64_t id, struct str nexthop, const struct status *st, uint64_t until)
 {
 	struct refusal *r = find(id, nexthop);
 
@@ -58,7 +57,7 @@ void refused_note(
 		drop(TAILQ_FIRST(&all));
 	r = xcalloc(1, sizeof *r);
 	r->id = id;
-	r->until = now + ms;
+	r->until = until;
 	r->nexthop = str_dup(nexthop);
 	r->status = *st;
 	TAILQ_INSERT_TAIL(&all, r, next);
