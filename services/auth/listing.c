@@ -1,5 +1,6 @@
 /* Lists for the owner: every record as JSON, as fast as the tool takes them. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -7,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/loop.h"
 #include "control.h"
+#include "proto/control.h"
 #include "proto/types.h"
 #include "record.h"
 #include "service.h"
@@ -181,6 +183,14 @@ static void list_more(void *arg)
 		list_end(l, 0, "");
 }
 
+static void list_none(struct listing *l)
+{
+	char text[CONTROL_TEXT_MAX];
+
+	(void)snprintf(text, sizeof text, "%s: there is no such name", l->key);
+	list_end(l, EX_NOUSER, text);
+}
+
 static void list_key(struct listing *l)
 {
 	struct str value;
@@ -189,7 +199,7 @@ static void list_key(struct listing *l)
 	if (r == DB_OK)
 		(void)list_one(str_of(l->key), value, l);
 	if (r == DB_MISSING || (r == DB_OK && l->nafter == 0 && !l->bad))
-		list_end(l, EX_NOUSER, "there is none of that name");
+		list_none(l);
 	else if (r == DB_FAULT || l->bad)
 		list_end(l, EX_TEMPFAIL, "the account database cannot be read");
 	else

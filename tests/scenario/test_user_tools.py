@@ -24,6 +24,10 @@ def test_set_and_show(suite):
     assert suite.tool('user', 'show', 'nobody@example.test', check=False).returncode == 67
     assert suite.tool('user', 'set', '--send-as', 'no address', 'anna@example.test', check=False).returncode == 65
     assert suite.tool('user', 'set', 'anna@example.test', check=False).returncode == 64
+    for command, why in ((['show', 'nobody@example.test'], 'nobody@example.test: there is no such name'),
+                         (['set', '--quota', '5X', 'anna@example.test'], '--quota cannot be "5X"'),
+                         (['set', '--imap', 'maybe', 'anna@example.test'], '--imap cannot be "maybe"')):
+        assert suite.tool('user', *command, check=False).stderr == f'thurn user: {why}\n'
 
 
 def test_log_and_undo(suite):
@@ -65,23 +69,24 @@ def test_undelete(suite):
 def test_import_and_export(suite, tmp_path):
     text = io.StringIO()
     out = csv.writer(text, lineterminator='\n')
-    out.writerow(['address', 'password', 'quota', 'send_as', 'enabled', 'imap'])
-    out.writerow(['csv1@example.test', 'with, "quotes"', '1G', 'a@example.test b@example.test', 'yes', ''])
-    out.writerow(['csv2@example.test', 'y', '', '', 'no', 'no'])
-    out.writerow(['user1@example.test', 'exists', '', '', '', ''])
-    out.writerow(['bad address', 'x', '', '', '', ''])
+    out.writerow(['address', 'password', 'quota', 'send_as', 'enabled', 'imap', 'certificate'])
+    out.writerow(['csv1@example.test', 'with, "quotes"', '1G', 'a@example.test b@example.test', 'yes', 'on', 'yes'])
+    out.writerow(['csv2@example.test', 'y', '', '', 'no', 'off', ''])
+    out.writerow(['user1@example.test', 'exists', '', '', '', '', ''])
+    out.writerow(['bad address', 'x', '', '', '', '', ''])
     path = tmp_path / 'in.csv'
-    path.write_text(text.getvalue() + 'a@example.test,"unfinished\nb@example.test,x\nc@example.test,x,many,,,\n')
+    path.write_text(text.getvalue() + 'a@example.test,"unfinished\nb@example.test,x\nc@example.test,x,many,,,,\nd@example.test,x,,,,maybe,\n')
     r = suite.tool('user', 'import', '--dry-run', '--json', path, check=False)
     dry = {a['address']: a['status'] for a in map(json.loads, r.stdout.splitlines())}
     assert 'csv1@example.test' not in users(suite)
     r = suite.tool('user', 'import', '--json', path, check=False)
     wet = {a['address']: a['status'] for a in map(json.loads, r.stdout.splitlines())}
     assert dry == wet == {'csv1@example.test': 0, 'csv2@example.test': 0, 'user1@example.test': 73, 'bad address': 65,
-                          'line 6': 65, 'line 7': 65, 'line 8': 65}
+                          'line 6': 65, 'line 7': 65, 'line 8': 65, 'line 9': 65}
+    assert 'line 9: its imap has to be yes or no' in suite.tool('user', 'import', '--dry-run', path, check=False).stderr
     assert log_in(suite, 'csv1@example.test', 'with, "quotes"') and not log_in(suite, 'csv2@example.test', 'y')
     one = records(suite, 'user', 'show', 'csv1@example.test')[0]
-    assert one['quota'] == 1 << 30 and one['send_as'] == ['a@example.test', 'b@example.test']
+    assert one['quota'] == 1 << 30 and one['certificate'] and one['send_as'] == ['a@example.test', 'b@example.test']
     rows = list(csv.DictReader(io.StringIO(suite.tool('user', 'export').stdout)))
     row = next(r for r in rows if r['address'] == 'csv1@example.test')
     assert row['password'].startswith('{CRYPT}$') and row['quota'] == str(1 << 30) and row['send_as'] == 'a@example.test b@example.test'
@@ -92,6 +97,9 @@ def test_import_and_export(suite, tmp_path):
     out.writerow({**row, 'address': 'csv3@example.test'})
     suite.tool('user', 'import', '-', input=again.getvalue())
     assert log_in(suite, 'csv3@example.test', 'with, "quotes"')
+    two = records(suite, 'user', 'show', 'csv3@example.test')[0]
+    assert {k: v for k, v in two.items() if k not in ('address', 'home', 'uid', 'gid', 'created')} == \
+        {k: v for k, v in one.items() if k not in ('address', 'home', 'uid', 'gid', 'created')}
     assert suite.tool('user', 'import', '-', input='address,colour\n', check=False).returncode == 65
 
 

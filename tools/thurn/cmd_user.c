@@ -327,11 +327,13 @@ int cmd_user(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct user_options o = { .scopes = "smtp,imap" };
-	int which;
+	int which, at = 0;
 
-	while ((which = getopt_long(argc, argv, "", longs, NULL)) != -1)
+	while ((which = getopt_long(argc, argv, "", longs, &at)) != -1)
 		if (take_option(which, &o) == -1)
-			return user_usage();
+			return which == '?' ? user_usage()
+					    : tool_fail(EX_USAGE, "--%s cannot be \"%s\"",
+						  longs[at].name, optarg);
 	argc -= optind;
 	argv += optind;
 	for (size_t i = 0; argc > 0 && i < sizeof commands / sizeof *commands; i++)

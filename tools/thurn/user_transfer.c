@@ -149,12 +149,22 @@ static int col_senders(struct account_change *c, const char *text)
 	return 0;
 }
 
+/* 1, 0, and -1 for what is neither; "on" and "off" are the words of thurn user set. */
+static int yes_or_no(const char *text)
+{
+	if (strcmp(text, "yes") == 0 || strcmp(text, "on") == 0)
+		return 1;
+	return strcmp(text, "no") == 0 || strcmp(text, "off") == 0 ? 0 : -1;
+}
+
 /* "yes" or empty leave it open, "no" closes it. */
 static int closed(struct account_change *c, uint32_t flag, const char *text)
 {
-	if (strcmp(text, "no") == 0)
+	int open = *text == '\0' ? 1 : yes_or_no(text);
+
+	if (open == 0)
 		c->flags |= flag;
-	return *text == '\0' || strcmp(text, "no") == 0 || strcmp(text, "yes") == 0 ? 0 : -1;
+	return open == -1 ? -1 : 0;
 }
 
 static int col_enabled(struct account_change *c, const char *text)
@@ -172,19 +182,30 @@ static int col_imap(struct account_change *c, const char *text)
 	return closed(c, ACCOUNT_NO_IMAP, text);
 }
 
+static int col_certificate(struct account_change *c, const char *text)
+{
+	int may = *text == '\0' ? 0 : yes_or_no(text);
+
+	if (may == 1)
+		c->flags |= ACCOUNT_CERTIFICATE;
+	return may == -1 ? -1 : 0;
+}
+
 static const struct column {
 	const char *name;
 	int (*take)(struct account_change *c, const char *text);
+	const char *wants;
 } columns[] = {
-	{ "address", col_address },
-	{ "password", col_password },
-	{ "quota", col_quota },
-	{ "recipients_per_hour", col_per_hour },
-	{ "recipients_per_day", col_per_day },
-	{ "send_as", col_senders },
-	{ "enabled", col_enabled },
-	{ "smtp", col_smtp },
-	{ "imap", col_imap },
+	{ "address", col_address, "user@domain" },
+	{ "password", col_password, "a password, or {CRYPT} and a hash" },
+	{ "quota", col_quota, "a size, such as 500M" },
+	{ "recipients_per_hour", col_per_hour, "a number" },
+	{ "recipients_per_day", col_per_day, "a number" },
+	{ "send_as", col_senders, "addresses" },
+	{ "enabled", col_enabled, "yes or no" },
+	{ "smtp", col_smtp, "yes or no" },
+	{ "imap", col_imap, "yes or no" },
+	{ "certificate", col_certificate, "yes or no" },
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
@@ -234,7 +255,8 @@ static int import_line(struct account_batch *b, const struct user_options *o, co
 	}
 	for (unsigned i = 0; i < nheads; i++)
 		if (heads[i]->take(&c, row.fields[i]) == -1) {
-			(void)snprintf(why, sizeof why, "that cannot be its %s", heads[i]->name);
+			(void)snprintf(why, sizeof why, "its %s has to be %s", heads[i]->name,
+			    heads[i]->wants);
 			account_report(b, where, EX_DATAERR, str_of(why));
 			return 0;
 		}
@@ -293,7 +315,8 @@ static void print_csv(void *arg, struct str json, struct ipc_msg *m)
 	    (long long)json_integer_value(json_object_get(o, "recipients_per_hour")),
 	    (long long)json_integer_value(json_object_get(o, "recipients_per_day")));
 	print_field(list);
-	printf(",%s,%s,%s\n", yes(o, "enabled"), yes(o, "smtp"), yes(o, "imap"));
+	printf(",%s,%s,%s,%s\n", yes(o, "enabled"), yes(o, "smtp"), yes(o, "imap"),
+	    yes(o, "certificate"));
 	json_decref(o);
 }
 
