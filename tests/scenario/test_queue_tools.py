@@ -78,12 +78,13 @@ def test_actions_on_what_a_query_asks_for(suite, three):
     assert 'hold: 2 messages (dry run' in out and two in out and many in out and one not in out
     assert where(suite, 'state=hold') == set()
     rows = [json.loads(l) for l in queue(suite, 'hold', '-n', '-j', '--where', 'rcpt-domain=thousand.test').splitlines()]
-    assert {r.get('queue_id') for r in rows} == {two, many, None} and rows[-1] == {'action': 'hold', 'count': 2, 'dry_run': True}
+    assert {r.get('queue_id') for r in rows} == {two, many, None} and rows[-1] == {'status': 0, 'text': '', 'action': 'hold', 'count': 2, 'dry_run': True}
     assert queue(suite, 'hold', '--where', 'rcpt-domain=thousand.test') == 'hold: 2 messages\n'
     suite.wait_for(lambda: where(suite, 'state=hold') == {two, many})
     # one that is held already is none that it is done to
     assert queue(suite, 'hold', '--where', 'rcpt=b@thousand.test') == 'hold: 0 messages\n'
-    assert json.loads(queue(suite, 'release', '--json', '--where', 'rcpt=m10@thousand.test')) == {'action': 'release', 'count': 1, 'dry_run': False}
+    assert json.loads(queue(suite, 'release', '--json', '--where', 'rcpt=m10@thousand.test')) == \
+        {'status': 0, 'text': '', 'action': 'release', 'count': 1, 'dry_run': False}
     suite.wait_for(lambda: where(suite, 'state=hold') == {two})
     held = {'action': 'hold', 'where': 'rcpt-domain=thousand.test'}
     suite.wait_for(lambda: [e for e in suite.events('queue-action') if held.items() <= e['fields'].items()])

@@ -441,6 +441,26 @@ def test_log_as_json(suite, new_suite):
         p.wait()
 
 
+@pytest.mark.parametrize('args, code, more', [
+    ('queue hold aaaaaaaaaaaaa', 65, {'action': 'hold', 'count': 0, 'dry_run': False}), ('queue release', 64, {}),
+    ('queue flush', 0, {'action': 'flush', 'count': 0, 'dry_run': False}), ('queue suspend', 64, {}),
+    ('queue suspend --for 1h far.test', 0, {}), ('queue resume far.test', 0, {}), ('queue resume far.test', 65, {}),
+    ('auth test --password-stdin user1@example.test', 77, {})])
+def test_how_it_went_as_json(suite, args, code, more):
+    """One object, whatever comes of it, and nothing beside it."""
+    r = suite.tool(*args.split(), '--json', check=False, input='wrong\n')
+    o = json.loads(r.stdout)
+    assert r.returncode == code == o.pop('status') and r.stderr == '', r
+    assert isinstance(o.pop('text'), str) and o == more
+
+
+def test_values_as_json(suite, tmp_path):
+    assert json.loads(suite.tool('config', 'get', 'mailbox_domains', '--json').stdout)['value'] == '{"example.test"}'
+    (tmp_path / 'table').write_text('a b\n')
+    suite.tool('map', f'hash:{tmp_path}/table')
+    assert json.loads(suite.tool('map', '--json', '-q', 'a', f'hash:{tmp_path}/table').stdout) == {'a': 'b'}
+
+
 def test_config_check_as_json(suite, tmp_path):
     bad = tmp_path / 'bad.conf'
     bad.write_text('smtpd_workers = 0\nlog_format = xml\n')

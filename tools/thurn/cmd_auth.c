@@ -7,7 +7,7 @@
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: thurn auth test [--service imap|smtp] "
+	fprintf(stderr, "usage: thurn auth test [--json] [--service imap|smtp] "
 			"[--password-file FILE | --password-stdin] LOGIN\n");
 	return EX_USAGE;
 }
@@ -45,6 +45,7 @@ int cmd_auth(int argc, char **argv)
 	const char *service = "imap", *file = NULL;
 	int which;
 
+	tool_json(&argc, argv);
 	while ((which = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (which == 'S' && (strcmp(optarg, "imap") == 0 || strcmp(optarg, "smtp") == 0))
 			service = optarg;

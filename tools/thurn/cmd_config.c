@@ -139,20 +139,29 @@ static const struct setting *find(
 
 static int config_get(int argc, char **argv)
 {
+	bool json = tool_flag(&argc, argv, "json", 'j');
 	const struct conf_section *s;
 	const struct setting *row;
 	const struct conf *c;
 	struct buf b;
 
 	if (argc != 2)
-		return tool_fail(EX_USAGE, "usage: thurn config get NAME | KIND.TITLE.NAME");
+		return tool_fail(
+		    EX_USAGE, "usage: thurn config get [--json] NAME | KIND.TITLE.NAME");
 	c = tool_conf();
 	row = find(c, str_of(argv[1]), &s);
 	if (row == NULL)
 		return tool_fail(EX_DATAERR, "there is no setting \"%s\"", argv[1]);
 	buf_init(&b, 64 << 20);
-	conf_plain(c, s, row, &b);
-	fwrite(b.p, 1, b.n, stdout);
+	if (json) {
+		const struct view v = { .conf = c };
+
+		value_text(&v, s, row, &b);
+		show_json(&v, s, row, &b);
+	} else {
+		conf_plain(c, s, row, &b);
+		fwrite(b.p, 1, b.n, stdout);
+	}
 	buf_clear(&b);
 	return EX_OK;
 }

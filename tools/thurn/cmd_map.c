@@ -202,7 +202,7 @@ static void name_of_suite(struct map_name *m, const char *arg)
 
 int cmd_map(int argc, char **argv)
 {
-	struct map_options o = { .aliases = false };
+	struct map_options o = { .json = tool_flag(&argc, argv, "json", '\0') };
 
 	return map(argc, argv, &o, name_of_suite);
 }

@@ -127,12 +127,14 @@ static int do_show(int argc, char **argv)
 /* Tells what was done, or would be. */
 static void told(const struct queue_order *o)
 {
-	if (o->json)
-		printf("{\"action\": \"%s\", \"count\": %llu, \"dry_run\": %s}\n", o->action,
-		    (unsigned long long)o->count, o->dry ? "true" : "false");
-	else
+	if (o->json) {
+		tool_fact("action", json_string(o->action));
+		tool_fact("count", json_integer((json_int_t)o->count));
+		tool_fact("dry_run", json_boolean(o->dry));
+	} else {
 		printf("%s: %llu message%s%s\n", o->action, (unsigned long long)o->count,
 		    o->count == 1 ? "" : "s", o->dry ? " (dry run: nothing was done)" : "");
+	}
 }
 
 /* def: what it is done to when nothing is said; NULL = that is an error. */
@@ -143,7 +145,7 @@ static int act(const char *action, const char *def, int argc, char **argv)
 	struct arena a;
 	int r;
 
-	o.json = tool_flag(&argc, argv, "json", 'j');
+	o.json = tool_json(&argc, argv);
 	o.dry = tool_flag(&argc, argv, "dry-run", 'n');
 	o.note = tool_value(&argc, argv, "note");
 	if (strcmp(action, "redirect") == 0) {
@@ -156,7 +158,7 @@ static int act(const char *action, const char *def, int argc, char **argv)
 		where = def;
 	if ((argc > 1) + (where != NULL) + (login != NULL) != 1)
 		return tool_fail(EX_USAGE,
-		    "usage: %s [--json] [--dry-run] [--note TEXT] "
+		    "usage: thurn queue %s [--json] [--dry-run] [--note TEXT] "
 		    "ID ... | ALL | - | --where QUERY | --login LOGIN",
 		    argv[0]);
 	arena_init(&a);

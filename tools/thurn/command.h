@@ -5,6 +5,7 @@
 #ifndef THURN_COMMAND_H
 #define THURN_COMMAND_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <sysexits.h>
 
@@ -39,9 +40,11 @@ int tool_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2,
 /*
  * For a command whose result is only how it went: takes --json out of argv. With it nothing of what
  * it says is printed but by tool_result(), which main() calls at its end: one object with "status"
- * and "text". tool_say prints text (lines as they are) to standard error when status is not 0.
+ * and "text", and what tool_fact() has been given, whose value it takes. True: it was there.
+ * tool_say prints text (lines as they are) to standard error when status is not 0.
  */
-void tool_json(int *argc, char **argv);
+bool tool_json(int *argc, char **argv);
+void tool_fact(const char *key, json_t *value);
 void tool_say(int status, const char *text);
 int tool_result(int status);
 

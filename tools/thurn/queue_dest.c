@@ -352,11 +352,13 @@ int queue_do_suspend(int argc, char **argv)
 	struct arena a;
 	int r;
 
+	tool_json(&argc, argv);
 	arena_init(&a);
 	name = name_of(&a, argc, argv, source);
 	if (name == NULL)
-		r = tool_fail(EX_USAGE, "usage: thurn queue suspend [--for TIME] [--reason TEXT] "
-					"DESTINATION | --source NAME");
+		r = tool_fail(EX_USAGE,
+		    "usage: thurn queue suspend [--json] [--for TIME] [--reason TEXT] "
+		    "DESTINATION | --source NAME");
 	else
 		r = suspend(name, how_long, reason);
 	arena_clear(&a);
@@ -369,11 +371,12 @@ int queue_do_resume(int argc, char **argv)
 	struct arena a;
 	int r;
 
+	tool_json(&argc, argv);
 	arena_init(&a);
 	name = name_of(&a, argc, argv, source);
-	r = name == NULL
-		? tool_fail(EX_USAGE, "usage: thurn queue resume DESTINATION | --source NAME")
-		: resume(name);
+	r = name == NULL ? tool_fail(EX_USAGE,
+			       "usage: thurn queue resume [--json] DESTINATION | --source NAME")
+			 : resume(name);
 	arena_clear(&a);
 	return r;
 }

@@ -20,6 +20,7 @@ static struct conf *conf;
 
 static bool as_json;
 static char said[8192]; /* last, if so */
+static json_t *facts; /* and what else there is to say */
 
 const char *tool_name(void)
 {
@@ -64,9 +65,10 @@ int tool_fail(int status, const char *fmt, ...)
 	return status;
 }
 
-void tool_json(int *argc, char **argv)
+bool tool_json(int *argc, char **argv)
 {
 	as_json = tool_flag(argc, argv, "json", 'j');
+	return as_json;
 }
 
 void tool_say(int status, const char *text)
@@ -75,6 +77,13 @@ void tool_say(int status, const char *text)
 		snprintf(said, sizeof said, "%s", text);
 	else
 		fputs(text, status != 0 ? stderr : stdout);
+}
+
+void tool_fact(const char *key, json_t *value)
+{
+	if (facts == NULL)
+		facts = json_object();
+	json_object_set_new(facts, key, value);
 }
 
 int tool_result(int status)
@@ -89,6 +98,8 @@ int tool_result(int status)
 	o = json_pack("{s:i, s:s}", "status", status, "text", said);
 	if (o == NULL) /* what a file had in it need not be UTF-8 */
 		o = json_pack("{s:i, s:s}", "status", status, "text", "");
+	if (facts != NULL)
+		json_object_update(o, facts);
 	json_dumpf(o, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(o);
