@@ -6,49 +6,23 @@
 #include "base/alloc.h"
 #include "proto/lookup.h"
 #include "proto/proc.h"
-#include "proto/scope.h"
+#include "sections.h"
 #include "settings.h"
 #include "source.h"
 #include "suspend.h"
 
-/* --- what fits -------------------------------------------------------------------------------- */
-
-/*
- * All hosts have to be the section's: a domain names whatever hosts it likes, and how one of its own
- * behaves would else decide how mail goes to all domains of a provider.
- */
-static bool hosts_fit(const struct conf_section *s, const struct mail_reply *hosts)
-{
-	for (uint32_t i = 0; i < hosts->nhosts; i++) {
-		if (!scope_lists(s, "hosts", hosts->hosts[i].name))
-			return false;
-	}
-	return hosts->nhosts > 0;
-}
-
-static bool section_fits(
-    const struct conf_section *s, struct str nexthop, const struct mail_reply *hosts)
-{
-	return scope_lists(s, "domains", nexthop) || (hosts != NULL && hosts_fit(s, hosts));
-}
+/* --- which ------------------------------------------------------------------------------------ */
 
 static const struct conf_section *section_of(uint16_t policy)
 {
-	return policy < POLICY_SECTIONS
-		   ? NULL
-		   : conf_section(proc_conf(), "destination", (size_t)(policy - POLICY_SECTIONS));
+	return policy < POLICY_SECTIONS ? NULL : sections_at((size_t)(policy - POLICY_SECTIONS));
 }
 
 uint16_t policy_match(struct str nexthop, const struct mail_reply *hosts)
 {
-	const struct conf_section *s;
+	ssize_t section = sections_find(nexthop, hosts);
 
-	for (uint16_t p = POLICY_SECTIONS; p < SCHED_POLICIES_MAX && (s = section_of(p)) != NULL;
-	     p++) {
-		if (section_fits(s, nexthop, hosts))
-			return p;
-	}
-	return POLICY_REMOTE;
+	return section == -1 ? POLICY_REMOTE : (uint16_t)(POLICY_SECTIONS + section);
 }
 
 bool policy_together(uint16_t policy)
@@ -180,6 +154,7 @@ void policy_load(struct sched *s)
 	const struct conf_section *sec;
 	uint16_t n;
 
+	sections_load(c);
 	p[POLICY_REMOTE] = finish(
 	    (struct sched_policy){ .concurrency = (uint32_t)conf_int(c, "destination_concurrency"),
 		.start = (uint32_t)conf_int(c, "destination_concurrency_start"),
@@ -189,10 +164,8 @@ void policy_load(struct sched *s)
 	    (struct sched_policy){ .concurrency = local_jobs, .start = local_jobs, .batch = 20 });
 	for (n = POLICY_SECTIONS; n < SCHED_POLICIES_MAX && (sec = section_of(n)) != NULL; n++)
 		p[n] = of_section(sec, &p[POLICY_REMOTE]);
-	/* a title that is like one of ours must not be taken for it in a reload */
 	for (uint16_t i = 0; i < n; i++)
 		names[i] = i < POLICY_SECTIONS ? STR_NONE : policy_name(i);
-	names[POLICY_LOCAL] = STR("\n");
 	sched_set_policies(s, p, names, n);
 	load_retries(c, n);
 	load_transports(c, s, local_jobs);

@@ -378,6 +378,18 @@ static void renumber(struct sched_dest *d, void *arg)
 		d->window = cap;
 }
 
+/* The new number of what was the policy k; 0 when there is none of its name any more. */
+static uint16_t number_of(const struct sched *s, unsigned k, const struct str *names, unsigned n)
+{
+	if (s->names[k].n == 0)
+		return k < n && names[k].n == 0 ? (uint16_t)k : 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (str_eq(s->names[k], names[i]))
+			return (uint16_t)i;
+	}
+	return 0;
+}
+
 void sched_set_policies(
     struct sched *s, const struct sched_policy *p, const struct str *names, unsigned n)
 {
@@ -388,11 +400,9 @@ void sched_set_policies(
 	for (unsigned i = 0; i < n; i++) {
 		assert(p[i].start > 0 && p[i].batch > 0 && p[i].concurrency > 0);
 		copies[i] = str_bytes(str_dup(names[i]), names[i].n);
-		for (unsigned k = 1; k < s->npolicies; k++) {
-			if (i > 0 && str_eq(s->names[k], names[i]))
-				numbers[k] = (uint16_t)i;
-		}
 	}
+	for (unsigned k = 0; k < s->npolicies; k++)
+		numbers[k] = number_of(s, k, names, n);
 	names_free(s->names, s->npolicies);
 	free(s->policies);
 	s->names = copies;

@@ -122,7 +122,8 @@ void sched_free(struct sched *s);
 void sched_set_limits(struct sched *s, uint8_t transport, const struct sched_limits *l);
 /*
  * Replaces all policies; number 0 is that of whatever has none of its own. What is known of
- * destinations stays: one keeps its policy by its name, and gets number 0 when that is gone.
+ * destinations stays: one keeps its policy by its name, or without a name by its number, and gets number 0 when
+ * that is gone.
  */
 void sched_set_policies(
     struct sched *s, const struct sched_policy *p, const struct str *names, unsigned n);

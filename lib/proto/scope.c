@@ -1,7 +1,7 @@
 /* Lists of destinations. See scope.h. */
 #include "proto/scope.h"
 
-static bool fits(struct str pattern, struct str name)
+bool scope_fits(struct str pattern, struct str name)
 {
 	if (str_eq(pattern, STR("*")))
 		return true;
@@ -13,7 +13,7 @@ static bool fits(struct str pattern, struct str name)
 bool scope_lists(const struct conf_section *s, const char *list, struct str name)
 {
 	for (size_t i = 0; i < section_count(s, list); i++) {
-		if (fits(section_item(s, list, i), name))
+		if (scope_fits(section_item(s, list, i), name))
 			return true;
 	}
 	return false;

@@ -4,10 +4,9 @@
 
 #include "proto/conf.h"
 
-/*
- * Whether a list of that section names it: as "example.org", as ".example.org" for what is below it,
- * or as "*".
- */
+/* Whether an item of a list names it: as "example.org", as ".example.org" for what is below it, or as "*". */
+bool scope_fits(struct str pattern, struct str name);
+/* Whether a list of that section does. */
 bool scope_lists(const struct conf_section *s, const char *list, struct str name);
 
 #endif

@@ -402,6 +402,7 @@ static void test_policies(void **state)
 		{ 7, 2, 50, 60000, 4000000 } };
 	struct str before[3] = { STR_NONE, STR("a"), STR("b") };
 	struct str after[2] = { STR_NONE, STR("b") };
+	struct str nameless[3] = { STR_NONE, STR_NONE, STR("b") };
 	struct sched_site a = { WORLD_TRANSPORT, 1, STR("one") },
 			  b = { WORLD_TRANSPORT, 2, STR("two") };
 	struct mail m[2] = { 0 };
@@ -425,6 +426,16 @@ static void test_policies(void **state)
 	assert_true(sched_look(sched, &b, now, &v));
 	assert_int_equal(v.policy, 1);
 	assert_int_equal(v.cap, 7);
+	/* what has no name keeps its number, and nothing gets it */
+	sched_set_policies(sched, p, nameless, 3);
+	assert_true(sched_look(sched, &b, now, &v));
+	assert_int_equal(v.policy, 2);
+	sched_set_policies(sched, p, (struct str[]){ STR_NONE, STR("b"), STR("c") }, 3);
+	assert_true(sched_look(sched, &b, now, &v));
+	assert_int_equal(v.policy, 1);
+	sched_set_policies(sched, p, nameless, 2);
+	assert_true(sched_look(sched, &b, now, &v));
+	assert_int_equal(v.policy, 0);
 	for (int i = 0; i < 2; i++)
 		sched_cancel(sched, &m[i].work, now);
 	world_end();
