@@ -8,15 +8,26 @@
 struct append {
 	struct store_batch *batch; /* NULL after an error */
 	enum store_error error;
-	bool nul; /* a NUL in the message, which IMAP4rev1 has no form for */
+	const char *refused; /* why, if it is not an error of the store */
 };
+
+static void give_up(struct append *a)
+{
+	store_append_abort(a->batch);
+	a->batch = NULL;
+}
 
 static void failed(struct append *a, enum store_error e)
 {
 	if (a->error == STORE_OK)
 		a->error = e;
-	store_append_abort(a->batch);
-	a->batch = NULL;
+	give_up(a);
+}
+
+static void refused(struct append *a, const char *why)
+{
+	a->refused = why;
+	give_up(a);
 }
 
 /* Takes the bytes of a literal; after an error it only takes them from the wire. */
@@ -29,10 +40,8 @@ static bool take_content(struct session *s, struct append *a, uint64_t n)
 
 		if (got.n == 0)
 			return false;
-		if (a->batch != NULL && memchr(got.p, '\0', got.n) != NULL) {
-			a->nul = true;
-			failed(a, STORE_OK);
-		}
+		if (a->batch != NULL && memchr(got.p, '\0', got.n) != NULL)
+			refused(a, "[CANNOT] a message with a NUL cannot be kept");
 		if (a->batch != NULL &&
 		    (e = store_append_write(a->batch, got.p, got.n)) != STORE_OK)
 			failed(a, e);
@@ -59,6 +68,10 @@ static void begin_message(
 
 	if (a->batch == NULL)
 		return;
+	if (n == 0) { /* RFC 3502 6.3.11 */
+		refused(a, "without a message the command is cancelled");
+		return;
+	}
 	if (n > s->literal_max)
 		e = STORE_TOOBIG;
 	else
@@ -149,8 +162,8 @@ void cmd_append(struct session *s, struct parse *p)
 	store_append_abort(a.batch);
 	if (p->error != NULL)
 		reply_parse(s, p);
-	else if (a.nul)
-		reply_no(s, "[CANNOT] a message with a NUL cannot be kept");
+	else if (a.refused != NULL)
+		reply_no(s, a.refused);
 	else if (a.error != STORE_OK)
 		reply_store(s, a.error, "[TRYCREATE]");
 }

@@ -121,8 +121,18 @@ def test_append_refused(imap):
     assert imap.do(b'APPEND nosuch {1+}\r\nx').startswith('NO [TRYCREATE]')
     assert imap.with_literals(b'APPEND nosuch {5}', b'hello').startswith('NO [TRYCREATE]')
     assert imap.do(b'APPEND Box {3+}\r\na\0b').startswith(('NO', 'BAD'))
-    assert imap.do(b'APPEND Box {0+}\r\n').startswith(('NO', 'BAD', 'OK'))
     assert imap.do('NOOP').startswith('OK')
+
+
+def test_append_cancelled(imap):
+    """A message of no bytes (RFC 3502)."""
+    a = TEXT % 7
+    assert imap.do(b'APPEND Box {0+}\r\n').startswith('NO')
+    assert imap.with_literals(b'APPEND Box {0}', b'').startswith('NO')
+    assert imap.do(b'APPEND To {%d+}\r\n' % len(a) + a + b' (\\Seen) {0+}\r\n').startswith('NO')
+    assert imap.do(b'APPEND To {%d+}\r\n' % len(a) + a + b' {0+}\r\n {%d+}\r\n' % len(a) + a).startswith('NO')
+    imap.do('STATUS To (MESSAGES)')
+    assert imap.told(r'MESSAGES (\d)') == '0'
 
 
 # --- EXPUNGE, COPY, MOVE --------------------------------------------------------------------------------------
