@@ -221,8 +221,8 @@ struct store_view {
 };
 
 /*
- * Selects. readonly (EXAMINE) leaves \Recent to others. Adopts new mail, claims it as recent, loads
- * all records: about 3 ms for 100,000.
+ * Selects. Adopts new mail, claims it as recent, loads all records: about 3 ms for 100,000. readonly
+ * (EXAMINE) shows what is recent, and leaves it to others.
  */
 enum store_error store_select(
     struct store *s, struct str name, bool readonly, struct store_view **out);

@@ -257,9 +257,13 @@ static enum store_error claim(struct view *v)
 {
 	enum store_error e;
 
+	if (v->pub.readonly) { /* recent here and for the next one, too */
+		mark_recent(v, v->box.head.recent_uid, v->pub.uidnext);
+		return STORE_OK;
+	}
 	mark_recent(v, v->box.claimed_from, v->box.claimed_to);
 	v->box.claimed_from = v->box.claimed_to = 0;
-	if (v->pub.readonly || v->box.head.recent == 0)
+	if (v->box.head.recent == 0)
 		return STORE_OK;
 	e = claim_rest(v);
 	return e == STORE_NOSPACE ? STORE_OK : e;

@@ -241,6 +241,24 @@ def test_select_says_all(suite):
     m.close()
 
 
+def test_recent(suite):
+    """Whoever may write takes it; whoever may not sees it and leaves it (RFC 3501 2.3.2)."""
+    m, reader, later = Imap(suite), Imap(suite), Imap(suite)
+    m.do('CREATE recent')
+    m.append(TEXT, 'recent')
+    for session, how, n in ((reader, 'EXAMINE', 1), (m, 'SELECT', 1), (later, 'SELECT', 0), (later, 'EXAMINE', 0)):
+        session.do(f'{how} recent')
+        assert session.told(r'\* (\d) RECENT') == str(n), how
+    m.do('UNSELECT')
+    m.append(TEXT, 'recent')
+    assert reader.do('NOOP').startswith('OK') and reader.told(r'\* (\d) RECENT') == '2'
+    reader.do('FETCH 1:2 FLAGS')
+    assert all('(\\Recent)' in line for line in reader.lines())
+    assert m.do('SELECT recent').startswith('OK') and m.told(r'\* (\d) RECENT') == '1'
+    for session in (m, reader, later):
+        session.close()
+
+
 def test_close_expunges_and_unselect_does_not(suite):
     for how, end, left in (('SELECT', 'UNSELECT', 2), ('SELECT', 'SELECT Other', 2), ('EXAMINE', 'CLOSE', 2), ('SELECT', 'CLOSE', 0)):
         m = Imap(suite)

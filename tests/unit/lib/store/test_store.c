@@ -294,7 +294,7 @@ static void copy_and_move(void **state)
 static void delivery_appears(void **state)
 {
 	struct rig *r = *state;
-	struct store_view *v = rig_select(r, "INBOX"), *other = rig_select(r, "INBOX");
+	struct store_view *v = rig_select(r, "INBOX"), *other = rig_select(r, "INBOX"), *reader;
 	struct store_changes c;
 	struct store_status st;
 	char *text;
@@ -318,8 +318,16 @@ static void delivery_appears(void **state)
 	assert_int_equal(store_status(r->s, STR("INBOX"), &st), STORE_OK);
 	assert_int_equal(st.messages, 3);
 	assert_int_equal(st.recent, 1);
+	assert_int_equal(store_select(r->s, STR("INBOX"), true, &reader), STORE_OK);
+	assert_int_equal(reader->recent, 1);
 	assert_int_equal(store_refresh(v, true, &c), STORE_OK);
 	assert_int_equal(v->recent, 3);
+	rig_file(r, "Maildir/new/102.Qaaaaaaaaaaaaa4R0.mx,S=3,W=4", "ab\n");
+	assert_int_equal(store_refresh(reader, true, &c), STORE_OK);
+	assert_int_equal(reader->recent, 2);
+	assert_int_equal(store_refresh(other, true, &c), STORE_OK);
+	assert_int_equal(other->recent, 1);
+	store_unselect(reader);
 	store_unselect(other);
 	store_unselect(v);
 }
