@@ -18,20 +18,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "base/id.h"
-#include "proto/proc.h"
-#include "proto/types.h"
-
-static const char no_message[] = "BAD That is no message of this mechanism";
 
 enum {
 	CAPABILITIES_MAX = 1024,
-	HANDOVER_DEADLINE = 30 * 1000,
 	LAST_WORDS = 5 * 1000, /* ms for BYE to be taken */
 };
 
@@ -81,36 +74,16 @@ bool client_offers_tls(const struct client *c)
 	return conn_tls(&c->conn) == NULL && secure_context(c->secure) != NULL;
 }
 
-/* The exchange that is under way is over for sasl, too. */
-static void cancel_exchange(struct client *c)
+void client_free(struct client *c)
 {
-	struct put w = put_start();
-
-	if (c->state != CLIENT_SASL && c->state != CLIENT_CHECKING)
-		return;
-	put_u64(&w, c->trace.trace);
-	chan_send(proc_peer(ROLE_SASL), SASL_CANCEL, &w, NULL, 0);
-}
-
-static void close_session_end(struct client *c)
-{
-	if (c->session_end != -1)
-		close(c->session_end);
-	c->session_end = -1;
-}
-
-static void client_free(struct client *c)
-{
-	cancel_exchange(c);
+	exchange_cancel(c);
 	waiting_end(&c->waiting);
 	ask_cancel(&c->ask);
 	timer_clear(&c->delay);
 	if (c->relay != NULL)
 		relay_close(c->relay);
 	free(c->relay);
-	close_session_end(c);
-	if (c->inner != -1)
-		close(c->inner);
+	handover_clear(c);
 	conn_close(&c->conn);
 	LIST_REMOVE(c, next);
 	nclients--;
@@ -139,7 +112,7 @@ void client_bye(struct client *c, const char *text)
 {
 	if (c->state == CLIENT_ENDING)
 		return;
-	cancel_exchange(c);
+	exchange_cancel(c);
 	c->state = CLIENT_ENDING;
 	ask_cancel(&c->ask);
 	timer_clear(&c->delay);
@@ -151,258 +124,11 @@ void client_bye(struct client *c, const char *text)
 	conn_linger(&c->conn);
 }
 
-/* Back to commands after a login that came to nothing. */
-static void resume(struct client *c, const char *code_text)
+void client_resume(struct client *c, const char *code_text)
 {
 	c->state = CLIENT_COMMAND;
 	conn_resume(&c->conn);
 	client_refuse(c, str_of(c->tag), code_text);
-}
-
-/* --- login ----------------------------------------------------------------------------------- */
-
-static void delayed(void *arg)
-{
-	resume(arg, "NO [AUTHENTICATIONFAILED] Wrong login or password");
-}
-
-/* However it was found wrong, and however fast: the answer takes the same time. */
-static void fail(struct client *c)
-{
-	uint64_t due = c->asked + login_settings.failure_delay, now = loop_now();
-
-	c->state = CLIENT_FAILING;
-	timer_set(&c->delay, due > now ? due - now : 0, delayed, c);
-}
-
-static void forget(void *arg)
-{
-	client_free(arg);
-}
-
-/*
- * The session has its own descriptor of the connection. Ours is closed only when the event loop has
- * told the kernel to stop watching: closing alone would not end that, and the events of someone
- * else's connection would come here.
- */
-static void leave_to_session(struct client *c)
-{
-	c->state = CLIENT_LEAVING;
-	watch_clear(&c->conn.watch);
-	timer_set(&c->delay, 0, forget, c);
-}
-
-/* The client's bytes go through here; `inner` is our end of the pair. */
-static void relay_to_session(struct client *c)
-{
-	c->state = CLIENT_RELAYED;
-	buf_clear(&c->conn.in); /* went with the grant */
-	c->relay = xcalloc(1, sizeof *c->relay);
-	relay_begin(c->relay, &c->conn, &c->inner, forget, c);
-}
-
-static void on_handed(struct ask *a, struct ipc_msg *m)
-{
-	struct client *c = a->arg;
-	struct status st = { 0 };
-
-	if (m != NULL) {
-		struct get g = get_start(m->body);
-
-		get_status(&g, &st);
-		if (get_end(&g) == -1)
-			st.code = 0;
-	}
-	close_session_end(c);
-	if (status_good(&st)) {
-		waiting_end(&c->waiting);
-		if (conn_tls(&c->conn) == NULL)
-			leave_to_session(c);
-		else
-			relay_to_session(c);
-		return;
-	}
-	if (c->inner != -1)
-		close(c->inner);
-	c->inner = -1;
-	log_warning(
-	    &c->trace, EV("imap-session-refused"), KZ("why", m == NULL ? "no answer" : st.text));
-	resume(c, st.code == 452 ? "NO [LIMIT] Too many sessions"
-				 : "NO [UNAVAILABLE] The mailbox cannot be opened now");
-}
-
-/* What the session is to have: the connection, or one end of a pair. -1 with errno. */
-static int for_session(struct client *c)
-{
-	int pair[2];
-
-	if (conn_tls(&c->conn) == NULL)
-		return c->conn.fd;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1)
-		return -1;
-	c->inner = pair[0];
-	c->session_end = pair[1];
-	return pair[1];
-}
-
-/* Everything that was written is with the client: the session writes next. */
-static void hand_over(struct client *c)
-{
-	int fd = for_session(c);
-	struct put w = put_start();
-	struct handover h = { .trace = c->trace.trace,
-		.tag = str_of(c->tag),
-		.input = buf_view(&c->conn.in),
-		.secure = c->private };
-
-	if (fd == -1) {
-		log_warning(&c->trace, EV("imap-session-refused"), KERRNO);
-		resume(c, "NO [UNAVAILABLE] The mailbox cannot be opened now");
-		return;
-	}
-	h.client = str_of(c->address);
-	memcpy(h.nonce, c->nonce, sizeof h.nonce);
-	put_handover(&w, &h);
-	chan_ask(proc_peer(ROLE_SPAWN), &c->ask, SPAWN_HANDOVER, &w, &fd, 1, HANDOVER_DEADLINE,
-	    on_handed, c);
-}
-
-static void challenge(struct client *c, struct str data)
-{
-	char text[BASE64_SIZE(SASL_MESSAGE_MAX)];
-
-	c->state = CLIENT_SASL;
-	conn_resume(&c->conn);
-	conn_printf(&c->conn, "+ %.*s\r\n", (int)base64_encode(data, text), text);
-}
-
-static void accepted(struct client *c)
-{
-	c->state = CLIENT_HANDING;
-	if (c->conn.out.n == 0)
-		hand_over(c);
-}
-
-/* sasl is content. */
-static void proved(struct client *c, const struct sasl_answer *answer)
-{
-	memcpy(c->nonce, answer->nonce, sizeof c->nonce);
-	c->proved = answer->data.n > 0;
-	if (c->proved)
-		challenge(c, answer->data);
-	else
-		accepted(c);
-}
-
-/* What the client says to the mechanism's last word. */
-static void conclude(struct client *c, struct str message)
-{
-	c->proved = false;
-	if (message.n > 0) {
-		resume(c, no_message);
-		return;
-	}
-	conn_pause(&c->conn);
-	accepted(c);
-}
-
-static void on_answer(struct ask *a, struct ipc_msg *m)
-{
-	struct client *c = a->arg;
-	struct sasl_answer answer = { .verdict = SASL_LATER };
-
-	if (m == NULL) {
-		cancel_exchange(c); /* or the next one would have its number */
-	} else {
-		struct get g = get_start(m->body);
-
-		if (get_sasl_answer(&g, &answer) == -1)
-			answer.verdict = SASL_LATER;
-	}
-	switch ((enum sasl_verdict)answer.verdict) {
-	case SASL_CONTINUE:
-		challenge(c, answer.data);
-		break;
-	case SASL_OK:
-		proved(c, &answer);
-		break;
-	case SASL_REFUSED:
-		fail(c);
-		break;
-	case SASL_MALFORMED:
-		resume(c, no_message);
-		break;
-	case SASL_UNKNOWN_MECHANISM:
-		resume(c, answer.status.code == 538
-			      ? "NO [PRIVACYREQUIRED] Passwords are not taken over this connection"
-			      : "NO There is no such mechanism here");
-		break;
-	default:
-		resume(c, "NO [UNAVAILABLE] Logins are not possible now, try again later");
-	}
-}
-
-static void ask_sasl(struct client *c, uint16_t type, struct put *w)
-{
-	c->state = CLIENT_CHECKING;
-	conn_pause(&c->conn);
-	chan_ask(proc_peer(ROLE_SASL), &c->ask, type, w, NULL, 0, SASL_DEADLINE, on_answer, c);
-	explicit_bzero(w->p, w->n);
-}
-
-static void begin(struct client *c, struct str tag)
-{
-	memcpy(c->tag, tag.p, tag.n);
-	c->tag[tag.n] = '\0';
-	c->asked = loop_now();
-}
-
-void client_authenticate(
-    struct client *c, struct str tag, struct str mechanism, const struct str *initial)
-{
-	uint8_t exporter[SASL_EXPORTER_BYTES];
-	struct put w = put_start();
-	struct sasl_start s = { .trace = c->trace.trace,
-		.id = c->trace.trace,
-		.mechanism = str_take(mechanism, SASL_NAME_MAX), /* known ones are shorter */
-		.has_initial = initial != NULL,
-		.initial = initial != NULL ? *initial : STR_NONE,
-		.secure = c->private,
-		.certificate = secure_peer(&c->conn) };
-
-	s.client = str_of(c->address);
-	if (conn_tls_exporter(&c->conn, exporter) == 0)
-		s.exporter = str_bytes(exporter, sizeof exporter);
-	begin(c, tag);
-	put_sasl_start(&w, &s);
-	ask_sasl(c, SASL_START, &w);
-}
-
-void client_sasl(struct client *c, const struct str *message)
-{
-	struct put w = put_start();
-
-	c->asked = loop_now();
-	if (message == NULL) {
-		cancel_exchange(c);
-		c->proved = false;
-		resume(c, "BAD Cancelled, or not base64");
-		return;
-	}
-	if (c->proved) {
-		conclude(c, *message);
-		return;
-	}
-	put_sasl_more(&w, &(struct sasl_more){ .id = c->trace.trace, .data = *message });
-	ask_sasl(c, SASL_MORE, &w);
-}
-
-void client_login_fails(struct client *c, struct str tag)
-{
-	log_notice(&c->trace, EV("imap-login-malformed"), KZ("client", c->address));
-	begin(c, tag);
-	conn_pause(&c->conn);
-	fail(c);
 }
 
 /* --- input ----------------------------------------------------------------------------------- */
@@ -423,9 +149,9 @@ static void sasl_line(struct client *c)
 	explicit_bzero((void *)(uintptr_t)line.p, line.n);
 	buf_drop(&c->conn.in, size);
 	if (n == -1)
-		client_sasl(c, NULL);
+		exchange_message(c, NULL);
 	else
-		client_sasl(c, &(struct str){ message, (size_t)n });
+		exchange_message(c, &(struct str){ message, (size_t)n });
 	explicit_bzero(message, sizeof message);
 }
 
@@ -505,7 +231,7 @@ static void on_drained(struct conn *conn)
 	struct client *c = conn->owner;
 
 	if (c->state == CLIENT_HANDING && c->ask.chan == NULL && !c->ask.deadline.armed)
-		hand_over(c);
+		handover_begin(c);
 	else
 		on_input(conn);
 }

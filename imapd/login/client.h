@@ -1,5 +1,6 @@
 /*
- * One connection before authentication (client.c), and what it may say (commands.c).
+ * One connection before authentication (client.c), what it may say (commands.c), its login (exchange.c),
+ * and how its session gets it (handover.c).
  */
 #ifndef LOGIN_CLIENT_H
 #define LOGIN_CLIENT_H
@@ -84,21 +85,39 @@ void client_answer(struct client *c, struct str tag, const char *code_text);
 void client_refuse(struct client *c, struct str tag, const char *code_text);
 /* Untagged BYE, and the end. */
 void client_bye(struct client *c, const char *text);
-/*
- * Begins a SASL exchange (borrowed strings; initial may be NULL): input rests until sasl has answered.
- * LOGIN is one of mechanism PLAIN.
- */
-void client_authenticate(
-    struct client *c, struct str tag, struct str mechanism, const struct str *initial);
-/* The client's message after "+", or NULL: it gives up. */
-void client_sasl(struct client *c, const struct str *message);
-/* A login that cannot be right: fails like any other. */
-void client_login_fails(struct client *c, struct str tag);
 /* Whether STARTTLS can be said now; begins it, behind the answer that has been written. */
 bool client_offers_tls(const struct client *c);
 void client_start_tls(struct client *c);
 /* What is offered now, as the text of CAPABILITY; until the next call. */
 const char *client_capabilities(const struct client *c);
+
+/* --- for exchange.c, handover.c -------------------------------------------------------------- */
+
+/* Back to commands after a login that came to nothing: answers as client_refuse(). */
+void client_resume(struct client *c, const char *code_text);
+void client_free(struct client *c);
+
+/* --- exchange.c ------------------------------------------------------------------------------ */
+
+/*
+ * Begins a SASL exchange (borrowed strings; initial may be NULL): input rests until sasl has answered.
+ * LOGIN is one of mechanism PLAIN.
+ */
+void exchange_begin(
+    struct client *c, struct str tag, struct str mechanism, const struct str *initial);
+/* The client's message after "+", or NULL: it gives up. */
+void exchange_message(struct client *c, const struct str *message);
+/* A login that cannot be right: fails like any other. */
+void exchange_fails(struct client *c, struct str tag);
+/* What is under way, if anything, is over for sasl, too. */
+void exchange_cancel(struct client *c);
+
+/* --- handover.c ------------------------------------------------------------------------------ */
+
+/* Everything that was written is with the client: the session writes next. */
+void handover_begin(struct client *c);
+/* Closes what was to be the session's. */
+void handover_clear(struct client *c);
 
 /* --- commands.c ------------------------------------------------------------------------------ */
 

@@ -93,14 +93,14 @@ static void cmd_login(struct client *c, struct command *cmd)
 		return;
 	}
 	if (login.n == 0 || !credential(login, LOGIN_MAX) || !credential(password, PASSWORD_MAX)) {
-		client_login_fails(c, cmd->tag);
+		exchange_fails(c, cmd->tag);
 		return;
 	}
 	space[0] = space[1 + login.n] = '\0';
 	memcpy(space + 1, login.p, login.n);
 	memcpy(space + 2 + login.n, password.p, password.n);
 	message = str_bytes(space, 2 + login.n + password.n);
-	client_authenticate(c, cmd->tag, STR("PLAIN"), &message);
+	exchange_begin(c, cmd->tag, STR("PLAIN"), &message);
 	explicit_bzero(space, sizeof space);
 }
 
@@ -115,7 +115,7 @@ static void cmd_authenticate(struct client *c, struct command *cmd)
 		return;
 	}
 	if (parse_end(cmd) == 0) {
-		client_authenticate(c, cmd->tag, mechanism, NULL);
+		exchange_begin(c, cmd->tag, mechanism, NULL);
 		return;
 	}
 	/* SASL-IR, RFC 4959; "=" is an empty response */
@@ -128,7 +128,7 @@ static void cmd_authenticate(struct client *c, struct command *cmd)
 		client_refuse(c, cmd->tag, "BAD That is not base64");
 		return;
 	}
-	client_authenticate(c, cmd->tag, mechanism, &(struct str){ message, (size_t)n });
+	exchange_begin(c, cmd->tag, mechanism, &(struct str){ message, (size_t)n });
 	explicit_bzero(message, sizeof message);
 }
 
