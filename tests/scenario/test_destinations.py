@@ -34,6 +34,7 @@ minimal_backoff = 1s
 maximal_backoff = 2s
 remote_port = {hosts.port}
 remote_ports = {{{hosts.port}}}
+transport_maps = {{"inline:{{routed.zone.test=smtp:[127.0.0.99]}}"}}
 destination paced {{
   domains = {{"paced.zone.test"}}
   rate = {{"2 messages/1s"}}
@@ -222,6 +223,26 @@ def test_retry_by_fault():
             s.tool('queue', 'flush')
             s.wait_for(lambda: [m.rcpts for m in server.messages] == [[grey], [busy]])
             assert tries() == 2
+
+
+def test_a_domain_that_is_routed(suite):
+    """What is asked for by its name is what holds for the next hop that its mail goes to."""
+    suite.tool('queue', 'suspend', '--for', '1h', '[127.0.0.99]')
+    send(suite, 'routed', 'a@routed.zone.test')
+    w = suite.wait_for(lambda: (lambda w: w['deferred'] == 1 and w)(why(suite, 'Routed.zone.test')))
+    assert (w['destination'], w['domain'], w['limiter']) == ('[127.0.0.99]', 'Routed.zone.test', 'suspended')
+    assert w['on_disk']['users'] == 1 and w['rule'].startswith('inline:')
+    text = suite.tool('queue', 'why', 'routed.zone.test').stdout
+    assert text.startswith('routed.zone.test goes to [127.0.0.99] (inline:') and text.count('limited by') == 1
+    hop = json.loads(suite.tool('explain', 'route', '--json', SENDER, 'b@routed.zone.test').stdout.splitlines()[1])
+    assert hop['limits'][0]['deferred'] == 1
+    # what holds for a next hop of that name itself is told, too
+    suite.tool('queue', 'suspend', '--for', '1h', 'routed.zone.test')
+    both = [json.loads(l) for l in suite.tool('queue', 'why', '--json', 'routed.zone.test').stdout.splitlines()]
+    assert [(w['destination'], 'domain' in w) for w in both] == [('[127.0.0.99]', True), ('routed.zone.test', False)]
+    suite.tool('queue', 'delete', '--where', 'rcpt-domain=routed.zone.test')
+    for name in '[127.0.0.99]', 'routed.zone.test':
+        suite.tool('queue', 'resume', name)
 
 
 def test_cap_counts_connections_that_close(suite, hosts):

@@ -255,12 +255,14 @@ static int add_hops(struct explained *e, const struct route *r, json_t *o)
 static int add_limits(const struct route *r, json_t *o)
 {
 	json_t *all = json_array(), *limits = json_array(), *one;
-	char name[NEXTHOP_MAX + 1];
+	char name[NEXTHOP_MAX + 1], domain[DNS_NAME_MAX + 1];
+	struct str of = str_skip(r->addr, (size_t)(str_rfind(r->addr, '@') + 1));
 	int status = EX_OK;
 	size_t i;
 
-	if (str_copy(r->nexthop, name, sizeof name) == 0)
-		status = queue_ask_why(name, all);
+	if (str_copy(r->nexthop, name, sizeof name) == 0 &&
+	    str_copy(of, domain, sizeof domain) == 0)
+		status = queue_ask_why(name, domain, all);
 	json_array_foreach(all, i, one)
 	{
 		const char *by = json_string_value(json_object_get(one, "transport"));

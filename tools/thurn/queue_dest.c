@@ -6,8 +6,10 @@
 #include <time.h>
 
 #include "command.h"
+#include "explain.h"
 #include "proto/types.h"
 #include "queue_ask.h"
+#include "queue_route.h"
 
 static long long number_of(json_t *o, const char *key)
 {
@@ -71,7 +73,7 @@ static void on_waiting(void *arg, struct str json, struct ipc_msg *m)
 	json_decref(o);
 }
 
-static void add_waiting(json_t *o)
+static void add_waiting(json_t *o, const char *domain)
 {
 	struct waiting waiting = { 0 };
 	struct put w = put_start();
@@ -80,7 +82,7 @@ static void add_waiting(json_t *o)
 
 	arena_init(&a);
 	put_str(&w, arena_printf(&a, "rcpt-domain=%.*s and state=deferred",
-			STR_ARG(queue_value(&a, text_of(o, "destination")))));
+			STR_ARG(queue_value(&a, domain))));
 	put_u8(&w, false); /* not of the trash */
 	if (tool_request("queue", QUEUE_CTL_LIST, &w, on_waiting, &waiting, &answer) == 0 &&
 	    answer.status == EX_OK) {
@@ -198,6 +200,9 @@ void queue_print_why(const char *margin, json_t *o)
 {
 	json_t *slowed = json_object_get(o, "slowed");
 
+	if (text_of(o, "domain")[0] != '\0')
+		printf("%s%s goes to %s (%s)\n", margin, text_of(o, "domain"),
+		    text_of(o, "destination"), text_of(o, "rule"));
 	printf("%s%s by %s", margin, text_of(o, "destination"), text_of(o, "transport"));
 	if (text_of(o, "source_pool")[0] != '\0')
 		printf(", out from pool %s", text_of(o, "source_pool"));
@@ -229,7 +234,7 @@ static void on_why(void *arg, struct str json, struct ipc_msg *m)
 	json_array_append_new(*all, json_loadb(json.p, json.n, 0, NULL));
 }
 
-int queue_ask_why(const char *name, json_t *all)
+int queue_ask_why(const char *name, const char *domain, json_t *all)
 {
 	struct put w = put_start();
 	json_t *o;
@@ -238,14 +243,66 @@ int queue_ask_why(const char *name, json_t *all)
 
 	put_z(&w, name);
 	r = tool_ask("queue", QUEUE_CTL_WHY, &w, on_why, &all);
-	json_array_foreach(all, i, o) add_waiting(o);
+	json_array_foreach(all, i, o)
+	{
+		if (domain != NULL)
+			add_waiting(o, domain);
+	}
 	return r;
+}
+
+/* Of a domain that goes to another next hop: what keeps mail from that one. */
+static int ask_routed(const char *name, json_t *all)
+{
+	char nexthop[NEXTHOP_MAX + 1];
+	struct arena a;
+	struct route r;
+	int status = EX_OK;
+	json_t *o;
+	size_t i;
+
+	arena_init(&a);
+	if (queue_route(&a, name, &r) && !str_caseeq(r.nexthop, str_of(name)) &&
+	    str_copy(r.nexthop, nexthop, sizeof nexthop) == 0) {
+		status = queue_ask_why(nexthop, name, all);
+		json_array_foreach(all, i, o)
+		{
+			json_object_set_new(o, "domain", json_string(name));
+			json_object_set_new(o, "rule", explain_text(r.rule));
+		}
+	}
+	arena_clear(&a);
+	return status;
+}
+
+/* Nothing has to do with a next hop of that name. */
+static bool is_idle(json_t *o)
+{
+	return strcmp(text_of(o, "limiter"), "none") == 0 && number_of(o, "deliveries") == 0;
+}
+
+/* The name is a domain, a next hop, or both. */
+static int ask_all(const char *name, json_t *all)
+{
+	json_t *itself = json_array(), *o;
+	int status = ask_routed(name, all);
+	size_t i, routed = json_array_size(all);
+
+	if (status == EX_OK)
+		status = queue_ask_why(name, routed == 0 ? name : NULL, itself);
+	json_array_foreach(itself, i, o)
+	{
+		if (routed == 0 || !is_idle(o))
+			json_array_append(all, o);
+	}
+	json_decref(itself);
+	return status;
 }
 
 static int why(const char *name, bool json)
 {
 	json_t *all = json_array(), *o;
-	int r = queue_ask_why(name, all);
+	int r = ask_all(name, all);
 	size_t i;
 
 	json_array_foreach(all, i, o)

@@ -13,9 +13,10 @@ int queue_do_sources(int argc, char **argv);
 
 /*
  * What keeps mail from that next hop or destination now: appends an object for each transport by which
- * there is or was mail for it. An exit status; says itself what is wrong.
+ * there is or was mail for it, with what waits for recipients of that domain (NULL = none). An exit status; says itself
+ * what is wrong.
  */
-int queue_ask_why(const char *name, json_t *all);
+int queue_ask_why(const char *name, const char *domain, json_t *all);
 /* One of these in words; margin stands before each line. */
 void queue_print_why(const char *margin, json_t *o);
 

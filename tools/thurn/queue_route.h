@@ -1,0 +1,14 @@
+/* Where mail for a domain goes. */
+#ifndef THURN_QUEUE_ROUTE_H
+#define THURN_QUEUE_ROUTE_H
+
+#include "base/arena.h"
+#include "proto/lookup.h"
+
+/*
+ * The route to another host that mail for that domain takes, asked of the running suite; what is in it stays in a.
+ * False when it takes none, when that is no domain, or when nobody can say.
+ */
+bool queue_route(struct arena *a, const char *domain, struct route *r);
+
+#endif
