@@ -12,6 +12,7 @@
 #include "base/ipc.h"
 #include "mail/date.h"
 #include "mail/mime_encode.h"
+#include "mail/said.h"
 #include "mail/utf8.h"
 
 enum { DATE_MAX = 40, BOUNDARY_MAX = 40, LINE_WIDTH = 72, WORDS_MAX = 8 * 1024 * 1024 };
@@ -205,7 +206,7 @@ static void put_why(struct writer *w, const struct dsn_rcpt *r)
 {
 	const struct dsn *d = w->d;
 	struct str reason = STR_NONE, reply;
-	char why[STATUS_REASON_MAX];
+	char why[SAID_WHY_MAX];
 
 	if (d->kind != DSN_SUCCESS)
 		reason = words_reason(d->words, str_of(r->status.enhanced));
@@ -215,9 +216,9 @@ static void put_why(struct writer *w, const struct dsn_rcpt *r)
 	if (r->hidden && reason.n > 0)
 		return;
 	buf_z(w->b, "    ");
-	if (r->status.enhanced[0] != '\0' && !status_is_reply(said(r), &reply))
+	if (r->status.enhanced[0] != '\0' && !said_is_reply(said(r), &reply))
 		buf_printf(w->b, "%s ", r->status.enhanced);
-	put_text(w, status_reason(r->relay, said(r), why));
+	put_text(w, said_why(r->relay, said(r), why));
 	buf_z(w->b, "\r\n");
 }
 
@@ -300,7 +301,7 @@ static void put_rcpt_fields(struct writer *w, const struct dsn_rcpt *r)
 	put_status_code(w, r);
 	if (r->relay.n > 0)
 		put_field(w, "Remote-MTA: dns; ", relay_name(r->relay), "\r\n");
-	if (status_is_reply(said(r), &reply)) {
+	if (said_is_reply(said(r), &reply)) {
 		put_field(w, "Diagnostic-Code: smtp; ", reply, "\r\n");
 	} else if (status_good(&r->status) && r->relay.n > 0) {
 		buf_printf(

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "base/id.h"
+#include "mail/said.h"
 #include "message.h"
 #include "proto/lane.h"
 #include "query.h"
@@ -77,9 +78,9 @@ static void put_rcpt(struct buf *b, const struct facts_rcpt *r, bool first)
 		json_text(b, "orig_address", r->given);
 	if (st.code != 0) {
 		bool failed = r->state == SLOT_FAILED || r->state == SLOT_BOUNCED;
-		char why[STATUS_REASON_MAX];
+		char why[SAID_WHY_MAX];
 		json_text(b, failed ? "bounce_reason" : "delay_reason",
-		    status_reason(r->relay, st.text, why));
+		    said_why(r->relay, st.text, why));
 		buf_printf(b, ", \"code\": %u", st.code);
 		json_text(b, "dsn", st.dsn);
 	}

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "mail/said.h"
+
 void tell_accepted(const struct message *m, const char *how)
 {
 	const struct envelope *e = &m->content.envelope;
@@ -32,8 +34,8 @@ static void tell_target(const struct message *m, const struct target *t, const c
 	struct str to = t->route != NULL ? t->route->addr : r->addr;
 	struct str relay = t->relay;
 	struct way_hop hop = hop_of(t);
-	char text[STATUS_TEXT_MAX + 8], reason[STATUS_REASON_MAX];
-	struct str why = status_reason(t->relay, str_of(st->text), reason);
+	char text[STATUS_TEXT_MAX + 8], reason[SAID_WHY_MAX];
+	struct str why = said_why(t->relay, str_of(st->text), reason);
 
 	if (relay.n == 0 && t->route != NULL && t->route->transport == TRANSPORT_MAILDIR)
 		relay = STR("maildir");

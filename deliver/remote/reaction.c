@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "hop.h"
+#include "mail/said.h"
 #include "proto/proc.h"
 #include "proto/scope.h"
 #include "proto/types.h"
@@ -84,7 +85,7 @@ static const struct conf_section *note(struct job *j, struct str relay, const st
 	struct str host = relay, text = str_of(said->text), reply;
 	ssize_t end = str_find(relay, '[');
 
-	if (npatterns == 0 || j->reaction.undecided || !status_is_reply(text, &reply))
+	if (npatterns == 0 || j->reaction.undecided || !said_is_reply(text, &reply))
 		return NULL;
 	if (end > 0)
 		host = str_take(relay, (size_t)end);

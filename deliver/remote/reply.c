@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "limits.h"
+#include "mail/said.h"
 
 enum { FRAME_ROOM = 64 }; /* for "said: 550 5.1.1  (in reply to end of DATA command)" */
 
@@ -78,5 +79,5 @@ enum reply_state reply_line(struct reply *r, struct str line)
 
 void reply_status(const struct reply *r, const char *command, struct status *st)
 {
-	status_replied(st, r->code, r->enhanced, r->n > 0 ? r->text : "no text", command);
+	said_reply(st, r->code, r->enhanced, r->n > 0 ? r->text : "no text", command);
 }

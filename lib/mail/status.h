@@ -30,22 +30,6 @@ static inline bool status_temporary(const struct status *st)
 	return st->code >= 400 && st->code < 500;
 }
 
-/*
- * The text of a status that is another host's reply: the reply as it was given, and what it was given to,
- *	said: 550 5.1.1 nobody (in reply to RCPT TO command)
- * Mail administrators know that from Postfix, and it tells apart what others said and what we say of them.
- */
-void status_replied(
-    struct status *st, int code, const char *enhanced, const char *reply, const char *command);
-/* Such a text? Then *reply is "550 5.1.1 nobody"; the text may have been cut. */
-bool status_is_reply(struct str text, struct str *reply);
-/*
- * Why, for people: "host mx.example[192.0.2.1] said: 550 ...", or the text alone when it is ours; in out or borrowed
- * from text. relay as in a log, with or without a port.
- */
-enum { STATUS_REASON_MAX = STATUS_TEXT_MAX + 400 };
-struct str status_reason(struct str relay, struct str text, char out[STATUS_REASON_MAX]);
-
 /* On the wire between processes. get: code must be 0 or 200..599, text printable. */
 void put_status(struct put *w, const struct status *st);
 void get_status(struct get *g, struct status *st);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../../../../deliver/remote/hop.h"
+#include "mail/said.h"
 
 static struct conf *conf;
 
@@ -64,7 +65,7 @@ static void run(const struct expected *e, size_t n)
 		struct status st;
 
 		h.way.nexthop = str_of(e[i].nexthop);
-		status_replied(&st, e[i].code, e[i].enhanced, e[i].text, "MAIL FROM command");
+		said_reply(&st, e[i].code, e[i].enhanced, e[i].text, "MAIL FROM command");
 		if (!status_good(&st))
 			reaction_note(&j, str_of(e[i].relay), &st, &st);
 		assert_true(str_eq(j.reaction.rule, str_of(e[i].rule)));
