@@ -82,6 +82,7 @@ static int load_maps(struct policy *p, const struct conf *c, const struct maps_r
 	char fault[TABLE_WHY];
 
 	m->setting = row->setting;
+	m->where = arena_str(&p->arena, conf_where(c, row->setting));
 	for (size_t i = 0; i < conf_count(c, row->setting); i++) {
 		if (maps_add(p, m, conf_item(c, row->setting, i), fault) == -1)
 			return explain(why, c, row->setting, fault);
@@ -129,7 +130,7 @@ static int load_domains(struct policy *p, const struct conf *c, enum class class
 	char fault[TABLE_WHY];
 
 	d->setting = d->maps.setting = class_settings[class];
-	d->where = arena_str(&p->arena, conf_where(c, d->setting));
+	d->where = d->maps.where = arena_str(&p->arena, conf_where(c, d->setting));
 	for (size_t i = 0; i < conf_count(c, d->setting); i++) {
 		struct str item = conf_item(c, d->setting, i);
 

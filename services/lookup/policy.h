@@ -14,6 +14,7 @@
 /* The tables of one setting, asked in order. */
 struct maps {
 	const char *setting;
+	struct str where; /* file:line of that */
 	struct table **table;
 	size_t n;
 };

@@ -101,6 +101,26 @@ static void tls(const char *rcpt, const char *text, const char *rule)
 		fail_msg("%s: %s", rcpt, z(y.hop[0].tls_rule));
 }
 
+/* A rule that is a whole table says where that stands, however long it is. */
+static void test_rule_in_setting(void **state)
+{
+	struct routes routes;
+	char table[2000], where[40];
+	size_t n = (size_t)snprintf(table, sizeof table, "inline:{else.example=smtp:[a.example]");
+
+	(void)state;
+	domains();
+	while (n < sizeof table - 50)
+		n += (size_t)snprintf(table + n, sizeof table - n, ", a%zu.example=smtp:[b]", n);
+	snprintf(table + n, sizeof table - n, "}");
+	set("transport_maps", table);
+	snprintf(where, sizeof where, "... (thurn.conf:%u)", set_line);
+	load();
+	routes = ask_route("a@b.example", "x@else.example");
+	assert_non_null(strstr(z(routes.first->rule), where));
+	assert_true(routes.first->rule.n < 300);
+}
+
 static void test_tls(void **state)
 {
 	(void)state;
@@ -492,9 +512,9 @@ int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	static const struct CMUnitTest tests[] = { ROW(test_plain), ROW(test_transport),
-		ROW(test_tls), ROW(test_lists), ROW(test_relays), ROW(test_virtual),
-		ROW(test_aliases), ROW(test_canonical), ROW(test_bounds), ROW(test_waiting),
-		ROW(test_cache) };
+		ROW(test_rule_in_setting), ROW(test_tls), ROW(test_lists), ROW(test_relays),
+		ROW(test_virtual), ROW(test_aliases), ROW(test_canonical), ROW(test_bounds),
+		ROW(test_waiting), ROW(test_cache) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
