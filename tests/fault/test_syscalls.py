@@ -44,11 +44,14 @@ def pid_of(suite, role):
     return scenario.wait_for(ready)[0]
 
 
-@contextlib.contextmanager
 def injected(suite, role, what):
+    return attached(suite, pid_of(suite, role), what)
+
+
+@contextlib.contextmanager
+def attached(suite, pid, what):
     """strace attached to that process, with this fault; yields its output file."""
     out = suite.top / 'strace.out'
-    pid = pid_of(suite, role)
     # -y names files, so that a repeated fsync is seen; only the call in question is looked at
     call = what.split(':')[0]
     p = subprocess.Popen(['strace', '-f', '-y', '-p', str(pid), '-e', f'trace={call}', '-e', f'inject={what}', '-o', out],
