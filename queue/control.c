@@ -421,7 +421,7 @@ static void on_connection(void *arg, unsigned what)
 	}
 	owner = peer.uid == 0 || (!proc_is_root() && peer.uid == own_uid);
 	if (nconnections >= CONNECTIONS_MAX || (!owner && nstrangers >= STRANGERS_MAX)) {
-		close(fd);
+		callers_refuse(&fd, CALLER_ONE_TOO_MANY);
 		return;
 	}
 	control_attach(&fd, owner);

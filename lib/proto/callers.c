@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -27,6 +28,26 @@ static void caller_down(struct chan *c)
 	free(caller);
 }
 
+void callers_refuse(int *fd, enum caller_refusal why)
+{
+	static const struct {
+		uint32_t status;
+		const char *text;
+	} refusals[] = {
+		[CALLER_FOREIGN] = { EX_NOPERM, "Only the owner of the mail system may do this" },
+		[CALLER_ONE_TOO_MANY] = { EX_TEMPFAIL, "Too many ask at once, try again" },
+	};
+	struct ipc_msg m = { .type = CONTROL_END, .flags = IPC_REPLY, .id = 1, .gen = 1 };
+	struct put w = put_start();
+
+	put_u32(&w, refusals[why].status);
+	put_z(&w, refusals[why].text);
+	m.body = put_view(&w);
+	(void)ipc_send(*fd, &m); /* whom it does not reach is turned away all the same */
+	close(*fd);
+	*fd = -1;
+}
+
 static void on_connection(void *arg, unsigned what)
 {
 	int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -37,9 +58,13 @@ static void on_connection(void *arg, unsigned what)
 	(void)what;
 	if (fd == -1)
 		return;
-	if (ncallers == CALLERS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == -1 ||
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == -1 ||
 	    (who.uid != 0 && who.uid != own_uid)) {
-		close(fd);
+		callers_refuse(&fd, CALLER_FOREIGN);
+		return;
+	}
+	if (ncallers == CALLERS_MAX) {
+		callers_refuse(&fd, CALLER_ONE_TOO_MANY);
 		return;
 	}
 	c = xcalloc(1, sizeof *c);

@@ -69,6 +69,18 @@ static int take(struct ipc_msg *m, void (*record)(void *, struct str, struct ipc
 	return 0;
 }
 
+/* Of one that closes without having read what we ask the kernel tells that first, and then what it said. */
+static int receive(int fd, struct ipc_msg *m, uint8_t *space)
+{
+	int r = ipc_recv(fd, m, space);
+
+	if (r == 0)
+		r = ipc_recv(fd, m, space);
+	if (r == 0)
+		errno = ECONNRESET;
+	return r;
+}
+
 int control_ask(struct control *c, uint16_t type, const struct put *w,
     void (*record)(void *arg, struct str json, struct ipc_msg *m), void *arg,
     struct control_answer *answer)
@@ -83,12 +95,11 @@ int control_ask(struct control *c, uint16_t type, const struct put *w,
 		return -1;
 	}
 	m.body = put_view(w);
-	if (ipc_send(c->fd, &m) == -1)
+	/* who does not want us has said so, and is gone (callers_refuse) */
+	if (ipc_send(c->fd, &m) == -1 && errno != EPIPE && errno != ECONNRESET)
 		return -1;
 	do {
-		r = ipc_recv(c->fd, &m, space);
-		if (r == 0)
-			errno = ECONNRESET;
+		r = receive(c->fd, &m, space);
 		if (r != 1)
 			return -1;
 		r = m.id == c->asked ? take(&m, record, arg, answer) : -1;

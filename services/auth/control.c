@@ -101,7 +101,7 @@ static void on_connection(void *arg, unsigned what)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1 || nclients >= CLIENTS_MAX ||
 	    (peer.uid != 0 && peer.uid != auth_settings()->admin)) {
 		log_warning(NULL, EV("control-refused"), KI("uid", peer.uid), KI("pid", peer.pid));
-		close(fd);
+		callers_refuse(&fd, nclients >= CLIENTS_MAX ? CALLER_ONE_TOO_MANY : CALLER_FOREIGN);
 		return;
 	}
 	c = xcalloc(1, sizeof *c);

@@ -441,6 +441,31 @@ def test_log_as_json(suite, new_suite):
         p.wait()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
+@pytest.mark.parametrize('command', ['user list', 'tls status', 'queue flush', 'remote quirks'])
+def test_strangers_are_told(suite, command):
+    r = suite.tool(*command.split(), check=False, user=65534)
+    assert r.returncode == 77 and r.stdout == ''
+    assert r.stderr.endswith(': Only the owner of the mail system may do this\n'), r.stderr
+
+
+@pytest.mark.parametrize('service, command', [('queue', 'queue list'), ('accounts', 'user list'), ('keys', 'tls status')])
+def test_one_too_many_is_told(suite, service, command):
+    """Not a connection that is reset; and when the others have gone all is well."""
+    others = []
+    try:
+        for _ in range(40):
+            others.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            others[-1].connect(f'{suite.run}/{service}')
+        for _ in range(10):  # it is a race which of the two the kernel tells first
+            r = suite.tool(*command.split(), check=False)
+            assert r.returncode == 75 and r.stdout == '' and r.stderr.endswith(': Too many ask at once, try again\n'), r
+    finally:
+        for s in others:
+            s.close()
+    suite.wait_for(lambda: suite.tool(*command.split(), check=False).returncode == 0)
+
+
 @pytest.mark.parametrize('args, code, more', [
     ('queue hold aaaaaaaaaaaaa', 65, {'action': 'hold', 'count': 0, 'dry_run': False}), ('queue release', 64, {}),
     ('queue flush', 0, {'action': 'flush', 'count': 0, 'dry_run': False}), ('queue suspend', 64, {}),

@@ -40,13 +40,22 @@ static bool flag(const json_t *o, const char *key)
 	return json_is_true(json_object_get(o, key));
 }
 
+static void print_heading(void)
+{
+	printf("%-32s %10s %12s %-10s %-8s %s\n", "ADDRESS", "UID", "QUOTA", "CREATED", "STATE",
+	    "HOME");
+}
+
 static void print_line(void *arg, struct str json, struct ipc_msg *m)
 {
 	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+	bool *begun = arg;
 	char when[32];
 
-	(void)arg;
 	(void)m;
+	if (!*begun)
+		print_heading();
+	*begun = true;
 	printf("%-32s %10lld %12lld %s %-8s %s\n", text(o, "address"), (long long)number(o, "uid"),
 	    (long long)number(o, "quota"), day_of(number(o, "created"), when),
 	    flag(o, "enabled") ? "" : "disabled", text(o, "home"));
@@ -55,14 +64,17 @@ static void print_line(void *arg, struct str json, struct ipc_msg *m)
 
 int user_list(int argc, char **argv, const struct user_options *o)
 {
+	bool begun = false;
+	int r;
+
 	(void)argv;
 	if (argc > 0)
 		return user_usage();
-	if (!o->json)
-		printf("%-32s %10s %12s %-10s %-8s %s\n", "ADDRESS", "UID", "QUOTA", "CREATED",
-		    "STATE", "HOME");
-	return account_list(
-	    o->deleted ? "deleted" : "accounts", "", false, o->json ? NULL : print_line, NULL);
+	r = account_list(
+	    o->deleted ? "deleted" : "accounts", "", false, o->json ? NULL : print_line, &begun);
+	if (r == EX_OK && !o->json && !begun)
+		print_heading();
+	return r;
 }
 
 static void print_words(const char *name, const json_t *words)
