@@ -50,11 +50,12 @@ void accept_open(void)
 		gates[i].fd = l[i].fd;
 		gates[i].service = service_of(l[i].conf);
 		gates[i].title = str_dup(section_title(l[i].conf));
-		if (gates[i].service != SERVICE_LOCAL)
-			gates[i].secure = secure_new(proc_conf(), l[i].conf);
+		if (gates[i].service == SERVICE_LOCAL)
+			continue;
+		gates[i].secure = secure_new(proc_conf(), l[i].conf);
+		secure_listen(gates[i].secure, l[i].fd);
 		/* accepted sockets inherit it; replies are whole, and must not wait for an ACK */
-		if (gates[i].service != SERVICE_LOCAL)
-			setsockopt(l[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		setsockopt(l[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	}
 	most = settings()->connections;
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY) {

@@ -476,15 +476,15 @@ static void begin(struct session *s)
 }
 
 /*
- * The handshake, once the line before it has been taken out of the input. What stands behind the
- * header of a proxy is the beginning of it; what stands behind STARTTLS ended the session
- * (command.c).
+ * The handshake, once the line before it has been taken out of the input. Where it comes first, what
+ * stands behind the header of a proxy is the beginning of it; what stands behind STARTTLS ended the
+ * session (command.c).
  */
-static void begin_tls(struct session *s, bool ahead)
+static void begin_tls(struct session *s, bool first)
 {
 	struct tls_context *context = secure_context(s->secure);
 
-	if (context == NULL || conn_tls_accept(&s->conn, context, ahead) == -1)
+	if (context == NULL || conn_tls_accept(&s->conn, context, first) == -1)
 		session_cut(s, EV("no-certificate"));
 }
 
@@ -653,5 +653,5 @@ void session_new(int *fd, enum service service, const char *listener, struct sec
 	}
 	begin(s);
 	if (s->state == S_TLS)
-		begin_tls(s, false);
+		begin_tls(s, true);
 }

@@ -274,12 +274,17 @@ static const struct conn_events events = {
 	.input = on_input, .drained = on_drained, .end = on_end, .secured = on_secured
 };
 
-void client_start_tls(struct client *c)
+static void start_tls(struct client *c, bool first)
 {
 	struct tls_context *context = secure_context(c->secure);
 
-	if (context == NULL || conn_tls_accept(&c->conn, context, false) == -1)
+	if (context == NULL || conn_tls_accept(&c->conn, context, first) == -1)
 		client_bye(c, "TLS is not available");
+}
+
+void client_start_tls(struct client *c)
+{
+	start_tls(c, false);
 }
 
 void client_new(int *fd, const struct ip *ip, struct secure *secure, struct waiting *waiting)
@@ -297,7 +302,7 @@ void client_new(int *fd, const struct ip *ip, struct secure *secure, struct wait
 	nclients++;
 	conn_init(&c->conn, fd, INPUT_MAX, OUTPUT_MAX, &events, c);
 	if (secure_mode(secure) == SECURE_IMPLICIT)
-		client_start_tls(c);
+		start_tls(c, true);
 	else
 		greet(c);
 }

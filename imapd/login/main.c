@@ -121,8 +121,10 @@ static int login_open(void)
 	size_t n = proc_listeners(&listeners);
 
 	secure_open();
-	for (size_t i = 0; i < n && i < LISTENERS_MAX; i++)
+	for (size_t i = 0; i < n && i < LISTENERS_MAX; i++) {
 		secures[i] = secure_new(proc_conf(), listeners[i].conf);
+		secure_listen(secures[i], listeners[i].fd);
+	}
 	return 0;
 }
 

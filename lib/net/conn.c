@@ -519,13 +519,13 @@ static void secure_with(struct conn *c, struct tls *t)
 		queue(c);
 }
 
-int conn_tls_accept(struct conn *c, struct tls_context *context, bool ahead)
+int conn_tls_accept(struct conn *c, struct tls_context *context, bool first)
 {
-	if (c->tls != NULL || (c->in.n > 0 && !ahead)) {
+	if (c->tls != NULL || (c->in.n > 0 && !first)) {
 		errno = c->tls != NULL ? EALREADY : EPROTO;
 		return -1;
 	}
-	secure_with(c, tls_accept(context, c->fd, &c->in, wake, c));
+	secure_with(c, tls_accept(context, c->fd, &c->in, first, wake, c));
 	return 0;
 }
 

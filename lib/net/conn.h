@@ -97,12 +97,13 @@ void conn_close(struct conn *c);
  * TLS from here on, as a server: first what has been written leaves in plain text, then the
  * handshake begins, which has CONN_HANDSHAKE_MS; `secured` or `end` (CONN_TLS) tells how it went,
  * and what is written meanwhile follows it. -1 with EPROTO when input is there already: whoever
- * sent it in plain text wants it to be taken for what comes encrypted (RFC 3207 4.2). With `ahead` it
- * belongs to the handshake, and is taken out of `in`: behind the header of a proxy. -1 with EALREADY
- * under TLS.
+ * sent it in plain text wants it to be taken for what comes encrypted (RFC 3207 4.2). With `first`,
+ * where the handshake is the first that is said, such input belongs to it (behind the header of a
+ * proxy) and is taken out of `in`, and the rest of its beginning is taken to be there. -1 with EALREADY under
+ * TLS.
  */
 enum { CONN_HANDSHAKE_MS = 30 * 1000 };
-int conn_tls_accept(struct conn *c, struct tls_context *context, bool ahead);
+int conn_tls_accept(struct conn *c, struct tls_context *context, bool first);
 /*
  * The same as a client; the context must outlive the connection. Whether it is the right server is
  * told by the facts: a handshake does not fail for that. Input that is there already is as suspect

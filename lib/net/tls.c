@@ -32,7 +32,7 @@ struct tls {
 	void *wake_arg;
 	struct tls_sign *signing; /* on the stack of the paused job */
 	TAILQ_ENTRY(tls) next; /* those that wait for a job */
-	bool starved, secure, broken, dead, wants_write;
+	bool begins, starved, secure, broken, dead, wants_write;
 	struct tls_facts facts;
 	char *why;
 	struct buf ahead; /* of the handshake; was read before it began */
@@ -210,7 +210,7 @@ static struct tls *new_tls(SSL *ssl, int fd)
 }
 
 struct tls *tls_accept(
-    struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg)
+    struct tls_context *c, int fd, struct buf *ahead, bool begins, void (*wake)(void *), void *arg)
 {
 	struct tls *t = new_tls(tls_context_ssl(c), fd);
 
@@ -218,6 +218,7 @@ struct tls *tls_accept(
 	buf_str(&t->ahead, buf_view(ahead));
 	buf_clear(ahead);
 	t->context = tls_context_ref(c);
+	t->begins = begins;
 	t->wake = wake;
 	t->wake_arg = arg;
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
@@ -232,6 +233,7 @@ struct tls *tls_connect(
 	struct tls *t = new_tls(tls_client_ssl(c, to, session), fd);
 
 	t->client = c;
+	t->begins = true;
 	t->wake = wake;
 	t->wake_arg = arg;
 	if (tls_client_signs(c))
@@ -250,7 +252,7 @@ const uint8_t *tls_session_key(const struct tls *t)
 
 bool tls_begins(const struct tls *t)
 {
-	return t->client != NULL || t->ahead.n > 0;
+	return t->begins;
 }
 
 void tls_free(struct tls *t)

@@ -73,15 +73,18 @@ struct str tls_sign_now(struct tls_sign *s);
 enum tls_step { TLS_SECURE, TLS_WANTS_READ, TLS_WANTS_WRITE, TLS_RESTS, TLS_FAILED };
 
 struct tls;
-/* ahead: read from fd already, is moved from there. wake(arg): the handshake, which rested, can go on. */
+/*
+ * ahead: read from fd already, is moved from there. begins: the client has probably spoken. wake(arg): the
+ * handshake, which rested, can go on.
+ */
 struct tls *tls_accept(
-    struct tls_context *c, int fd, struct buf *ahead, void (*wake)(void *), void *arg);
+    struct tls_context *c, int fd, struct buf *ahead, bool begins, void (*wake)(void *), void *arg);
 /* As a client, which speaks first. c must outlive it; the strings are copied. wake as above. */
 struct tls *tls_connect(
     struct tls_client *c, const struct tls_server *to, int fd, void (*wake)(void *), void *arg);
 /* Of such a one: what its session is kept under. */
 const uint8_t *tls_session_key(const struct tls *t);
-/* Can the handshake begin before the socket says that there is something to read? */
+/* Is it worth while to begin before the socket says that there is something to read? */
 bool tls_begins(const struct tls *t);
 void tls_free(struct tls *t);
 enum tls_step tls_handshake(struct tls *t);

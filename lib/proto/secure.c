@@ -1,10 +1,13 @@
 /* TLS of a program that has listeners. See secure.h. */
 #include "proto/secure.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -327,6 +330,14 @@ struct secure *secure_new(const struct conf *c, const struct conf_section *liste
 enum secure_mode secure_mode(const struct secure *s)
 {
 	return s->mode;
+}
+
+void secure_listen(const struct secure *s, int fd)
+{
+	/* either way: the socket may be older than the settings */
+	const int seconds = s->mode == SECURE_IMPLICIT ? 1 : 0;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
 }
 
 struct tls_context *secure_context(const struct secure *s)

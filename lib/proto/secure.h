@@ -34,6 +34,12 @@ void secure_up(struct chan *c);
 struct secure;
 struct secure *secure_new(const struct conf *c, const struct conf_section *listener);
 enum secure_mode secure_mode(const struct secure *s);
+/*
+ * fd is that listener's. Where TLS is spoken from the first byte, connections are not accepted before
+ * there is something to read, or about a second has passed: so the handshake begins with no wait in
+ * between.
+ */
+void secure_listen(const struct secure *s, int fd);
 /* NULL while there is no certificate for it (yet), or TLS is off. Borrowed until the loop goes on.
  */
 struct tls_context *secure_context(const struct secure *s);

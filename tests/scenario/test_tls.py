@@ -348,6 +348,23 @@ def test_silent_clients_cost_no_login_time(suite):
         s.close()
 
 
+@pytest.mark.parametrize('service', ['imaps', 'submissions'])
+def test_a_client_that_is_slow_to_begin_is_served(suite, service):
+    """The kernel holds a connection back only for a moment: then who is silent is seen, and can still begin."""
+    with socket.create_connection((suite.host, getattr(suite, service)), timeout=40) as s:
+        at = s.getsockname()
+        suite.wait_for(lambda: accepted(at))
+        with context(suite).wrap_socket(s, server_hostname='localhost') as c:
+            assert c.recv(100).startswith(b'* OK' if service == 'imaps' else b'220')
+
+
+def accepted(client):
+    """Has a process taken the connection of that address? In the kernel's queue it has no inode."""
+    mine = '%08X:%04X' % (int.from_bytes(socket.inet_aton(client[0]), 'little'), client[1])
+    rows = [line.split() for line in open('/proc/net/tcp').readlines()[1:]]
+    return any(r[2] == mine and r[9] != '0' for r in rows)
+
+
 def test_clients_are_limited_before_the_handshake(new_suite):
     s = new_suite(conf='trusted_networks = {"192.0.2.0/24"}\nsmtp_client_connections = 2\nsubmission_workers = 1\n')
     held = [connect(s, s.submissions) for _ in range(2)]
