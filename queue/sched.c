@@ -346,7 +346,7 @@ struct sched *sched_new(uint64_t seed)
 static void names_free(struct str *names, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		free((char *)(uintptr_t)names[i].p);
+		str_free(&names[i]);
 	free(names);
 }
 
@@ -399,7 +399,7 @@ void sched_set_policies(
 	assert(n > 0 && n <= SCHED_POLICIES_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		assert(p[i].start > 0 && p[i].batch > 0 && p[i].concurrency > 0);
-		copies[i] = str_bytes(str_dup(names[i]), names[i].n);
+		copies[i] = str_clone(names[i]);
 	}
 	for (unsigned k = 0; k < s->npolicies; k++)
 		numbers[k] = number_of(s, k, names, n);

@@ -42,7 +42,7 @@ static struct sched_gate *gate_new(struct sched *s, uint8_t transport, struct st
 	struct sched_gate *g = xcalloc(1, sizeof *g);
 
 	g->transport = transport;
-	g->pool = str_bytes(str_dup(pool), pool.n);
+	g->pool = str_clone(pool);
 	for (unsigned l = 0; l < LANES; l++) {
 		TAILQ_INIT(&g->ready[l]);
 		TAILQ_INIT(&g->calling[l]);
@@ -174,7 +174,7 @@ void sched_gates_free(struct sched *s)
 
 	while ((g = TAILQ_FIRST(&s->gates)) != NULL) {
 		TAILQ_REMOVE(&s->gates, g, next);
-		free((char *)(uintptr_t)g->pool.p);
+		str_free(&g->pool);
 		free(g->sources);
 		free(g);
 	}

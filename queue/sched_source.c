@@ -38,18 +38,13 @@ static void pools_free(struct sched *s)
 {
 	for (unsigned i = 0; i < s->npools; i++) {
 		for (unsigned k = 0; k < s->pools[i].n; k++)
-			free((char *)(uintptr_t)s->pools[i].sources[k].p);
+			str_free(&s->pools[i].sources[k]);
 		free(s->pools[i].sources);
-		free((char *)(uintptr_t)s->pools[i].name.p);
+		str_free(&s->pools[i].name);
 	}
 	free(s->pools);
 	s->pools = NULL;
 	s->npools = 0;
-}
-
-static struct str copy(struct str s)
-{
-	return str_bytes(str_dup(s), s.n);
 }
 
 static void set_source(struct sched *s, const struct sched_source_limits *l)
@@ -58,7 +53,7 @@ static void set_source(struct sched *s, const struct sched_source_limits *l)
 
 	if (x == NULL) {
 		x = xcalloc(1, sizeof *x);
-		x->name = copy(l->name);
+		x->name = str_clone(l->name);
 		TAILQ_INSERT_TAIL(&s->sources, x, next);
 	}
 	x->jobs = l->jobs;
@@ -77,11 +72,11 @@ void sched_set_sources(struct sched *s, const struct sched_source_limits *source
 	for (unsigned i = 0; i < npools; i++) {
 		struct sched_pool *p = &s->pools[s->npools++];
 
-		p->name = copy(pools[i].name);
+		p->name = str_clone(pools[i].name);
 		p->sources = xcalloc(pools[i].n + 1, sizeof *p->sources);
 		for (unsigned k = 0; k < pools[i].n; k++) {
 			assert(sched_source_find(s, pools[i].sources[k]) != NULL);
-			p->sources[p->n++] = copy(pools[i].sources[k]);
+			p->sources[p->n++] = str_clone(pools[i].sources[k]);
 		}
 	}
 	TAILQ_FOREACH (g, &s->gates, next)
@@ -121,7 +116,7 @@ void sched_sources_free(struct sched *s)
 
 	while ((x = TAILQ_FIRST(&s->sources)) != NULL) {
 		TAILQ_REMOVE(&s->sources, x, next);
-		free((char *)(uintptr_t)x->name.p);
+		str_free(&x->name);
 		free(x);
 	}
 	pools_free(s);

@@ -29,15 +29,15 @@ void transcripts_add(struct transcripts **all, const struct transcript *t)
 	to = &x->at[x->next];
 	x->next = (x->next + 1) % TRANSCRIPTS;
 	x->n += x->n < TRANSCRIPTS;
-	free((char *)(uintptr_t)to->text.p);
+	str_free(&to->text);
 	*to = *t;
-	to->text = str_bytes(str_dup(t->text), t->text.n);
+	to->text = str_clone(t->text);
 }
 
 void transcripts_free(struct transcripts *all)
 {
 	for (unsigned i = 0; all != NULL && i < all->n; i++)
-		free((char *)(uintptr_t)all->at[i].text.p);
+		str_free(&all->at[i].text);
 	free(all);
 }
 

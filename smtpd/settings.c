@@ -59,7 +59,7 @@ static void make_capabilities(struct offer *o)
 {
 	struct buf b;
 
-	free((void *)(uintptr_t)o->capabilities.p);
+	str_free(&o->capabilities);
 	buf_init(&b, 1024);
 	buf_printf(&b,
 	    "250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-CHUNKING\r\n"

@@ -1,6 +1,7 @@
 /* Borrowed bytes with a length. See str.h. */
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -84,6 +85,17 @@ char *str_dup(struct str s)
 		memcpy(z, s.p, s.n);
 	z[s.n] = '\0';
 	return z;
+}
+
+struct str str_clone(struct str s)
+{
+	return str_bytes(str_dup(s), s.n);
+}
+
+void str_free(struct str *s)
+{
+	free((char *)(uintptr_t)s->p);
+	*s = (struct str){ 0 };
 }
 
 int str_copy(struct str s, char *out, size_t size)

@@ -56,6 +56,10 @@ int str_u64(struct str s, uint64_t max, uint64_t *out);
 
 /* NUL-terminated copy on the heap, yours; a NUL inside is kept and ends the C string early. */
 char *str_dup(struct str s);
+/* The same, with its length. */
+struct str str_clone(struct str s);
+/* Frees what str_clone() made, or what is zeroed; zeroes it. */
+void str_free(struct str *s);
 /* Copies into a buffer of size bytes with a NUL; -1 if it does not fit or holds a NUL. */
 int str_copy(struct str s, char *out, size_t size);
 

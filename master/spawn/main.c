@@ -76,9 +76,9 @@ static int set_row(struct str bytes)
 
 	if (get_session_row(&g, &row) == -1)
 		return -1;
-	free((char *)(uintptr_t)spawn.row.program.p);
+	str_free(&spawn.row.program);
 	spawn.row = row;
-	spawn.row.program.p = str_dup(row.program);
+	spawn.row.program = str_clone(row.program);
 	return 0;
 }
 

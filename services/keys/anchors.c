@@ -27,7 +27,7 @@ static char told[PAIR_WHY]; /* why the files were not taken at the last look */
 static void clear_set(struct set *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		free((void *)(uintptr_t)s->der[i].p);
+		str_free(&s->der[i]);
 	*s = (struct set){ 0 };
 }
 

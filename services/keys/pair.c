@@ -244,7 +244,7 @@ void pair_free(struct pair *p)
 	if (p == NULL)
 		return;
 	for (unsigned i = 0; i < p->certificate.n; i++)
-		free((void *)(uintptr_t)p->certificate.chain[i].p);
+		str_free(&p->certificate.chain[i]);
 	EVP_PKEY_free(p->key);
 	free(p);
 }

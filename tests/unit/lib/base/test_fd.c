@@ -28,13 +28,13 @@ static void test_read_file(void **state)
 	assert_int_equal(fd_write_at(fd, "abc", 3, 0), 0);
 	assert_int_equal(fd_read_file("f", 3, &s), 0);
 	assert_true(str_eq(s, STR("abc")));
-	free((char *)(uintptr_t)s.p);
+	str_free(&s);
 	assert_int_equal(fd_read_file("f", 2, &s), -1);
 	assert_int_equal(errno, EFBIG);
 	assert_int_equal(ftruncate(fd, 0), 0);
 	assert_int_equal(fd_read_file("f", 0, &s), 0);
 	assert_int_equal(s.n, 0);
-	free((char *)(uintptr_t)s.p);
+	str_free(&s);
 	close(fd);
 	unlink("f");
 	assert_int_equal(mkfifo("f", 0600), 0);

@@ -82,6 +82,21 @@ static void copies(void **state)
 	assert_int_equal(str_copy(STR("a\0b"), out, sizeof out), -1);
 }
 
+static void clones(void **state)
+{
+	struct str s = str_clone(STR("a\0b")), none = str_clone(STR_NONE);
+
+	(void)state;
+	assert_true(str_eq(s, STR("a\0b")));
+	assert_int_equal(s.p[s.n], '\0');
+	assert_int_equal(none.n, 0);
+	str_free(&none);
+	str_free(&none);
+	str_free(&s);
+	assert_null(s.p);
+	assert_int_equal(s.n, 0);
+}
+
 static void buffer_stops_at_its_maximum(void **state)
 {
 	struct buf b;
@@ -155,6 +170,7 @@ int main(void)
 		cmocka_unit_test(cuts),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(copies),
+		cmocka_unit_test(clones),
 		cmocka_unit_test(buffer_stops_at_its_maximum),
 		cmocka_unit_test(arena_keeps_and_frees),
 		cmocka_unit_test(ids_round_trip),
