@@ -98,16 +98,35 @@ static void end(struct known *k)
 	state_write(&file);
 }
 
-/* What was found out and has the least time left goes: it would be found out again. */
+/* When it is full: what was found out and has the least time left goes, it would be found out again. */
 static void make_room(void)
 {
 	struct known *k, *first = NULL;
 
-	TAILQ_FOREACH (k, &all, next)
+	if (nall < QUIRKS_MAX)
+		return;
+	TAILQ_FOREACH (k, &all, next) {
 		if (k->found && (first == NULL || k->until < first->until))
 			first = k;
-	if (first != NULL && nall >= QUIRKS_MAX)
+	}
+	if (first != NULL)
 		end(first);
+}
+
+static struct known *learn(const struct quirk *q)
+{
+	struct known *k;
+
+	make_room();
+	if (nall >= QUIRKS_MAX)
+		return NULL;
+	k = xcalloc(1, sizeof *k);
+	k->kind = q->kind;
+	for (size_t i = 0; i < q->host.n; i++)
+		k->host[i] = ascii_lower(q->host.p[i]);
+	TAILQ_INSERT_TAIL(&all, k, next);
+	nall++;
+	return k;
 }
 
 /* -1 when there are too many of administrators. */
@@ -116,17 +135,9 @@ static int set(const struct quirk *q, int64_t seconds, bool found)
 	struct known *k = find(q->host, q->kind);
 
 	if (k == NULL)
-		make_room();
-	if (k == NULL && nall >= QUIRKS_MAX)
+		k = learn(q);
+	if (k == NULL)
 		return -1;
-	if (k == NULL) {
-		k = xcalloc(1, sizeof *k);
-		k->kind = q->kind;
-		for (size_t i = 0; i < q->host.n; i++)
-			k->host[i] = ascii_lower(q->host.p[i]);
-		TAILQ_INSERT_TAIL(&all, k, next);
-		nall++;
-	}
 	k->since = wall_seconds();
 	k->until = seconds > 0 ? k->since + seconds : 0;
 	k->found = found;
@@ -189,6 +200,12 @@ int quirk_encode(struct buf *b)
 	return b->full ? -1 : 0;
 }
 
+static void forget_all(void)
+{
+	while (!TAILQ_EMPTY(&all))
+		forget(TAILQ_FIRST(&all));
+}
+
 static struct known *decode_line(struct str line)
 {
 	struct known *k = xcalloc(1, sizeof *k);
@@ -221,8 +238,7 @@ int quirk_decode(struct str text, int64_t now)
 			continue;
 		k = nall < QUIRKS_MAX ? decode_line(line) : NULL;
 		if (k == NULL) {
-			while ((k = TAILQ_FIRST(&all)) != NULL)
-				forget(k);
+			forget_all();
 			return -1;
 		}
 		TAILQ_INSERT_TAIL(&all, k, next);
