@@ -51,7 +51,7 @@ def spool_files(suite):
 def settling(suite):
     """Sends one and waits until the time of its next try is being put on its file, slowly; returns its id."""
     suite.send('settles', to=['them@later.test'])
-    suite.wait_for(lambda: len(suite.events('deferred')) == 1)
+    suite.wait_for(lambda: len(suite.logged('deferred')) == 1)
     return listing(suite)[0]['queue_id']
 
 
@@ -89,9 +89,9 @@ def test_one_order_for_what_settles_and_what_waits(suite):
     suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['deferred'])
     with injected(suite, 'queue', f'utimensat:delay_enter={SLOW}:when=1'):
         suite.send('settles as well', to=['them@later.test'])
-        suite.wait_for(lambda: len(suite.events('deferred')) == 2)
+        suite.wait_for(lambda: len(suite.logged('deferred')) == 2)
         assert '2 messages' in suite.tool('queue', 'delete', 'ALL').stdout
-        suite.wait_for(lambda: len(suite.events('deleted')) == 2 and not listing(suite))
+        suite.wait_for(lambda: len(suite.logged('deleted')) == 2 and not listing(suite))
     assert suite.tool('queue', 'undo').stdout == 'restore: 2 messages\n'
 
 
@@ -107,7 +107,7 @@ def test_trash_that_may_not_last(suite, busy):
             suite.tool('queue', 'requeue', id)
             suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['active'])
         suite.tool('queue', 'delete', id)
-        suite.wait_for(lambda: suite.events('not-removed') and not listing(suite))
+        suite.wait_for(lambda: suite.logged('not-removed') and not listing(suite))
     assert [f.name.startswith(id + '~') for f in spool_files(suite)] == [True]
     suite.wait_for(lambda: '1 message' in suite.tool('queue', 'trash', 'restore', id).stdout)
     suite.wait_for(lambda: listing(suite))
@@ -122,7 +122,7 @@ def test_last_wish_counts(suite):
         suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['hold'])
     # and a held one that is let go while it is being held
     suite.tool('queue', 'requeue', id)
-    suite.wait_for(lambda: len(suite.events('deferred')) == 2)
+    suite.wait_for(lambda: len(suite.logged('deferred')) == 2)
     suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['deferred'])
 
 
@@ -133,7 +133,7 @@ def test_file_that_cannot_be_removed(suite):
         suite.send('stays', to=['nobody-knows@later.test', suite.accounts[0]['address']])
         suite.wait_for(lambda: [r for r in listing(suite) if r['queue_name'] == 'deferred'])
         suite.tool('queue', 'delete', listing(suite)[0]['queue_id'])
-        suite.wait_for(lambda: len(suite.events('not-removed')) >= 2)
+        suite.wait_event('not-removed', 2)
         assert len(listing(suite)) == 1 and len(spool_files(suite)) == 1
     suite.wait_for(lambda: not listing(suite) and not spool_files(suite))
     assert len(suite.messages(0)) == 1
@@ -149,7 +149,7 @@ def test_redirect_that_cannot_be_written_down(suite):
     suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['hold'])
     with injected(suite, 'queue', 'pwritev:error=ENOSPC'):
         suite.tool('queue', 'redirect', '--to', suite.accounts[0]['address'], id)
-        suite.wait_for(lambda: suite.events('not-redirected'))
+        suite.wait_event('not-redirected')
         suite.wait_for(lambda: [r['queue_name'] for r in listing(suite)] == ['hold'])
     suite.tool('queue', 'redirect', '--to', suite.accounts[0]['address'], id)
     suite.wait_for(lambda: not listing(suite))

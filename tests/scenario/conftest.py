@@ -37,7 +37,7 @@ class Suite:
     def close(self):
         """Ends it; it must have been fine until then, and nothing may be left."""
         wrong = self.stop()
-        log = self.events()
+        log = self.logged()
         shutil.rmtree(self.top, ignore_errors=True)
         assert not wrong, '\n'.join([wrong, *map(str, log[-20:])])
 
@@ -69,15 +69,35 @@ class Suite:
         with smtplib.SMTP(self.host, self.smtp_port, timeout=20) as s:
             return s.sendmail(sender, to or [self.accounts[0]['address']], f'Subject: {text}\r\n\r\n{body}\r\n')
 
-    def events(self, name=None):
-        """The log so far, parsed; only events of that name if one is given."""
+    def logged(self, name=None, **match):
+        """The log as it is now, parsed; only events of that name, with that queue, trace, pid, program or those fields."""
         try:
             # the last line may be half written just now
             lines = open(self.log, errors='replace').read().rpartition('\n')[0].splitlines()
         except (OSError, AttributeError):
             return []
         parsed = [json.loads(l) for l in lines if l.startswith('{')]
-        return [e for e in parsed if name is None or e.get('event') == name]
+        return [e for e in parsed if (name is None or e.get('event') == name) and
+                all((e if k in ('queue', 'trace', 'pid', 'program') else e['fields']).get(k) == v for k, v in match.items())]
+
+    def events(self, name=None, **match):
+        """The same, and nothing that has happened is missing.
+
+        A program says what has happened after it has answered, and log writes what it has read: each answers to
+        `thurn status` in its turn, so both have done so before the third answer.
+        """
+        for _ in range(3):
+            self.tool('status', check=False)
+        return self.logged(name, **match)
+
+    def wait_event(self, name, n=1, seconds=20, **match):
+        """Such events, once there are n of them."""
+        return self.wait_for(lambda: len(e := self.logged(name, **match)) >= n and e, seconds)
+
+    def outcome(self, to, seconds=60):
+        """Event and fields of what the log says first about that recipient's delivery."""
+        e = self.wait_for(lambda: [e for e in self.logged(to=to) if e['event'] in ('delivered', 'deferred', 'bounced')], seconds)[0]
+        return {'event': e['event'], **e['fields']}
 
     def messages(self, n=0, folder=''):
         """Files of that mailbox in new/ and cur/."""

@@ -146,7 +146,7 @@ def test_discard(rules):
     rules.arrives('gone', 0, 0)
     rules.arrives('trapped', 0, 0)
     rules.arrives('large and gone', 0, 0)
-    rules.wait_for(lambda: len(rules.events('discarded')) == 3 and rules.acted('DISCARD', to='trap@example.test'))
+    rules.wait_for(lambda: len(rules.logged('discarded')) == 3 and rules.acted('DISCARD', to='trap@example.test'))
     assert not rules.queued()
 
 
@@ -181,7 +181,7 @@ def test_bcc(rules):
     rules.arrives('copied once', 1, 1)
     rules.post('two copies', 'copyall@rule.test', 'copied@example.test')
     rules.arrives('two copies', 1, 1)
-    rules.wait_for(lambda: [e for e in rules.events('delivered') if e['fields']['to'] == 'archive@hole.test'])
+    rules.wait_event('delivered', to='archive@hole.test')
 
 
 def test_bcc_is_in_the_queue_and_never_reported(rules):
@@ -212,7 +212,7 @@ def test_filter(rules, filter_server):
     rules.post('filtered', 'filter@rule.test', 'noted@example.test', 'user2@example.test')
     m = rules.wait_for(lambda: [m for m in filter_server.messages if b'Subject: filtered' in m.data])[0]
     assert sorted(m.rcpts) == ['noted@example.test', 'user2@example.test'] and b'X-Seen: by a rule' in m.data
-    assert rules.wait_for(lambda: [e for e in rules.events('delivered') if e['fields']['rule'] == 'texthash:senders:7'])
+    assert rules.wait_event('delivered', rule='texthash:senders:7')
     rules.arrives('filtered', 0, 0)
     with smtplib.SMTP(rules.host, rules.back) as s:
         s.sendmail(m.sender, m.rcpts, m.data)
@@ -249,8 +249,7 @@ def test_faulty_rule(rules):
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
         rules.post('broken', 'broken@rule.test')
     assert refused.value.recipients['user1@example.test'][0] == 451
-    assert rules.wait_for(lambda: [e for e in rules.events('access-action-unknown')
-                                   if e['fields']['rule'] == 'texthash:senders:9'])
+    assert rules.wait_event('access-action-unknown', rule='texthash:senders:9')
 
 
 def test_refused_recipient_changes_nothing(rules):

@@ -111,9 +111,9 @@ def check_client(suite, client, mechanism, tls):
     header = text.partition('\n\n')[0]
     assert f"with {'ESMTPA' if tls == NONE else 'ESMTPSA'} id" in header and '127.0.0.1' not in header
     trace = re.search(r'trace (\w+)\)', header)[1]
-    login = suite.wait_for(lambda: [e['fields'] for e in suite.events('auth-accepted') if e['trace'] == trace])[0]
+    login = suite.wait_event('auth-accepted', trace=trace)[0]['fields']
     assert (login['mechanism'], login['service'], login['login']) == (mechanism, 'smtp', me['address'])
-    sent = suite.wait_for(lambda: [e['fields'] for e in suite.events('mail-accepted') if e['trace'] == trace])[0]
+    sent = suite.wait_event('mail-accepted', trace=trace)[0]['fields']
     assert sent['login'] == me['address'] and sent['client'] == '127.0.0.1'
     assert sent['tls'].startswith('TLSv1.') if tls != NONE else not sent['tls']
 
@@ -158,7 +158,7 @@ def test_scram(scram, mechanism):
 
     r = log_in(me['password'])
     assert r.returncode == 0 and '235 2.7.0' in r.stdout, r.stdout + r.stderr
-    accepted = scram.wait_for(lambda: [e['fields'] for e in scram.events('auth-accepted') if e['fields']['mechanism'] == mechanism])
+    accepted = scram.wait_for(lambda: [e['fields'] for e in scram.logged('auth-accepted') if e['fields']['mechanism'] == mechanism])
     assert accepted[0]['service'] == 'smtp' and accepted[0]['login'] == me['address']
     r = log_in('wrong')
     assert r.returncode != 0 and '535 5.7.8' in r.stdout, r.stdout + r.stderr
@@ -184,7 +184,7 @@ def test_wrong_logins(suite):
             assert time.monotonic() - began >= 0.19
             assert s.mail(known)[0] == 530
     assert len(answers) == 1 and answers.pop()[0] == 535
-    refused = suite.wait_for(lambda: [e['fields'] for e in suite.events('auth-refused') if e['fields']['service'] == 'smtp'])
+    refused = suite.wait_for(lambda: [e['fields'] for e in suite.logged('auth-refused') if e['fields']['service'] == 'smtp'])
     assert refused[0]['mechanism'] == 'PLAIN' and refused[0]['client'] == '127.0.0.1'
 
 
@@ -296,7 +296,7 @@ def test_behind_a_proxy():
             s.login(me['address'], me['password'])
             s.sendmail(me['address'], [suite.accounts[1]['address']], message(suite, 'by proxy'))
         assert '203.0.113.9' not in arrived(suite, 'by proxy')
-        sent = suite.wait_for(lambda: suite.events('mail-accepted'))[0]['fields']
+        sent = suite.wait_event('mail-accepted')[0]['fields']
         assert sent['client'] == '203.0.113.9' and sent['protocol'] == 'ESMTPSA'
         answers = []
         for _ in range(3):

@@ -42,10 +42,10 @@ def test_channels_come_back(new_suite):
                 sent += 1
         assert sent >= 3  # lookup, queue, log
         # the replaced ones are all logged, also those of the log
-        suite.wait_for(lambda: len(suite.events('channel-replaced')) >= sent * (round + 1))
+        suite.wait_for(lambda: len(suite.logged('channel-replaced')) >= sent * (round + 1))
         suite.send(f'after {round}')
     suite.wait_for(lambda: len(suite.messages()) == 3)
-    suite.wait_for(lambda: [e for e in suite.events('mail-accepted')][-1]['program'] == 'smtpd')
+    suite.wait_for(lambda: [e for e in suite.logged('mail-accepted')][-1]['program'] == 'smtpd')
     assert {(r['process'], r['pid']) for r in processes(suite)} == before
     assert next(r for r in processes(suite) if r['process'] == 'master')['channels_replaced'] == len(suite.events('channel-replaced'))
 
@@ -109,7 +109,7 @@ def test_a_hostile_peer_cannot_spin_it(tmp_path):
                                    drain=types['BOOT_DRAIN'], lost=types['BOOT_LOST'], queue=roles['ROLE_QUEUE'], count=str(count)))
     fake.chmod(0o755)
     with conftest.running(build=build) as suite:
-        suite.wait_for(lambda: len(suite.events('channel-replaced')) >= 3)
+        suite.wait_event('channel-replaced', 3)
         for i in range(10):
             suite.send(f'others {i}')
         suite.wait_for(lambda: len(suite.messages()) == 10)

@@ -116,12 +116,12 @@ def test_what_is_no_proof(suite, name, why):
     before, seen = len(logins(suite)), len(suite.events('tls-client'))
     assert external(suite, suite.ports['asks'], name) == (504, False)
     if name:
-        e = suite.wait_for(lambda: suite.events('tls-client')[seen:])[0]['fields']
+        e = suite.wait_for(lambda: suite.logged('tls-client')[seen:])[0]['fields']
         assert (e['trusted'], e['why']) == ('no', why)
     failed = len(suite.events('tls-failed'))
     with pytest.raises((ssl.SSLError, ConnectionError, smtplib.SMTPServerDisconnected)):
         external(suite, suite.ports['needs'], name)
-    suite.wait_for(lambda: len(suite.events('tls-failed')) == failed + 1)
+    suite.wait_for(lambda: len(suite.logged('tls-failed')) == failed + 1)
     assert len(logins(suite)) == before
 
 
@@ -226,13 +226,13 @@ def test_who_vouches_can_change(suite):
     mark = len(suite.events('client-ca-loaded'))
     file.write_bytes((suite.top / 'others/ca.pem').read_bytes())
     suite.tool('tls', 'reload')
-    suite.wait_for(lambda: len(suite.events('client-ca-loaded')) > mark)
+    suite.wait_for(lambda: len(suite.logged('client-ca-loaded')) > mark)
     suite.wait_for(lambda: external(suite, suite.ports['asks'], 'one') == (504, False))
     assert external(suite, suite.ports['asks'], 'stranger') == (235, True)
     # what is no certificate changes nothing
     file.write_text('rubbish\n')
     suite.tool('tls', 'reload', check=False)
-    suite.wait_for(lambda: suite.events('client-ca-refused'))
+    suite.wait_event('client-ca-refused')
     assert external(suite, suite.ports['asks'], 'stranger') == (235, True)
     file.write_bytes(kept)
     suite.tool('tls', 'reload')

@@ -49,8 +49,8 @@ client_access = {{"inline:{{friend.client.test=OK, {{.bad.client.test=REJECT not
 def suite(zones):
     lists = 'dns_lists = {"all.test", "closed.test", "empty.test", "list.test=127.0.0.2,127.0.0.4"}\n'
     with conftest.running(conf=settings(zones, lists), users=1) as s:
-        s.wait_for(lambda: {e['fields']['list'] for e in s.events('dns-list-off')} == {'all.test', 'closed.test', 'empty.test'}
-                   and s.events('dns-list-on'))
+        s.wait_for(lambda: {e['fields']['list'] for e in s.logged('dns-list-off')} == {'all.test', 'closed.test', 'empty.test'}
+                   and s.logged('dns-list-on'))
         yield s
 
 
@@ -84,7 +84,7 @@ def trace_of(suite, subject):
 
 
 def accepted(suite, client):
-    return suite.wait_for(lambda: [e['fields'] for e in suite.events('mail-accepted') if e['fields']['client'] == client])[0]
+    return suite.wait_event('mail-accepted', client=client)[0]['fields']
 
 
 @pytest.mark.parametrize('client,name', [('192.0.2.10', 'good.client.test'), ('192.0.2.12', 'second.client.test')])
@@ -110,7 +110,7 @@ def test_local_clients_have_a_name(suite):
 def test_rules_by_name(suite):
     code, text = mail(suite, '192.0.2.20', 'bad')
     assert code == 554 and 'not from there' in text
-    e = suite.wait_for(lambda: [e['fields'] for e in suite.events('rcpt-refused') if e['fields']['client'] == '192.0.2.20'])[0]
+    e = suite.wait_event('rcpt-refused', client='192.0.2.20')[0]['fields']
     assert e['client_name'] == 'a.bad.client.test' and 'inline' in e['rule']
 
 

@@ -91,7 +91,7 @@ def test_108_clock_jumps(clock, server, years):
         goes_on(s, old)
         clock.set(years // 10 * DECADE)
         # the log is of the new time, so the programs see it
-        jumped = s.wait_for(lambda: s.events('clock-jumped'))
+        jumped = s.wait_event('clock-jumped')
         assert abs(jumped[0]['fields']['seconds'] - years // 10 * DECADE) < 60
         assert abs(int(jumped[0]['time'][:4]) - time.gmtime().tm_year) in (9, 10)
         goes_on(s, old)
@@ -111,10 +111,10 @@ def test_108_clock_jumps(clock, server, years):
         s.wait_for(lambda: [r['queue_id'] for r in listing(s)] == [new])
         s.tool('stop')
         s.tool('start')
-        s.wait_for(lambda: len(s.events('queue-loaded')) == 2)
+        s.wait_for(lambda: len(s.logged('queue-loaded')) == 2)
         goes_on(s, new)
         clock.set(0)
-        s.wait_for(lambda: len(s.events('clock-jumped')) == 2)
+        s.wait_for(lambda: len(s.logged('clock-jumped')) == 2)
         goes_on(s, new)
         server.refused = {}
         s.wait_for(lambda: not listing(s))
@@ -130,9 +130,9 @@ def test_108_clock_jumps_while_it_is_stopped(clock, server, years):
         s.tool('stop')
         clock.set(years // 10 * DECADE)
         s.tool('start')
-        away = s.wait_for(lambda: s.events('time-away'))
+        away = s.wait_event('time-away')
         assert abs(away[0]['fields']['seconds'] - years // 10 * DECADE) < 60
-        s.wait_for(lambda: len(s.events('queue-loaded')) == 2)
+        s.wait_for(lambda: len(s.logged('queue-loaded')) == 2)
         goes_on(s, id)
 
 
@@ -142,7 +142,7 @@ def test_it_expires_by_the_time_that_it_has_waited(clock, server):
         id = waits(s, 'grows old')
         goes_on(s, id)
         clock.set(50 * 60)
-        s.wait_for(lambda: [e for e in s.events('report-made') if e['queue'] == id and e['fields']['kind'] == 'delay'])
+        s.wait_for(lambda: [e for e in s.logged('report-made') if e['queue'] == id and e['fields']['kind'] == 'delay'])
         clock.set(100 * 60)
-        s.wait_for(lambda: [e for e in s.events('expired') if e['queue'] == id])
+        s.wait_event('expired', queue=id)
         s.wait_for(lambda: not listing(s))

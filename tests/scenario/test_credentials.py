@@ -208,7 +208,7 @@ def test_transcript_without_secrets(suite, world):
     for reply in ['334 c2VjcmV0IGNoYWxsZW5nZQ==', '454 4.7.0 later'] * 2:
         world.login.plan('auth', reply)
     send(suite, 'in secret', 'login', 'user2@example.test')
-    id = suite.wait_for(lambda: [e['queue'] for e in suite.events('deferred') if e['fields']['to'] == 'them@login.test'])[-1]
+    id = suite.wait_event('deferred', to='them@login.test')[-1]['queue']
     (t,) = suite.wait_for(lambda: json.loads(suite.tool('queue', 'show', '-j', id).stdout).get('transcripts'))
     said = [l.partition(' ')[2].rstrip() for l in t['transcript'].splitlines()]
     at = said.index('> AUTH LOGIN')
@@ -272,7 +272,7 @@ def test_refused_login_is_not_repeated(suite, world):
         assert '> AUTH PLAIN (not shown)' in told and b64(b'\0relay\0changed-meanwhile') not in told
         for i in range(3):
             send(suite, f'wrong password {i}', 'relay')
-        suite.wait_for(lambda: len([e for e in suite.events('deferred') if 'login as relay was refused' in e['fields']['status']]) > 5)
+        suite.wait_for(lambda: len([e for e in suite.logged('deferred') if 'login as relay was refused' in e['fields']['status']]) > 5)
         tried = [l for l in world.relay.logins[before:] if l[1] == 'relay']
         refused = [e['fields'] for e in suite.events('remote-login-refused') if e['fields']['user'] == 'relay' and ':' + str(world.relay.port) in e['fields']['relay']]
         assert len(tried) == len(refused) < 5 and refused[0]['code'] == 535 and refused[0]['rule'] == f'{world.file}:2'
@@ -312,7 +312,7 @@ def test_a_bad_file_changes_nothing(suite, world):
     good = world.file.read_text()
     world.file.write_text(good + 'a line with-a-secret-without-colon\n')
     suite.tool('reload')
-    fields = suite.wait_for(lambda: [e['fields'] for e in suite.events('credentials-refused')])[-1]
+    fields = suite.wait_event('credentials-refused')[-1]['fields']
     assert fields['why'] == f'{good.count(chr(10)) + 1}: wants USER:PASSWORD, or oauth and its items'
     send(suite, 'with the old file', 'relay')
     assert arrives(suite, world.relay, 'with the old file').login == 'relay'
@@ -525,7 +525,7 @@ remote_idle_time = 0s
                 with smtplib.SMTP(here.host, here.smtp_port, timeout=20) as s:
                     s.sendmail(SENDER, ['user2@example.test'], f'Subject: by {m}\r\nFrom: {SENDER}\r\n\r\nbody\r\n')
                 there.wait_for(lambda: [f for f in there.messages(1) if f'Subject: by {m}\n' in f.read_text()], 60)
-                here.wait_for(lambda: [e['fields']['mechanism'] for e in here.events('remote-login')][-1:] == [m], 60)
+                here.wait_for(lambda: [e['fields']['mechanism'] for e in here.logged('remote-login')][-1:] == [m], 60)
 
 
 def test_without_a_ticket_of_the_queue():

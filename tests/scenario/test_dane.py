@@ -203,17 +203,9 @@ def suite(world, zones):
         yield s
 
 
-def outcome(suite, to):
-    def look():
-        for e in suite.events():
-            if e['event'] in ('delivered', 'deferred', 'bounced') and e['fields']['to'] == to:
-                return {'event': e['event'], **e['fields']}
-    return suite.wait_for(look, 60)
-
-
 @pytest.mark.parametrize('domain', DOMAINS)
 def test_outcome(suite, world, domain):
-    want, e = world.expected[domain], outcome(suite, f'x@{domain}')
+    want, e = world.expected[domain], suite.outcome(f'x@{domain}')
     taken = world.hosts.taken(domain)
     if want[0] == '4':
         assert e['event'] == 'deferred' and taken == []
@@ -230,14 +222,14 @@ def test_outcome(suite, world, domain):
 def test_names_that_are_asked_for(suite, world):
     """The TLSA base domain is the server name (RFC 7672 8.1)."""
     for domain, name in (('ee11', 'mx-ee11'), ('alias1', 'target-a'), ('alias2', 'alias-b'), ('alias4', 'target-d')):
-        outcome(suite, f'x@{domain}.secure.test')
+        suite.outcome(f'x@{domain}.secure.test')
         assert world.hosts.taken(f'{domain}.secure.test')[0][1].name == f'{name}.secure.test'
 
 
 def test_nothing_in_plain_text(suite, world):
     """Neither envelope nor message reached a host that should have had TLS, not even in part."""
     for domain in DOMAINS:
-        outcome(suite, f'x@{domain}')
+        suite.outcome(f'x@{domain}')
     for address in NO_TLS, BROKEN:
         said = b'\n'.join(world.hosts.at[address].transcript).decode()
         assert set(re.findall(r'RCPT TO:<x@(\S+?)>', said)) <= {d for d, want in world.expected.items() if want == 'plain'}
@@ -248,7 +240,7 @@ def test_nothing_in_plain_text(suite, world):
 def send(suite, to, subject):
     with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as c:
         c.sendmail(SENDER, [to], f'Subject: {subject}\r\n\r\nbody\r\n')
-    return outcome(suite, to)
+    return suite.outcome(to)
 
 
 def test_roll(suite, world, zones):
@@ -257,7 +249,7 @@ def test_roll(suite, world, zones):
     publish = lambda *names: zones.update('secure.test', base, [f'1 IN TLSA {world.record(n)}' for n in names])
     records = lambda s: [f"1 IN TLSA {r['usage']} {r['selector']} {r['matching']} {r['data']}" for r in
                          policies(s, 'x@roll.secure.test')[0]['tlsa']]
-    outcome(suite, 'x@roll.secure.test')
+    suite.outcome('x@roll.secure.test')
     steps = [('old', ['old', 'new']), ('new', ['old', 'new']), ('new', ['new']), ('newest', ['new']), ('newest', ['newest'])]
     for i, (key, published) in enumerate(steps):
         publish(*published)

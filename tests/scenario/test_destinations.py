@@ -108,7 +108,7 @@ def test_rate(suite, hosts):
 def test_suspend(suite, hosts):
     suite.tool('queue', 'suspend', '--for', '1h', '--reason', 'they asked us to', 'Stopped.zone.test')
     send(suite, 'stopped', 'a@stopped.zone.test')
-    e = suite.wait_for(lambda: [e for e in suite.events('deferred') if e['fields']['to'] == 'a@stopped.zone.test'])[0]
+    e = suite.wait_event('deferred', to='a@stopped.zone.test')[0]
     assert 'suspended by the administrator' in e['fields']['status']
     w = suite.wait_for(lambda: (lambda w: w['on_disk']['users'] == 1 and w)(why(suite, 'stopped.zone.test')))
     assert w['limiter'] == 'suspended' and 3500 * 1000 < w['wait_ms'] <= 3600 * 1000
@@ -147,7 +147,7 @@ def test_never_tried_does_not_expire():
         with conftest.running(conf=conf) as s:
             s.tool('queue', 'suspend', server.hop)
             send(s, 'kept', 'a@remote.test')
-            s.wait_for(lambda: len(s.events('deferred')) == 4)
+            s.wait_for(lambda: len(s.logged('deferred')) == 4)
             assert not s.events('expired') and 'suspended by the administrator' in s.events('deferred')[3]['fields']['status']
             s.tool('queue', 'resume', server.hop)
             s.wait_for(lambda: server.messages)
@@ -215,7 +215,7 @@ def test_retry_by_fault():
         server.refused = {grey: '450 4.2.0 Greylisted, come back soon', busy: '450 4.2.1 not now'}
         with conftest.running(conf=conf) as s:
             send(s, 'by fault', grey, busy)
-            s.wait_for(lambda: len(s.events('deferred')) == 2)
+            s.wait_for(lambda: len(s.logged('deferred')) == 2)
             server.refused = {}
             s.wait_for(lambda: [m.rcpts for m in server.messages] == [[grey]])
             tries = lambda: sum(busy.encode() in l and l.upper().startswith(b'RCPT') for l in server.transcript)

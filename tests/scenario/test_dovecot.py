@@ -140,7 +140,7 @@ def test_others_are_refused(suite):
     code = f'import socket; s = socket.socket(socket.AF_UNIX); s.connect("{suite.run}/auth-client"); print(s.recv(10))'
     r = subprocess.run(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '/usr/bin/python3', '-c', code], capture_output=True, text=True)
     assert r.stdout.strip() == "b''", r
-    suite.wait_for(lambda: suite.events('dovecot-client-refused'))
+    suite.wait_event('dovecot-client-refused')
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_it_survives_a_crash_and_a_restart():
         far, near = submit(s, 'far', 'HOLDFOR=86400'), submit(s, 'near', 'HOLDFOR=4')
         queue = next(r['pid'] for r in map(json.loads, s.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue')
         os.kill(queue, signal.SIGKILL)
-        s.wait_for(lambda: [e for e in s.events('queue-loaded') if e['pid'] != queue])
+        s.wait_for(lambda: [e for e in s.logged('queue-loaded') if e['pid'] != queue])
         s.wait_for(lambda: mailbox(s, 'near'))
         assert record(s, far)['release_time'] > time.time() + 80000 and not mailbox(s, 'far')
         s.tool('stop')
@@ -102,7 +102,7 @@ def test_it_survives_a_crash_and_a_restart():
         os.utime(next(pathlib.Path(s.spool).glob(f'??/{far}')))
         loaded = len(s.events('queue-loaded'))
         s.tool('start')
-        s.wait_for(lambda: len(s.events('queue-loaded')) > loaded)
+        s.wait_for(lambda: len(s.logged('queue-loaded')) > loaded)
         s.wait_for(lambda: (record(s, far) or {}).get('queue_name') == 'deferred')
         assert not mailbox(s, 'far')
         assert '1 message' in s.tool('queue', 'release', far).stdout

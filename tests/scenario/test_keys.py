@@ -150,7 +150,7 @@ def test_a_pair_that_is_none_is_not_taken(suite):
     (suite.top / 'tls/mx.pem').unlink()
     assert 'No such file' in suite.tool('tls', 'reload', check=False).stdout
     assert handshake(suite, 'ec') == before
-    refused = suite.wait_for(lambda: len(suite.events('certificate-refused')) == 4 and suite.events('certificate-refused'))
+    refused = suite.wait_for(lambda: len(suite.logged('certificate-refused')) == 4 and suite.logged('certificate-refused'))
     assert {e['fields']['in_use'] for e in refused} == {'the one before'}
     suite.authority.issue('mx', ['new.example.test', 'localhost'], key='mx')
     assert suite.tool('tls', 'reload').returncode == 0
@@ -201,7 +201,7 @@ def test_expiry_is_told(suite):
     assert not suite.events('certificate-expires')
     suite.authority.issue('mx', ['soon.example.test', 'localhost'], key='mx', days=11)
     assert suite.tool('tls', 'reload').returncode == 0
-    e = suite.wait_for(lambda: suite.events('certificate-expires'))
+    e = suite.wait_event('certificate-expires')
     assert [x['fields']['name'] for x in e] == ['mx'] and e[0]['fields']['days'] in (9, 10)
 
 

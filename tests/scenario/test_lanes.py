@@ -78,7 +78,7 @@ def test_failing_table_defers(suite):
         with pytest.raises(smtplib.SMTPDataError) as e:
             c.sendmail('broken@example.test', ['a@slow.test'], 'Subject: x\r\n\r\nbody\r\n')
     assert e.value.smtp_code == 451
-    assert any('lane' in str(e['fields']) or 'inline' in str(e['fields']) for e in suite.wait_for(lambda: suite.events('table-failed')))
+    assert any('lane' in str(e['fields']) or 'inline' in str(e['fields']) for e in suite.wait_event('table-failed'))
 
 
 def test_explain(suite):

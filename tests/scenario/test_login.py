@@ -219,7 +219,7 @@ def test_guessing_is_slowed(new_suite):
         c.socket.close()
     assert [b'AUTHENTICATIONFAILED' in a for a in answers] == [True] * 5 + [False] * 3
     assert b'[UNAVAILABLE]' in answers[-1]
-    s.wait_for(lambda: s.events('auth-throttled'))
+    s.wait_event('auth-throttled')
     s.login(1).logout()  # another account from the same place
 
 
@@ -258,7 +258,7 @@ def test_nothing_is_said_before_a_handshake(new_suite):
         # the first is taken before the second: both wait in one queue of one worker
         assert socket.create_connection((s.host, port), timeout=20).recv(100) == b''
         held.close()
-    s.wait_for(lambda: s.events('connection-limit'))
+    s.wait_event('connection-limit')
 
 
 def test_no_client_takes_all_connections(new_suite):

@@ -61,7 +61,7 @@ def test_limits(suite):
     assert (c[me]['hour'], c[me]['day'], c[other]['hour']) == (10, 10, 1) and c[me]['day_until'] - c[me]['hour_until'] == 23 * 3600
     assert me in suite.tool('queue', 'logins').stdout
     assert list(counts(suite, other)) == [other] and counts(suite, 'nobody') == {}
-    reached = suite.wait_for(lambda: suite.events('login-limit-reached'))
+    reached = suite.wait_event('login-limit-reached')
     assert reached[0]['fields']['login'] == me
     near = [e['fields'] for e in suite.events('login-limit-near')]
     assert near == [{'login': me, 'period': 'hour', 'limit': 10}, {'login': me, 'period': 'day', 'limit': 12}]
@@ -98,7 +98,7 @@ def test_counters_survive(suite):
     suite.wait_for(saved.exists)  # within ten seconds
     queue = next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue')
     os.kill(queue, signal.SIGKILL)
-    suite.wait_for(lambda: [e for e in suite.events('queue-loaded') if e['pid'] != queue])
+    suite.wait_for(lambda: [e for e in suite.logged('queue-loaded') if e['pid'] != queue])
     suite.wait_for(lambda: submit(suite, me, 1)[0] == 450)
     suite.tool('stop')
     suite.tool('start')
@@ -108,7 +108,7 @@ def test_counters_survive(suite):
     saved.write_bytes(b'THURNLGN garbage')
     suite.tool('start')
     assert submit(suite, me, 1)[0] == 250
-    suite.wait_for(lambda: suite.events('login-counts-lost'))
+    suite.wait_event('login-counts-lost')
 
 
 def test_what_is_not_taken_does_not_count(new_suite):

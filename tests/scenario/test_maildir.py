@@ -55,7 +55,7 @@ def test_home_is_away(suite):
     away = home.with_name('away')
     home.rename(away)
     suite.send('home away', to=[suite.accounts[1]['address']])
-    suite.wait_for(lambda: suite.events('maildir-unavailable'))
+    suite.wait_event('maildir-unavailable')
     assert not home.exists()
     away.rename(home)
     arrives(suite, 'home away', 1)
@@ -72,7 +72,7 @@ def test_home_is_away_after_a_kill(suite):
     home.rename(away)
     before = len(suite.events('deferred'))
     suite.send('killed', to=[suite.accounts[1]['address']])
-    id = suite.wait_for(lambda: suite.events('deferred')[before:])[0]['queue']
+    id = suite.wait_for(lambda: suite.logged('deferred')[before:])[0]['queue']
     path = suite.wait_for(lambda: list(pathlib.Path(suite.spool).glob(f'??/{id}')))[0]
     data, owner = path.read_bytes(), path.stat()
     away.rename(home)
@@ -101,7 +101,7 @@ def test_maildir_is_a_link(suite):
     mine.symlink_to(other)
     before = len(suite.events('maildir-unavailable'))
     suite.send('by a link', to=[suite.accounts[1]['address']])
-    suite.wait_for(lambda: len(suite.events('maildir-unavailable')) > before)
+    suite.wait_for(lambda: len(suite.logged('maildir-unavailable')) > before)
     assert not with_subject(suite, 'by a link', 2)
     mine.unlink()
     kept.rename(mine)

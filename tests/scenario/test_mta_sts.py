@@ -141,17 +141,8 @@ def send(suite, to):
         c.sendmail(SENDER, [to], f'Subject: to {to}\r\n\r\nbody\r\n')
 
 
-def outcome(suite, to):
-    """Event and fields of the first line of the log about that recipient's delivery."""
-    def look():
-        for e in suite.events():
-            if e['event'] in ('delivered', 'deferred', 'bounced') and e['fields']['to'] == to:
-                return {'event': e['event'], **e['fields']}
-    return suite.wait_for(look, 60)
-
-
 def becomes(suite, to, want):
-    e = outcome(suite, to)
+    e = suite.outcome(to)
     if want[0] == '4':
         assert e['event'] == 'deferred' and e['dsn'] == want[:5] and want[6:] in e['status'], e
     else:
@@ -176,7 +167,7 @@ def test_policy(suite, world, domain):
 
 def test_hosts_that_are_not_named_are_not_connected_to(suite, world):
     for d in 'not-named', 'too-wild':
-        outcome(suite, f'x@{d}.test')
+        suite.outcome(f'x@{d}.test')
     assert not [m for h in world.hosts.at.values() for m in h.messages if 'not-named' in str(m.rcpts) or 'too-wild' in str(m.rcpts)]
 
 
@@ -187,7 +178,7 @@ def test_all_of_them(world):
 def test_requests(suite, world):
     """One GET of the one path for each domain that has a record, and nothing else."""
     for d in world.expected:
-        outcome(suite, f'x@{d}')
+        suite.outcome(f'x@{d}')
     hosts = [r.host for r in world.web.requests]
     assert {r.path for r in world.web.requests} == {PATH} and {r.method for r in world.web.requests} == {'GET'}
     assert hosts.count('mta-sts.kept.test') == 1 and hosts.count('mta-sts.redirect.test') == 1
@@ -214,7 +205,7 @@ def test_explain(suite, world):
 
 
 def test_tool(suite, world):
-    outcome(suite, 'x@kept.test'), outcome(suite, 'x@failing.test')
+    suite.outcome('x@kept.test'), suite.outcome('x@failing.test')
     k = known(suite, 'kept.test')
     assert (k['mode'], k['id'], k['mx'], k['valid']) == ('enforce', '1', ['kept.good.test'], True)
     assert known(suite, 'failing.test')['policy'] is False and 'status 500' in known(suite, 'failing.test')['note']
@@ -236,7 +227,7 @@ def until(suite, world, domain, want):
     def look():
         look.n += 1
         send(suite, f'u{look.n}@{domain}')
-        e = outcome(suite, f'u{look.n}@{domain}')
+        e = suite.outcome(f'u{look.n}@{domain}')
         return e['event'] == 'delivered' and (e['tls'] == '' if want == 'plain' else want in e['tls'])
     look.n = 0
     suite.wait_for(look, 30)

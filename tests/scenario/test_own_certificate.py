@@ -68,7 +68,7 @@ def send(suite, world, to, subject):
 @pytest.mark.parametrize('kind', ['ec', 'rsa'])
 def test_shown(world, kind):
     with conftest.running(conf=world.conf(kind)) as suite:
-        suite.wait_for(lambda: suite.events('remote-certificate'))
+        suite.wait_event('remote-certificate')
         for i in range(2):  # the second time a session is resumed
             assert send(suite, world, 'asks', f'{kind} asks {i}') == f'{kind}.client.test'
         assert send(suite, world, 'wants', f'{kind} wants') == f'{kind}.client.test'

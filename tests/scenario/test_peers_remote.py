@@ -89,14 +89,6 @@ def send(world, subject, to, body=b'body\r\n', options=(), rcpt_options=(), head
                    rcpt_options=rcpt_options)
 
 
-def outcome(world, to):
-    def look():
-        for e in world.suite.events():
-            if e['event'] in ('delivered', 'deferred', 'bounced') and e['fields'].get('to') == to:
-                return {'event': e['event'], **e['fields']}
-    return world.suite.wait_for(look, 15)
-
-
 def taken(server, subject):
     """That message as it was stored, with CRLF."""
     mark = f'Subject: {subject}\n'.encode()
@@ -111,9 +103,9 @@ def test_each_recipient_has_its_own_result(world, domain):
     server, peer = world.server[domain], PEERS[domain]
     send(world, f'results {domain}', [f'user@{domain}', f'nobody@{domain}', f'other@{domain}'])
     for who in 'user', 'other':
-        e = outcome(world, f'{who}@{domain}')
+        e = world.suite.outcome(f'{who}@{domain}')
         assert e['event'] == 'delivered' and e['tls'].endswith(peer['tls']) and bool(e['tls']) == bool(peer['tls']), (e, server.log())
-    e = outcome(world, f'nobody@{domain}')
+    e = world.suite.outcome(f'nobody@{domain}')
     assert e['event'] == 'bounced' and e['dsn'].startswith('5.'), e
     taken(server, f'results {domain}')
 
@@ -132,7 +124,7 @@ def test_content(world, domain):
 def test_chunks_where_they_are_offered(world):
     for domain in 'postfix.test', 'exim.test':
         send(world, f'chunks {domain}', f'chunks@{domain}')
-        outcome(world, f'chunks@{domain}')
+        world.suite.outcome(f'chunks@{domain}')
     conftest.wait_for(lambda: ' bdat=' in world.postfix.log())
     assert ' data=' not in world.postfix.log()
     conftest.wait_for(lambda: ' K ' in world.exim.log())  # exim.org: "K: CHUNKING was used"
@@ -142,7 +134,7 @@ def test_chunks_where_they_are_offered(world):
 def test_addresses_in_utf8(world, domain):
     to = f'jörg@{domain}'
     send(world, f'utf8 {domain}', to, options=['SMTPUTF8'])
-    e = outcome(world, to)
+    e = world.suite.outcome(to)
     if PEERS[domain]['utf8']:
         assert e['event'] == 'delivered', (e, world.server[domain].log()[-2000:])
         taken(world.server[domain], f'utf8 {domain}')
@@ -171,11 +163,11 @@ def test_success_is_reported_once(world, domain):
 
 def test_dane(world):
     send(world, 'dane', 'user@dane.secure.test')
-    e = outcome(world, 'user@dane.secure.test')
+    e = world.suite.outcome('user@dane.secure.test')
     assert e['event'] == 'delivered' and e['tls'].endswith(' dane') and 'mx.secure.test[' in e['relay'], e
     taken(world.postfix, 'dane')
     send(world, 'wrong', 'user@wrong.secure.test')
-    e = outcome(world, 'user@wrong.secure.test')
+    e = world.suite.outcome('user@wrong.secure.test')
     assert e['event'] == 'deferred' and e['dsn'] == '4.7.5', e
 
 
@@ -185,7 +177,7 @@ def test_dane(world):
 def test_sink(world, name):
     to = f'user@{name}.sink.test'
     send(world, f'sink {name}', to)
-    e, want = outcome(world, to), SINK_EXPECTED[name]
+    e, want = world.suite.outcome(to), SINK_EXPECTED[name]
     assert e['event'] == {'2': 'delivered', '4': 'deferred', '5': 'bounced'}[want[0]], e
     assert e['dsn'][0] == want[0]
     if want[0] == '2':
@@ -199,7 +191,7 @@ def test_eight_bits_where_they_are_not_taken(world):
     to = 'eight@no-8bit.sink.test'
     send(world, 'eight bits', to, 'ä\r\n'.encode(), options=['BODY=8BITMIME'],
          header=b'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n')
-    e = outcome(world, to)
+    e = world.suite.outcome(to)
     assert e['event'] == 'delivered', e
     m = taken(world.sinks['no-8bit'], 'eight bits')
     assert m.isascii() and b'=C3=A4' in m

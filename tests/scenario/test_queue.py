@@ -73,7 +73,7 @@ def file_of(suite, id, part=''):
 def deferred(suite, subject, **kw):
     send(suite, subject, [NOWHERE], **kw)
     id = queued(suite, subject)
-    suite.wait_for(lambda: [e for e in suite.events('deferred') if e['queue'] == id])
+    suite.wait_event('deferred', queue=id)
     suite.wait_for(lambda: [r for r in listing(suite) if r['queue_id'] == id and r['queue_name'] == 'deferred'])
     return id
 
@@ -101,7 +101,7 @@ def report(suite, id, n=0):
 def test_short_cut(suite):
     send(suite, 'short', [address(2), address(3)])
     suite.wait_for(lambda: mailbox(suite, 1, 'short') and mailbox(suite, 2, 'short'))
-    accepted = suite.wait_for(lambda: suite.events('message-accepted'))
+    accepted = suite.wait_event('message-accepted')
     assert accepted[-1]['fields']['how'] == 'shortcut'
     assert queue_files(suite) == []
 
@@ -163,7 +163,7 @@ def test_hold_survives_a_restart(suite):
     suite.wait_for(lambda: listing(suite, id)[0]['queue_name'] == 'hold')
     suite.tool('stop')
     suite.tool('start')
-    suite.wait_for(lambda: suite.events('queue-loaded')[-1]['fields']['held'] == 1)
+    suite.wait_for(lambda: suite.logged('queue-loaded')[-1]['fields']['held'] == 1)
     assert listing(suite, id)[0]['queue_name'] == 'hold'
     suite.tool('queue', 'flush', 'ALL')
     assert listing(suite, id)[0]['queue_name'] == 'hold'
@@ -223,14 +223,14 @@ def test_never(suite):
     before = len(suite.messages(0))
     suite.tool('queue', 'expire', id)
     gone(suite, id)
-    suite.wait_for(lambda: [e for e in suite.events('expired') if e['queue'] == id])
+    suite.wait_event('expired', queue=id)
     assert not [e for e in suite.events('report-made') if e['queue'] == id] and len(suite.messages(0)) == before
 
 
 def test_success(suite):
     send(suite, 'successful', [address(2)], rcpt=['NOTIFY=SUCCESS'])
     suite.wait_for(lambda: mailbox(suite, 1, 'successful'))
-    made = suite.wait_for(lambda: [e for e in suite.events('report-made') if e['fields']['kind'] == 'success'])
+    made = suite.wait_event('report-made', kind='success')
     m = report(suite, made[-1]['queue'])
     assert m.get_payload()[1].get_payload()[1]['Action'] == 'delivered'
 
@@ -281,8 +281,8 @@ def test_delay_warning_and_lifetime():
     with conftest.running(conf=conf) as s:
         send(s, 'late', [NOWHERE])
         id = queued(s, 'late')
-        warning = s.wait_for(lambda: [e for e in s.events('report-made') if e['fields']['kind'] == 'delay'], 10)
-        s.wait_for(lambda: [e for e in s.events('report-made') if e['fields']['kind'] == 'failure'], 20)
+        warning = s.wait_for(lambda: [e for e in s.logged('report-made') if e['fields']['kind'] == 'delay'], 10)
+        s.wait_for(lambda: [e for e in s.logged('report-made') if e['fields']['kind'] == 'failure'], 20)
         gone(s, id)
         assert len([e for e in s.events('report-made') if e['fields']['kind'] == 'delay']) == 1
         s.wait_for(lambda: len(s.messages(0)) == 2)
@@ -310,7 +310,7 @@ virtual_alias_maps = {"inline:{{list@example.test = user1@example.test, user2@ex
         s.wait_for(lambda: listing(s, id)[0]['recipients'][0]['attempts'] == 2)
         s.tool('stop')
         s.tool('start')
-        s.wait_for(lambda: s.events('queue-loaded')[-1]['fields']['deferred'] == 1)
+        s.wait_for(lambda: s.logged('queue-loaded')[-1]['fields']['deferred'] == 1)
         s.tool('queue', 'flush', 'ALL')
         s.wait_for(lambda: listing(s, id)[0]['recipients'][0]['attempts'] == 3)
         assert len(mailbox(s, 0, 'expanded')) == 1 and len(mailbox(s, 1, 'expanded')) == 1
@@ -329,7 +329,7 @@ def restart_with(suite, change):
     suite.tool('stop')
     change()
     suite.tool('start')
-    suite.wait_for(lambda: len(suite.events('queue-loaded')) > loaded)
+    suite.wait_for(lambda: len(suite.logged('queue-loaded')) > loaded)
 
 
 def test_damaged_file(suite):
@@ -344,7 +344,7 @@ def test_damaged_file(suite):
         os.utime(path, (when, when))
     restart_with(suite, flip)
     suite.tool('queue', 'flush', 'ALL')
-    suite.wait_for(lambda: [e for e in suite.events('message-damaged') if e['queue'] == id])
+    suite.wait_event('message-damaged', queue=id)
     suite.wait_for(lambda: (pathlib.Path(suite.spool) / 'corrupt' / id).exists())
     assert not path.exists()
 
@@ -401,7 +401,7 @@ def test_killed():
         before = queue()
         os.kill(before, signal.SIGKILL)
         s.wait_for(lambda: queue() not in (0, before))
-        s.wait_for(lambda: [e for e in s.events('queue-loaded') if e['pid'] == queue()])
+        s.wait_for(lambda: [e for e in s.logged('queue-loaded') if e['pid'] == queue()])
         assert [r['queue_id'] for r in listing(s)] == [id]
         send(s, 'after', [address(2)])
         s.wait_for(lambda: mailbox(s, 1, 'after'))

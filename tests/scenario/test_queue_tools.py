@@ -87,7 +87,7 @@ def test_actions_on_what_a_query_asks_for(suite, three):
         {'status': 0, 'text': '', 'action': 'release', 'count': 1, 'dry_run': False}
     suite.wait_for(lambda: where(suite, 'state=hold') == {two})
     held = {'action': 'hold', 'where': 'rcpt-domain=thousand.test'}
-    suite.wait_for(lambda: [e for e in suite.events('queue-action') if held.items() <= e['fields'].items()])
+    suite.wait_for(lambda: [e for e in suite.logged('queue-action') if held.items() <= e['fields'].items()])
     assert queue(suite, 'delete', '--where', 'state=hold or rcpts>10') == 'delete: 2 messages\n'
     gone(suite, two)
     gone(suite, many)
@@ -121,9 +121,9 @@ def test_redirect_to_another_recipient(suite, three):
     assert queue(suite, 'redirect', '--to', address(5), one, many) == 'redirect: 2 messages\n'
     gone(suite, one)
     gone(suite, many)
-    told = suite.wait_for(lambda: [e['fields'] for e in suite.events('redirected') if e['queue'] == one])
+    told = suite.wait_for(lambda: [e['fields'] for e in suite.logged('redirected') if e['queue'] == one])
     assert [(f['to'], f['new_to']) for f in told] == [('them@nowhere.test', address(5))]
-    suite.wait_for(lambda: len([e for e in suite.events('redirected') if e['queue'] == many]) == 11)
+    suite.wait_for(lambda: len([e for e in suite.logged('redirected') if e['queue'] == many]) == 11)
     for subject in ('one', 'many'):  # once, for however many it was before
         suite.wait_for(lambda: mailbox(suite, 4, subject))
         assert len(mailbox(suite, 4, subject)) == 1
@@ -146,7 +146,7 @@ def test_redirect_again_and_by_another_next_hop(suite, three):
     finally:
         test_queue.BUSY.refused = refused
     assert [m.rcpts for m in test_queue.BUSY.messages] == [['else@thousand.test']]
-    suite.wait_for(lambda: [e for e in suite.events('redirected') if e['queue'] == two and e['fields'].get('nexthop')])
+    suite.wait_for(lambda: [e for e in suite.logged('redirected') if e['queue'] == two and e['fields'].get('nexthop')])
 
 
 def test_redirect_that_leads_nowhere(suite, three):
@@ -154,13 +154,13 @@ def test_redirect_that_leads_nowhere(suite, three):
     for bad in (['--to', 'no address', one], ['--to', 'a@b.test', '--nexthop', 'smtp:x', one], [one]):
         assert suite.tool('queue', 'redirect', *bad, check=False).returncode == 64
     queue(suite, 'redirect', '--to', 'nobody@example.test', one)
-    suite.wait_for(lambda: [e for e in suite.events('not-redirected') if e['queue'] == one])
+    suite.wait_event('not-redirected', queue=one)
     suite.wait_for(lambda: one in where(suite, 'rcpt=them@nowhere.test and state=deferred'))
     # what was held stays so: it does not go to those it is held back from
     queue(suite, 'hold', two)
     suite.wait_for(lambda: where(suite, 'state=hold') == {two})
     queue(suite, 'redirect', '--to', 'nobody@example.test', two)
-    suite.wait_for(lambda: [e for e in suite.events('not-redirected') if e['queue'] == two])
+    suite.wait_event('not-redirected', queue=two)
     suite.wait_for(lambda: where(suite, 'state=hold') == {two})
     assert len([e for e in suite.events('held') if e['queue'] == two]) == 2
 
@@ -221,7 +221,7 @@ def test_the_trash_survives_a_restart(suite, three):
     trashed(suite, one)
     before = len(suite.events('queue-loaded'))
     os.kill(next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue'), signal.SIGKILL)
-    suite.wait_for(lambda: suite.events('queue-loaded')[before:])
+    suite.wait_for(lambda: suite.logged('queue-loaded')[before:])
     assert set(trash(suite)) == {one, two, many}
     assert queue(suite, 'undo', two, many) == 'restore: 2 messages\n'
     # what was held is held
@@ -287,7 +287,7 @@ def restarted(suite, change=lambda checkpoint: None, stop=True):
     suite.tool('stop')
     change(pathlib.Path(suite.spool) / 'checkpoint')
     suite.tool('start')
-    return suite.wait_for(lambda: suite.events('queue-loaded')[before:])[0]['fields']
+    return suite.wait_for(lambda: suite.logged('queue-loaded')[before:])[0]['fields']
 
 
 def damage(at):
@@ -316,7 +316,7 @@ def test_a_start_without_a_good_checkpoint(suite, three, change):
     before, complaints = len(suite.events('queue-read')), len(suite.events('checkpoint-damaged'))
     loaded = restarted(suite, change)
     assert loaded['known'] < 3 and loaded['deferred'] == 3
-    read = suite.wait_for(lambda: suite.events('queue-read')[before:])[0]['fields']
+    read = suite.wait_for(lambda: suite.logged('queue-read')[before:])[0]['fields']
     assert read['messages'] + loaded['known'] == 3
     assert (len(suite.events('checkpoint-damaged')) > complaints) == ('missing' not in os.environ['PYTEST_CURRENT_TEST'])
     assert where(suite, 'rcpts=1') == {one} and where(suite, 'rcpt=b@thousand.test') == {two} and where(suite, 'rcpt=m10@thousand.test') == {many}
@@ -345,5 +345,5 @@ def test_a_kill_leaves_the_checkpoint_before(suite, three):
     (spool / 'checkpoint.new').write_bytes(old[:5000])  # as a kill in the middle of writing leaves it
     before = len(suite.events('queue-loaded'))
     os.kill(next(r['pid'] for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()) if r.get('process') == 'queue'), signal.SIGKILL)
-    assert suite.wait_for(lambda: suite.events('queue-loaded')[before:])[0]['fields']['known'] == 3
+    assert suite.wait_for(lambda: suite.logged('queue-loaded')[before:])[0]['fields']['known'] == 3
     assert restarted(suite)['known'] == 3

@@ -89,7 +89,7 @@ def test_bdat_that_is_not_known(suite, hosts):
 def test_refusal_of_a_message_is_no_quirk(suite, hosts):
     hosts.at[AT['bdat.test']].plan('final', '554 5.6.0 not this one')
     send(suite, 'refused', 'a@bdat.test')
-    suite.wait_for(lambda: [e for e in suite.events('bounced') if e['fields']['to'] == 'a@bdat.test'])
+    suite.wait_event('bounced', to='a@bdat.test')
     assert quirks(suite) == {}
 
 

@@ -151,15 +151,6 @@ def send(suite, to, subject):
         c.sendmail(SENDER, [to], f'Subject: {subject}\r\n\r\nbody\r\n')
 
 
-def outcome(suite, to):
-    """Event and fields of the first line of the log about that recipient's delivery."""
-    def look():
-        for e in suite.events():
-            if e['event'] in ('delivered', 'deferred', 'bounced') and e['fields']['to'] == to:
-                return {'event': e['event'], **e['fields']}
-    return suite.wait_for(look, 60)
-
-
 def fields(suite, event):
     return [e['fields'] for e in suite.events(event)]
 
@@ -170,7 +161,7 @@ def taken(server, subject):
 
 @pytest.mark.parametrize('kind, level', CASES, ids=lambda x: x)
 def test_policy(suite, world, kind, level):
-    want, e = EXPECTED[kind][level], outcome(suite, f'x@{level}.{kind}.test')
+    want, e = EXPECTED[kind][level], suite.outcome(f'x@{level}.{kind}.test')
     messages = taken(world.servers[kind], f'{level} {kind}')
     if want[0] == '4':
         assert e['event'] == 'deferred' and messages == []
@@ -188,7 +179,7 @@ def test_policy(suite, world, kind, level):
 
 
 def test_clear_text_after_a_failure_is_remembered(suite, world):
-    outcome(suite, 'x@may.cut.test')
+    suite.outcome('x@may.cut.test')
     assert any('TLS handshake with may.cut.test' in e['reason'] for e in fields(suite, 'remote-plain-text'))
     before = world.servers['cut'].transcript.count(b'STARTTLS')
     send(suite, 'y@may.cut.test', 'once more')
@@ -197,13 +188,13 @@ def test_clear_text_after_a_failure_is_remembered(suite, world):
 
 
 def test_injection_is_logged(suite):
-    outcome(suite, 'x@may.injected.test')
+    suite.outcome('x@may.injected.test')
     assert any('may.injected.test' in e['relay'] for e in fields(suite, 'remote-starttls-injection'))
 
 
 def test_implicit(suite, world):
     send(suite, 'x@smtps.implicit.test', 'from the first byte')
-    e = outcome(suite, 'x@smtps.implicit.test')
+    e = suite.outcome('x@smtps.implicit.test')
     # the name of the host is not in its certificate, but one of those that the policy names
     assert e['event'] == 'delivered' and e['tls'].endswith(' verified')
     assert e['tls_policy'] == 'verify match=nothing.test:.good.test implicit'
@@ -236,7 +227,7 @@ def test_connections_and_sessions_are_used_again(suite, world):
     send(suite, '11@again.reuse.test', 'again later')
     m = suite.wait_for(lambda: taken(server, 'again later'))[0]
     assert server.connections == first + 1 and m.resumed
-    e = outcome(suite, '11@again.reuse.test')
+    e = suite.outcome('11@again.reuse.test')
     assert e['tls'].endswith(' verified')
     more = {k: v - before[k] for k, v in counted(suite).items()}
     # the first may have been resumed as well, or may have had a connection of before
@@ -262,7 +253,7 @@ def test_explain(suite):
 
 def test_bad_policy_defers(suite):
     send(suite, 'x@loop.test', 'bad policy')
-    assert outcome(suite, 'x@loop.test')['dsn'] == '4.3.0'
+    assert suite.outcome('x@loop.test')['dsn'] == '4.3.0'
     e = suite.wait_for(lambda: fields(suite, 'table-failed'))[0]
     assert 'TLS level' in e['why'], e
 
@@ -284,7 +275,7 @@ tls_ca_file = "/nonexistent/file.pem"
 ''')
     assert suite.events('remote-no-trust-anchors')
     send(suite, 'x@a.test', 'no anchors')
-    e = outcome(suite, 'x@a.test')
+    e = suite.outcome('x@a.test')
     assert e['dsn'] == '4.7.5' and 'unable to get' in e['status'], e
     assert e['tls'].endswith(' unverified') and e['tls_rule'].startswith('remote_tls (')
 
@@ -298,7 +289,7 @@ remote_tls = secure
 tls_ca_file = "{there.ca}"
 ''')
     send(here, 'user1@example.test', 'from one to the other')
-    e = outcome(here, 'user1@example.test')
+    e = here.outcome('user1@example.test')
     assert e['event'] == 'delivered' and e['tls'].endswith(' verified'), e
     text = there.wait_for(there.messages)[0].read_text()
     assert 'with ESMTPS' in text

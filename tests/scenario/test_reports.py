@@ -66,7 +66,7 @@ def test_private_target(suite, away):
     for secret in ('elsewhere', 'private', '127.0.0.1:', 'is unknown'):
         assert secret not in text
     # the log of this host has it all
-    suite.wait_for(lambda: [e for e in suite.events('bounced') if e['fields']['to'] == PRIVATE and 'is unknown' in e['fields']['status']])
+    suite.wait_for(lambda: [e for e in suite.logged('bounced') if e['fields']['to'] == PRIVATE and 'is unknown' in e['fields']['status']])
 
 
 @pytest.mark.parametrize('sender, header', [(GERMAN, ''), (SENDER, 'Content-Language: de\r\n'),
@@ -121,14 +121,14 @@ def test_breaker():
         with s.smtp_client() as c:
             for n in range(20):
                 c.sendmail(SENDER, [f'them{n}@example.org'], b'Subject: x\r\n\r\nbody\r\n')
-        s.wait_for(lambda: len({e['fields']['to'] for e in s.events('deferred') + s.events('bounced')}) == 20)
+        s.wait_for(lambda: len({e['fields']['to'] for e in s.logged('deferred') + s.logged('bounced')}) == 20)
         assert len(s.events('bounced')) == 4 and len(s.events('breaker-opened')) == 1
         assert all(e['fields']['dsn'] == '4.3.0' and 'gone' in e['fields']['status'] for e in s.events('deferred'))
         path = pathlib.Path(s.conf)
         path.write_text(path.read_text().replace('error:gone', 'discard:'))
         s.tool('reload')
         s.tool('queue', 'requeue', 'ALL')
-        s.wait_for(lambda: len({e['fields']['to'] for e in s.events('delivered') if e['fields']['to'].startswith('them')}) == 16)
+        s.wait_for(lambda: len({e['fields']['to'] for e in s.logged('delivered') if e['fields']['to'].startswith('them')}) == 16)
         assert len(s.events('bounced')) == 4
 
 
@@ -149,7 +149,7 @@ transport_maps = {{"inline:{{example.org=smtp:{away.hop}}}"}}
 
         with s.smtp_client() as c:
             c.sendmail(SENDER, ['early@example.org'], b'Subject: x\r\n\r\nbody\r\n')
-        e, = s.wait_for(lambda: s.events('deferred'))
+        e, = s.wait_event('deferred')
         assert str(away.port) in e['fields']['relay']
         path = pathlib.Path(s.conf)
         path.write_text(path.read_text().replace(f'smtp:{away.hop}', 'error:gone'))
@@ -157,7 +157,7 @@ transport_maps = {{"inline:{{example.org=smtp:{away.hop}}}"}}
         with s.smtp_client() as c:
             for n in range(6):
                 c.sendmail(SENDER, [f'them{n}@example.org'], b'Subject: x\r\n\r\nbody\r\n')
-        s.wait_for(lambda: s.events('breaker-opened'))
+        s.wait_event('breaker-opened')
         s.tool('queue', 'requeue', 'ALL')
         s.wait_for(lambda: len(told('deferred') + told('bounced')) == 2)
         assert told('bounced') == [] and 'gone' in told('deferred')[-1]['status']

@@ -65,14 +65,6 @@ def send(suite, subject, to, options=REQUIRE, sender=OURS, header='', tls=True):
         c.sendmail(sender, [to], f'Subject: {subject}\r\n{header}\r\nsecret body\r\n', mail_options=options)
 
 
-def outcome(suite, to):
-    def look():
-        for e in suite.events():
-            if e['event'] in ('delivered', 'deferred', 'bounced') and e['fields'].get('to') == to:
-                return {'event': e['event'], **e['fields']}
-    return suite.wait_for(look, 40)
-
-
 def taken(world, subject):
     return world.hosts.taken(subject)
 
@@ -110,7 +102,7 @@ def test_settings(new_suite):
 @pytest.mark.parametrize('host, how', [('dane', 'dane'), ('pkix', 'verified'), ('second', 'verified')])
 def test_passed_on(suite, world, host, how):
     send(suite, f'to {host}', f'a@{host}.secure.test')
-    e = outcome(suite, f'a@{host}.secure.test')
+    e = suite.outcome(f'a@{host}.secure.test')
     assert e['event'] == 'delivered' and e['tls'].endswith(how), e
     (address, m), = taken(world, f'to {host}')
     assert 'REQUIRETLS' in m.mail_args.split() and m.tls and address == GOOD
@@ -120,7 +112,7 @@ def test_connections_are_not_shared_with_other_mail(suite, world):
     """What needs no verified host goes its own way, and says nothing of it."""
     send(suite, 'with', 'b@pkix.secure.test')
     send(suite, 'without', 'c@pkix.secure.test', options=[])
-    outcome(suite, 'b@pkix.secure.test'), outcome(suite, 'c@pkix.secure.test')
+    suite.outcome('b@pkix.secure.test'), suite.outcome('c@pkix.secure.test')
     (_, a), (_, b) = taken(world, 'with')[0], taken(world, 'without')[0]
     assert 'REQUIRETLS' in a.mail_args and 'REQUIRETLS' not in b.mail_args and a.connection != b.connection
 
@@ -137,7 +129,7 @@ def report(suite, about):
 @pytest.mark.parametrize('to, why', [('a@lacks.secure.test', 'does not offer'), ('a@plain.test', 'MX records are not signed')])
 def test_comes_back(suite, world, to, why):
     send(suite, f'fails {to}', to, options=REQUIRE + ['RET=FULL'])
-    e = outcome(suite, to)
+    e = suite.outcome(to)
     assert e['event'] == 'bounced' and e['dsn'] == '5.7.30' and why in e['status'], e
     m = report(suite, f'fails {to}')
     # RFC 8689 5: as if RET=HDRS had been asked for
@@ -147,20 +139,20 @@ def test_comes_back(suite, world, to, why):
 
 def test_not_verified_waits(suite, world):
     send(suite, 'other', 'a@other.secure.test')
-    e = outcome(suite, 'a@other.secure.test')
+    e = suite.outcome('a@other.secure.test')
     assert e['event'] == 'deferred' and e['dsn'] == '4.7.5' and taken(world, 'other') == []
 
 
 def test_one_that_never_will_does_not_decide_for_all(suite, world):
     send(suite, 'mixed', 'a@mixed.secure.test')
-    e = outcome(suite, 'a@mixed.secure.test')
+    e = suite.outcome('a@mixed.secure.test')
     assert e['event'] == 'deferred' and e['dsn'] == '4.7.30' and taken(world, 'mixed') == []
 
 
 def test_by_table_never(suite, world):
     """Without TLS by the operator's word; and where that word is TLS with anybody, it becomes more."""
     send(suite, 'table', 'a@no-tls.secure.test')
-    e = outcome(suite, 'a@no-tls.secure.test')
+    e = suite.outcome('a@no-tls.secure.test')
     assert e['event'] == 'deferred' and e['dsn'] == '4.7.4', e
 
 
@@ -182,7 +174,7 @@ def test_report_for_somebody_elsewhere(suite, world):
 def test_kept_in_the_queue(suite, world):
     world.hosts.at[LATER].plan('connect', '421 4.3.2 later')
     send(suite, 'kept', 'a@later.secure.test')
-    e = outcome(suite, 'a@later.secure.test')
+    e = suite.outcome('a@later.secure.test')
     assert e['event'] == 'deferred'
     suite.tool('stop')
     suite.tool('start')
@@ -196,16 +188,16 @@ def test_kept_in_the_queue(suite, world):
 def test_waived(suite, world):
     to = 'waived@wrong.secure.test'
     send(suite, 'waived', to, options=[], header='tls-required:\r\n no\r\n', tls=False)
-    e = outcome(suite, to)
+    e = suite.outcome(to)
     assert e['event'] == 'delivered' and e['tls'].endswith(' unverified'), e
     for n, (options, header) in enumerate([([], ''), ([], 'TLS-Required: Nope\r\n'), ([], 'X-TLS-Required: No\r\n'),
                                            (REQUIRE, 'TLS-Required: No\r\n')]):
         to = f'not-waived{n}@wrong.secure.test'
         send(suite, f'not waived {n}', to, options=options, header=header)
-        assert outcome(suite, to)['dsn'] == '4.7.5' and taken(world, f'not waived {n}') == []
+        assert suite.outcome(to)['dsn'] == '4.7.5' and taken(world, f'not waived {n}') == []
 
 
 def test_the_table_is_not_waived(suite, world):
     to = 'table@no-tls.secure.test'
     send(suite, 'table waived', to, options=[], header='TLS-Required: No\r\n')
-    assert outcome(suite, to)['dsn'] == '4.7.4' and taken(world, 'table waived') == []
+    assert suite.outcome(to)['dsn'] == '4.7.4' and taken(world, 'table waived') == []

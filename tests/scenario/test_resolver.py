@@ -88,7 +88,7 @@ def test_insecure(suite):
 def test_forged(suite):
     a = ask(suite, 'forged.secure.test', 'A')
     assert (a['status'], a['security'], a['records']) == ('bogus', 'bogus', []) and a['why']
-    event = suite.wait_for(lambda: [e for e in suite.events('dns-bogus') if e['fields']['name'] == 'forged.secure.test'])
+    event = suite.wait_for(lambda: [e for e in suite.logged('dns-bogus') if e['fields']['name'] == 'forged.secure.test'])
     assert event[0]['program'] == 'resolver'
 
 
@@ -125,7 +125,7 @@ def test_large_answers_come_by_tcp(suite):
 
 
 def test_own_test_at_the_start(suite):
-    suite.wait_for(lambda: [e for e in suite.events('dns-test') if e['fields']['result'] == 'good'])
+    suite.wait_event('dns-test', result='good')
 
 
 # --- what is not
@@ -225,7 +225,7 @@ def test_silence_is_waited_for_once(new_suite, liar):
     s = new_suite(users=0, conf=forwarding(liar, 'dns_validation = no\n').replace('4s', '2s'))
     with smtplib.SMTP(s.host, s.smtp_port, timeout=20) as c:
         c.sendmail('a@client.example', ['a@silent.example'], 'Subject: x\r\n\r\nx\r\n')
-    (e,) = s.wait_for(lambda: s.events('deferred'))
+    (e,) = s.wait_event('deferred')
     assert 'no answer a moment ago' in e['fields']['status']
     assert len([e for e in s.events('dns-timeout') if e['fields']['name'] == 'silent.example']) == 1
 

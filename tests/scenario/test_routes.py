@@ -92,7 +92,7 @@ def bounce(suite, subject):
 
 
 def deferred(suite, to):
-    return suite.wait_for(lambda: [e['fields'] for e in suite.events('deferred') if e['fields']['to'] == to])[0]
+    return suite.wait_event('deferred', to=to)[0]['fields']
 
 
 def explain(suite, to, sender=SENDER):
@@ -111,9 +111,9 @@ def route(suite, to):
 def test_the_second_host_when_the_first_is_down(suite, hosts):
     send(suite, 'first down', 'a@first-down.zone.test')
     assert arrives(suite, hosts, 'first down')[0] == UP[0]
-    e = suite.wait_for(lambda: suite.events('remote-next-address'))[0]['fields']
+    e = suite.wait_event('remote-next-address')[0]['fields']
     assert e['relay'] == f'down.zone.test[{DOWN}]:{hosts.port}' and 'refused' in e['reason']
-    delivered = suite.wait_for(lambda: [e for e in suite.events('delivered') if e['fields']['to'] == 'a@first-down.zone.test'])
+    delivered = suite.wait_event('delivered', to='a@first-down.zone.test')
     assert delivered[0]['fields']['relay'] == f'up2.zone.test[{UP[0]}]:{hosts.port}'
 
 

@@ -432,7 +432,7 @@ def test_a_session_that_does_not_listen_ends_all_the_same(suite):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(session, signal.SIGKILL)
-    revoked = [e['fields']['pid'] for e in suite.events('session-revoked') if e['fields']['login'] == u]
+    revoked = [e['fields']['pid'] for e in suite.wait_event('session-revoked', login=u)]
     assert revoked == [session]
     c.close()
 

@@ -1,5 +1,5 @@
 """Every mechanism with the clients that know it, under TLS: GNU SASL, curl, msmtp, swaks, mbsync, mutt, neomutt."""
-import base64, os, pty, re, shutil, smtplib, socket, ssl, subprocess, textwrap
+import base64, collections, os, pty, re, shutil, smtplib, socket, ssl, subprocess, textwrap
 import pytest
 from conftest import running
 from test_clients import drain, mbsync_conf
@@ -42,12 +42,11 @@ def arrived(suite, subject):
 @pytest.fixture(autouse=True)
 def before(suite):
     """Logins of earlier tests do not count."""
-    suite.logins_before = len(fields(suite))
+    suite.logins_before = collections.Counter((e['mechanism'], e['service']) for e in fields(suite))
 
 
 def used(suite, mechanism, service):
-    suite.wait_for(lambda: any((e['mechanism'], e['service']) == (mechanism, service)
-                               for e in fields(suite)[suite.logins_before:]))
+    suite.wait_event('auth-accepted', suite.logins_before[mechanism, service] + 1, mechanism=mechanism, service=service)
 
 
 # --- GNU SASL: the one that binds to the channel

@@ -76,6 +76,6 @@ def test_impossible(pair):
     with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
         s.sendmail('user1@example.test', ['never@remote.test'],
                    b'Content-Type: message/partial; id=x; number=1; total=2\r\n\r\n\xe9\r\n', ['BODY=8BITMIME'])
-    bounced = suite.wait_for(lambda: [e for e in suite.events('bounced') if e['fields']['to'] == 'never@remote.test'])
+    bounced = suite.wait_event('bounced', to='never@remote.test')
     assert bounced[0]['fields']['dsn'] == '5.6.3' and 'takes 7 bits only' in bounced[0]['fields']['status']
     assert len(server.messages) == before

@@ -61,7 +61,7 @@ def arrives(suite, hosts, subject, n=1):
 
 
 def deferred(suite, to):
-    return suite.wait_for(lambda: [e['fields'] for e in suite.events('deferred') if e['fields']['to'] == to])[-1]
+    return suite.wait_event('deferred', to=to)[-1]['fields']
 
 
 def test_choice(suite, hosts):
@@ -150,7 +150,7 @@ def test_never_from_elsewhere(suite, hosts):
     assert 'may be used from source six' in deferred(suite, 'six@a.test')['status']
     send(suite, 'missing', 'x@missing.test', 'missing@a.test')
     assert 'nowhere' not in deferred(suite, 'missing@a.test')['status']
-    suite.wait_for(lambda: any('no section source_pool' in e['fields']['why'] for e in suite.events('table-failed')))
+    suite.wait_for(lambda: any('no section source_pool' in e['fields']['why'] for e in suite.logged('table-failed')))
     # the destination is not to blame, and the next try has the next turn
     send(suite, 'half', 'x@half.test', 'half@a.test')
     assert arrives(suite, hosts, 'half') == [(SOURCES['out1'], 'out1.example.test')]

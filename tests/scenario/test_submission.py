@@ -67,7 +67,7 @@ def test_message_is_completed(proxied):
     assert '203.0.113.5' not in text and '192.168.1.7' not in text
     assert f'\nFrom: <{me}>\n' in text and '\nDate: ' in text and '\nMessage-ID: <' in text
     assert 'with ESMTPA id' in text
-    accepted = proxied.wait_for(lambda: [e for e in proxied.events('mail-accepted') if e['fields']['login'] == me])
+    accepted = proxied.wait_event('mail-accepted', login=me)
     assert accepted[0]['fields']['client'] == '203.0.113.5'
     assert f"<{accepted[0]['queue']}@mx.example.test>" == accepted[0]['fields']['message_id']
 
@@ -88,7 +88,7 @@ def test_users_send_in_their_own_name(proxied, address, code):
 def test_refused_author_is_logged(proxied):
     me = proxied.accounts[1]['address']
     assert submit(proxied, me, 'From: sales@example.test\n')[0] == 553
-    refused = proxied.wait_for(lambda: [e['fields'] for e in proxied.events('data-refused') if e['fields']['from'] == me])
+    refused = proxied.wait_for(lambda: [e['fields'] for e in proxied.logged('data-refused') if e['fields']['from'] == me])
     assert refused[0]['rule'].startswith('inline') and refused[0]['code'] == 553
 
 

@@ -116,7 +116,7 @@ def test_sender_and_client_rules(tables):
     with pytest.raises(smtplib.SMTPConnectError) as refused:
         tables.rcpt('user1@example.test', source='127.9.1.1')
     assert refused.value.smtp_code == 554
-    tables.wait_for(lambda: [e for e in tables.events('rcpt-refused')
+    tables.wait_for(lambda: [e for e in tables.logged('rcpt-refused')
                              if e['fields'].get('rule') == 'btree:senders(bad.example)'])
 
 
@@ -137,11 +137,11 @@ def test_bad_aliases(tables, name, dsn):
     """76, 77, 78: loops bounce once, commands and files are refused, what is too large or not readable waits."""
     before = len(tables.events('report-made'))
     tables.send(f'bad alias {name}', [f'{name}@mx.example.test'], sender='user1@example.test')
-    found = tables.wait_for(lambda: [e for e in tables.events('bounced') + tables.events('deferred')
+    found = tables.wait_for(lambda: [e for e in tables.logged('bounced') + tables.logged('deferred')
                                      if e['fields']['dsn'] == dsn and name in str(e['fields'])])
     assert len(found) == 1
     if dsn[0] == '5':
-        tables.wait_for(lambda: len(tables.events('report-made')) == before + 1)
+        tables.wait_for(lambda: len(tables.logged('report-made')) == before + 1)
     for e in tables.events('deferred'):
         tables.tool('queue', 'delete', e['queue'], check=False)
 
@@ -149,8 +149,8 @@ def test_bad_aliases(tables, name, dsn):
 def test_long_answer(tables):
     """What a list expands to does not fit into one packet."""
     tables.send('to a crowd', ['crowd@mx.example.test'])
-    tables.wait_for(lambda: [e for e in tables.events('expanded') if e['fields']['nrcpt'] == 900])
-    tables.wait_for(lambda: len([e for e in tables.events('delivered') if e['fields']['to'].startswith('a.rather')]) == 900)
+    tables.wait_event('expanded', nrcpt=900)
+    tables.wait_for(lambda: len([e for e in tables.logged('delivered') if e['fields']['to'].startswith('a.rather')]) == 900)
 
 
 def test_accounts_are_out_of_reach(tables):
@@ -172,9 +172,9 @@ def test_accounts_are_out_of_reach(tables):
 
 def test_rules_of_transport(tables):
     tables.send('into the hole', ['x@hole.test'])
-    tables.wait_for(lambda: [e for e in tables.events('delivered') if e['fields']['to'] == 'x@hole.test'])
+    tables.wait_event('delivered', to='x@hole.test')
     tables.send('far', ['x@far.test'], sender='')
-    e = tables.wait_for(lambda: [e for e in tables.events('bounced') if e['fields']['to'] == 'x@far.test'])[0]
+    e = tables.wait_event('bounced', to='x@far.test')[0]
     assert e['fields']['dsn'] == '5.1.2' and e['fields']['rule'] == 'lmdb:transport(far.test)'
 
 
@@ -196,7 +196,7 @@ def test_damaged_table(tables):
         new.rename(file)
         tables.becomes('nobody@mx.example.test', 451)
         assert tables.rcpt('user1@example.test')[0] == 250
-    tables.wait_for(lambda: [e for e in tables.events('table-failed') if e['fields']['table'] == 'hash:aliases'])
+    tables.wait_event('table-failed', table='hash:aliases')
     tables.map('-t', f'hash:{tables.dir / "aliases"}')
     tables.becomes('nobody@mx.example.test', 550)
     assert pid == [l.split()[2] for l in tables.tool('status').stdout.splitlines() if l.startswith('lookup ')]
@@ -217,7 +217,7 @@ def test_evil_pattern(tables):
     assert tables.rcpt('a' * 60 + '@example.test')[0] == 550
     tables.write('rcpt', '/^spam/ REJECT no spam\n/^(a+)+$/ REJECT evil\n')
     tables.becomes('a' * 60 + '@example.test', 451)
-    tables.wait_for(lambda: [e for e in tables.events('table-failed') if e['fields']['table'] == 'pcre:rcpt:2'])
+    tables.wait_event('table-failed', table='pcre:rcpt:2')
     assert tables.rcpt('user1@example.test')[0] == 250
 
 

@@ -145,8 +145,7 @@ def send(suite, *domains, who='x'):
         for d in domains:
             c.sendmail(SENDER, [f'{who}@{d}'], f'Subject: {d}\r\n\r\nbody\r\n')
     for d in domains:
-        suite.wait_for(lambda: [e for e in suite.events() if e['event'] in ('delivered', 'deferred', 'bounced')
-                                and e['fields']['to'] == f'{who}@{d}'], 60)
+        suite.outcome(f'{who}@{d}')
 
 
 def counted(suite, domain):
@@ -235,8 +234,8 @@ def test_report(suite, world, reports, domain):
 def test_dane_before_mta_sts(suite, world, reports):
     """A policy is not even looked for where TLSA records tell who it is."""
     def outcome(domain):
-        e, = [e for e in suite.events() if e['event'] in ('delivered', 'deferred') and e['fields']['to'] == f'x@{domain}']
-        return e['fields']['tls'].rpartition(' ')[2] if e['event'] == 'delivered' else e['fields']['dsn']
+        e = suite.outcome(f'x@{domain}')
+        return e['tls'].rpartition(' ')[2] if e['event'] == 'delivered' else e['dsn']
     assert [outcome(f'{d}.secure.test') for d in ('both', 'both-wrong', 'both-odd', 'both-good')] == ['dane', '4.7.5', '4.7.5', 'verified']
     asked = [r.host for r in world.web.requests]
     assert 'mta-sts.both.secure.test' not in asked and 'mta-sts.both-wrong.secure.test' not in asked
@@ -323,7 +322,7 @@ def test_a_crash(suite, world):
     pid, = pids()
     os.kill(pid, signal.SIGKILL)
     world.web.plan['reports.plain.test', '/in-stall'] = answer(200)
-    unknown, = suite.wait_for(lambda: suite.events('tls-report-unknown'))
+    unknown, = suite.wait_event('tls-report-unknown')
     assert unknown['fields'] == {'domain': 'stall.plain.test', 'to': f'{WEB}-stall'} and posts() == 1
     suite.wait_for(lambda: pids() and counted(suite, 'stall.plain.test') == [])
     suite.tool('stop')  # that it was started again is forgotten

@@ -34,7 +34,7 @@ def waiting_on():
     """The same for tests that leave it as it is."""
     with conftest.running(conf=WAITING) as suite:
         suite.send('waits', to=['somebody@elsewhere.test'])
-        suite.id = suite.wait_for(lambda: [e['queue'] for e in suite.events('deferred')])[0]
+        suite.id = suite.wait_event('deferred')[0]['queue']
         yield suite
 
 
@@ -181,7 +181,7 @@ def test_postcat(waiting):
 def test_expire_bounces(new_suite):
     suite = new_suite(conf=WAITING)
     suite.send('comes back', to=['somebody@elsewhere.test'], sender=suite.accounts[0]['address'])
-    suite.wait_for(lambda: suite.events('deferred'))
+    suite.wait_event('deferred')
     assert 'expire: 1 message' in suite.tool('queue', 'expire', 'ALL').stdout
     suite.wait_for(lambda: any('somebody@elsewhere.test' in p.read_text() for p in suite.messages()))
 
@@ -223,7 +223,7 @@ def test_hostile_text_stays_on_its_line(suite):
         s.sendall(b'MAIL FROM:<a@\x1b[31m\xfe>\r\nQUIT\r\n')
         while s.recv(1000):
             pass
-    suite.wait_for(lambda: suite.events('disconnect'))
+    suite.wait_event('disconnect')
     raw = open(suite.log, 'rb').read().rpartition(b'\n')[0]  # the last line may be half written
     raw.decode('utf-8')
     assert raw and not re.search(rb'[\x00-\x09\x0b-\x1f\x7f]', raw)
@@ -233,13 +233,13 @@ def test_hostile_text_stays_on_its_line(suite):
 
 def test_rotate_and_find(suite):
     suite.send('one for the log')
-    event = suite.wait_for(lambda: suite.events('delivered'))[-1]
+    event = suite.wait_event('delivered')[-1]
     before = open(suite.log).read()
     old = pathlib.Path(suite.tool('log', 'rotate').stdout.strip())
     assert old.parent == pathlib.Path(suite.log).parent
     time.sleep(1.1)
     suite.send('another')
-    suite.wait_for(lambda: os.path.exists(suite.log) and suite.events('delivered'))
+    suite.wait_for(lambda: os.path.exists(suite.log) and suite.logged('delivered'))
     assert old.read_text().startswith(before)
     found = suite.tool('log', 'find', event['queue']).stdout.splitlines()
     assert len(found) >= 3 and all(event['queue'] in l or event['trace'] in l for l in found)
@@ -406,7 +406,7 @@ def test_counts_and_metrics(new_suite):
     def counts():
         return {(r['process'], k): v for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines())
                 for k, v in r.get('counts', {}).items()}
-    n = suite.wait_for(lambda: (c := counts()).get(('log', 'event.delivered')) == len(suite.events('delivered')) and c)
+    n = suite.wait_for(lambda: (c := counts()).get(('log', 'event.delivered')) == len(suite.logged('delivered')) and c)
     assert n['queue', 'accepted'] >= 1 and n['spawn', 'sessions'] == 0
     assert {'auth', 'lookup', 'notify', 'deliver-maildir', 'smtpd', 'imapd-login'} <= {process for process, _ in n}
     lines = [l.split() for l in suite.tool('status', '--counts').stdout.splitlines()]

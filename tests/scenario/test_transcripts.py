@@ -26,7 +26,7 @@ def send(suite, subject, *to):
     seen = len(suite.events('deferred'))
     with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
         s.sendmail('user1@example.test', list(to), f'Subject: {subject}\r\n\r\nthe secret body\r\n')
-    deferred = suite.wait_for(lambda: suite.events('deferred')[seen:])
+    deferred = suite.wait_for(lambda: suite.logged('deferred')[seen:])
     suite.wait_for(lambda: state(suite, deferred[0]['queue']) == 'deferred')
     return deferred[0]['queue']
 
@@ -77,7 +77,7 @@ def test_each_recipient_its_last(suite, server):
     assert [x['recipients'] for x in t] == [[RCPTS[1]]] and '< 450 4.2.1 still' in lines(t[0])
     server.refused = {}
     suite.tool('queue', 'requeue', id)
-    suite.wait_for(lambda: [e for e in suite.events('removed') if e['queue'] == id])
+    suite.wait_event('removed', queue=id)
 
 
 def test_without_a_server(suite, server):
@@ -87,4 +87,4 @@ def test_without_a_server(suite, server):
     (t,) = show(suite, id)['transcripts']
     assert lines(t)[-1].startswith('* lost 127.0.0.1') and 'end of DATA' in lines(t)[-1]
     suite.tool('queue', 'requeue', id)
-    suite.wait_for(lambda: [e for e in suite.events('removed') if e['queue'] == id])
+    suite.wait_event('removed', queue=id)

@@ -43,7 +43,7 @@ def taken(server, subject):
 
 
 def event(suite, name, to):
-    return suite.wait_for(lambda: [e['fields'] for e in suite.events(name) if e['fields']['to'] == to])[-1]
+    return suite.wait_event(name, to=to)[-1]['fields']
 
 
 def test_delivery(suite, server, places):
@@ -74,7 +74,7 @@ def test_named_ones_only(suite, server, places):
         for to in ('a@unlisted.test', 'a@smtp.test'):
             assert event(suite, 'deferred', to)['dsn'].startswith('4.')
         suite.wait_for(lambda: {'its Unix socket is not one of remote_sockets', 'only LMTP goes to Unix sockets'} <=
-                       {e['fields']['why'] for e in suite.events('table-failed')})
+                       {e['fields']['why'] for e in suite.logged('table-failed')})
         assert s.connections == 0
     suite.tool('queue', 'delete', 'ALL')
 

@@ -133,7 +133,7 @@ def test_alias_that_leads_back_bounces(suite):
     suite.tool('alias', 'set', 'loop1@example.test', 'loop2@example.test')
     suite.tool('alias', 'set', 'loop2@example.test', 'loop1@example.test')
     suite.send('loop', to=['loop1@example.test'])
-    suite.wait_for(lambda: any(e['fields'].get('dsn') == '5.4.6' for e in suite.events('bounced')))
+    suite.wait_for(lambda: any(e['fields'].get('dsn') == '5.4.6' for e in suite.logged('bounced')))
 
 
 def test_domains(suite):
