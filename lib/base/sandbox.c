@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/landlock.h"
+#include "base/sanitize.h"
 #include "base/seccomp.h"
 
 static int set_limit(int what, rlim_t n)
@@ -102,6 +103,7 @@ int sandbox_confine(const struct privilege *p, int root_fd, const struct dir_rul
 	if (more == -1)
 		return -1;
 	layers |= more;
+	sanitize_confined();
 	if (seccomp_confine(p) == -1)
 		return -1;
 	return layers | LAYER_SECCOMP;
