@@ -104,6 +104,24 @@ class Suite:
         base = pathlib.Path(self.accounts[n]['maildir']) / folder
         return [p for d in ('new', 'cur') for p in (base / d).iterdir() if p.is_file()] if base.is_dir() else []
 
+    def bounce(self, subject):
+        """The text of the report that the first account gets about a message with that subject."""
+        def look():
+            for text in (f.read_text(errors='replace') for f in self.messages(0)):
+                if 'multipart/report' in text and f'Subject: {subject}\n' in text:
+                    return text
+        return self.wait_for(look)
+
+    def config_fault(self, change):
+        """What `thurn config check` has against our configuration with that behind it, or made of it by a function."""
+        with tempfile.NamedTemporaryFile('w', suffix='.conf', dir=self.top) as f:
+            text = pathlib.Path(self.conf).read_text()
+            f.write(change(text) if callable(change) else text + change + '\n')
+            f.flush()
+            r = self.tool('-c', f.name, 'config', 'check', check=False)
+        assert r.returncode == 78, r.stdout + r.stderr
+        return r.stderr
+
     def wait_for(self, what, seconds=20):
         return wait_for(what, seconds)
 

@@ -7,7 +7,7 @@ A zone is a dict of owner (relative to the zone, '@' for itself) -> 'TYPE data' 
 are relative as well, unless they end in a dot. Every zone but the root is delegated from the root, with a DS record
 when it is signed; `others` are zones that somebody else serves, by port.
 """
-import os, pathlib, shutil, signal, socket, socketserver, struct, subprocess, sys, tempfile, threading, time
+import pathlib, shutil, signal, socket, socketserver, struct, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import peers

@@ -6,7 +6,7 @@
 
 A plan is bytes, or a function(connection, request) that may do what it likes with the connection.
 """
-import collections, socket, socketserver, ssl, threading
+import collections, socketserver, ssl, threading
 
 Request = collections.namedtuple('Request', 'method host path headers body')
 

@@ -1,6 +1,6 @@
 """What access(5) rules do with a message besides taking or refusing it: HOLD, DISCARD, REDIRECT, BCC, FILTER and
 PREPEND, alone and together, with real mail from the SMTP port and from sendmail(1)."""
-import email, os, pathlib, smtplib, subprocess, time
+import email, os, pathlib, smtplib, subprocess
 import pytest
 from conftest import Suite
 from ports import free_port

@@ -1,5 +1,5 @@
 """The clients that people use, from Debian packages, against a running instance."""
-import imaplib, json, os, pathlib, pty, re, select, shutil, smtplib, subprocess, sys, textwrap, time
+import json, os, pathlib, pty, re, select, shutil, subprocess, sys, textwrap, time
 import pytest
 from conftest import TESTS
 sys.path.insert(0, str(TESTS))
@@ -155,16 +155,7 @@ def mutt(suite, tmp_path):
             r = run('neomutt', '-n', '-F', rc, *args, input=text, env=env)
             assert r.returncode == 0, r.stdout + r.stderr
             return
-        mine, its = pty.openpty()
-        p = subprocess.Popen(['neomutt', '-n', '-F', rc, '-e', f'push "{keys}"'], stdin=its, stdout=its, stderr=its, env=env,
-                             start_new_session=True)
-        os.close(its)
-        try:
-            screen = drain(mine, 40)
-            assert p.wait(timeout=10) == 0, screen
-        finally:
-            p.kill(), p.wait()
-            os.close(mine)
+        at_terminal('neomutt', '-n', '-F', rc, '-e', f'push "{keys}"', env=env)
     return mutt
 
 
@@ -180,6 +171,19 @@ def drain(fd, seconds):
             return seen
         seen += more
     raise AssertionError(f'waited {seconds} s for the program to end: {seen[-3000:]!r}')
+
+
+def at_terminal(*command, env):
+    """Runs it at a terminal where nobody types; it must end by itself, and well."""
+    mine, its = pty.openpty()
+    p = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=env, start_new_session=True)
+    os.close(its)
+    try:
+        screen = drain(mine, 40)
+        assert p.wait(timeout=10) == 0, screen
+    finally:
+        p.kill(), p.wait()
+        os.close(mine)
 
 
 @needs('neomutt')

@@ -532,7 +532,6 @@ def test_without_a_ticket_of_the_queue():
     """What a deliver-remote that was taken over gets: nothing, whatever it says that it has."""
     ask = lambda ticket, sender, way: ipc.Put().u64(1) + ticket + ipc.Put().str(sender).str(way).u8(0).u64(0)
     hop = lambda name, tls: ipc.Put().u8(1).str(name).str(tls).str('rule').u8(0).u16(1)
-    kinds = ipc.numbers('proto/types.h')
     with tempfile.NamedTemporaryFile('w') as f:
         f.write('[relay.test] user:the-secret\n')
         f.flush()

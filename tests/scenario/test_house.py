@@ -1,5 +1,5 @@
 """What ARCHITECTURE.md says of the tree, and the manual pages, against the tree itself."""
-import itertools, pathlib, re, shutil, subprocess
+import itertools, re, shutil, subprocess
 import pytest
 from conftest import BUILD, TESTS
 

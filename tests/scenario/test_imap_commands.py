@@ -1,5 +1,5 @@
 """IMAP command by command: each in every state (RFC 3501 6), with right and wrong arguments."""
-import base64, time
+import base64
 import pytest
 import conftest
 from imap_client import Imap

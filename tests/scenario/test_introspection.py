@@ -1,5 +1,5 @@
 """Tokens that only who issued them can judge (RFC 7662): a server of the test's own is asked by the suite's HTTPS client."""
-import base64, json, pathlib, shutil, socket, ssl, sys, tempfile, threading, time, urllib.parse
+import base64, json, pathlib, shutil, ssl, sys, tempfile, threading, time, urllib.parse
 import pytest
 import https_server
 from conftest import TESTS, running

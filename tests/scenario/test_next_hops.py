@@ -22,7 +22,6 @@ class World:
             'all-down.test': f'smtp:{self.closed}',
             'mx.test': 'smtp:nowhere.mx.test',
         }
-        transport = '; '.join(f'{k}={v}' for k, v in rules.items())
         return f'''
 minimal_backoff = 300s
 remote_idle_time = 0s

@@ -1,7 +1,6 @@
 """services/pam: real logins against real PAM modules: files of passwords, shadow(5), and what a module may not do."""
 import imaplib, json, os, pathlib, signal, smtplib, ssl, subprocess
 import pytest
-import conftest
 import test_sasl
 from conftest import TESTS, Suite
 from instances import Failed

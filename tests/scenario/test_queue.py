@@ -151,7 +151,7 @@ def test_listing(suite):
     assert 'not now' in r['recipients'][0]['delay_reason']
     assert [x['queue_id'] for x in listing(suite, 'them@NOWHERE')] == [id]
     assert listing(suite, 'someone-else') == []
-    assert f'Subject: listed' in suite.tool('queue', 'show', id).stdout
+    assert 'Subject: listed' in suite.tool('queue', 'show', id).stdout
     suite.tool('queue', 'delete', id)
     gone(suite, id)
     assert not file_of(suite, id).exists()
@@ -281,10 +281,10 @@ def test_delay_warning_and_lifetime():
     with conftest.running(conf=conf) as s:
         send(s, 'late', [NOWHERE])
         id = queued(s, 'late')
-        warning = s.wait_for(lambda: [e for e in s.logged('report-made') if e['fields']['kind'] == 'delay'], 10)
-        s.wait_for(lambda: [e for e in s.logged('report-made') if e['fields']['kind'] == 'failure'], 20)
+        s.wait_event('report-made', kind='delay')
+        s.wait_event('report-made', kind='failure')
         gone(s, id)
-        assert len([e for e in s.events('report-made') if e['fields']['kind'] == 'delay']) == 1
+        assert len(s.events('report-made', kind='delay')) == 1
         s.wait_for(lambda: len(s.messages(0)) == 2)
         texts = [f.read_text() for f in s.messages(0)]
         assert [t for t in texts if 'Action: delayed' in t and 'Will-Retry-Until:' in t]

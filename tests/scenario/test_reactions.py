@@ -267,8 +267,5 @@ def test_reload_without_the_rule(suite, hosts):
     ("reaction a {\n reply = '/x/'\n action = move\n source_pool = nowhere\n}", 'there is no "nowhere"'),
     ("reaction \"a b\" {\n reply = '/x/'\n}", 'must be one word'),
 ])
-def test_check(suite, section, complaint, tmp_path):
-    conf = tmp_path / 'thurn.conf'
-    conf.write_text(open(suite.conf).read() + section + '\n')
-    r = suite.tool('-c', str(conf), 'config', 'check', check=False)
-    assert r.returncode != 0 and complaint in r.stdout + r.stderr
+def test_check(suite, section, complaint):
+    assert complaint in suite.config_fault(section)

@@ -1,6 +1,5 @@
 """Reloads while clients come and go: nobody who has connected loses anything by it."""
-import imaplib, json, pathlib, shutil, smtplib, socket, threading
-import pytest
+import imaplib, json, pathlib, shutil, socket, threading
 import conftest
 
 RELOADS = 12

@@ -82,15 +82,6 @@ def arrives(suite, server, subject, seconds=30):
     return suite.wait_for(lambda: taken(server, subject), seconds)[0]
 
 
-def bounce(suite, subject):
-    def look():
-        for f in suite.messages(0):
-            text = f.read_text(errors='replace')
-            if 'multipart/report' in text and f'Subject: {subject}\n' in text:
-                return text
-    return suite.wait_for(look)
-
-
 def test_relay(suite, server):
     text = 'one\r\n.two\r\n..three\r\n.\r\nx'.replace('\r\n.\r\n', '\r\n..\r\n') + '\r\n'
     send(suite, 'plain relay', text=text)
@@ -129,7 +120,7 @@ def test_each_recipient_its_result(suite, server):
     server.refused = {'b@remote.test': '550 5.1.1 no such user', 'c@remote.test': '450 4.2.1 not now'}
     send(suite, 'three fates', 'a@remote.test', 'b@remote.test', 'c@remote.test')
     assert arrives(suite, server, 'three fates').rcpts == ['a@remote.test']
-    text = bounce(suite, 'three fates')
+    text = suite.bounce('three fates')
     assert 'b@remote.test' in text and 'no such user' in text and '5.1.1' in text
     server.refused = {}
     suite.wait_for(lambda: len(taken(server, 'three fates')) == 2)
@@ -140,7 +131,7 @@ def test_each_recipient_its_result(suite, server):
 def test_refused_for_good(suite, server, step):
     server.plan(step, f'554 5.7.1 refused at {step}')
     send(suite, f'for good {step}')
-    assert f'refused at {step}' in bounce(suite, f'for good {step}')
+    assert f'refused at {step}' in suite.bounce(f'for good {step}')
     assert not taken(server, f'for good {step}')
 
 
@@ -168,7 +159,7 @@ def test_trouble_is_temporary(suite, zoo, step, what):
 def test_text_of_the_server_stays_text(suite, server):
     server.plan('rcpt', fault.CONTROLS)
     send(suite, 'control codes')
-    text = bounce(suite, 'control codes')
+    text = suite.bounce('control codes')
     assert not re.search('^X-Injected', text, re.M) and '\x1b' not in text and '\x07' not in text
     assert all('\x1b' not in str(e) for e in suite.events())
 
@@ -190,7 +181,7 @@ def test_lmtp(suite, lmtp):
     send(suite, 'by lmtp', 'a@lmtp.test', 'b@lmtp.test', 'c@lmtp.test')
     m = arrives(suite, lmtp, 'by lmtp')
     assert sorted(m.rcpts) == ['a@lmtp.test', 'c@lmtp.test']
-    assert 'mailbox full' in bounce(suite, 'by lmtp')
+    assert 'mailbox full' in suite.bounce('by lmtp')
     assert b'LHLO mx.example.test' in lmtp.transcript
 
 

@@ -1,5 +1,5 @@
 """REQUIRETLS and TLS-Required (RFC 8689): what senders demand of TLS, more or less than the destination does."""
-import email, pathlib, shutil, smtplib, ssl, sys, tempfile
+import email, pathlib, shutil, smtplib, sys, tempfile
 import pytest
 import conftest
 from dns_server import Zones

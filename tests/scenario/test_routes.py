@@ -1,5 +1,5 @@
 """Mail that finds its way by DNS: MX records, their hosts on several loopback addresses, and what DNS cannot say."""
-import json, pathlib, re, smtplib, time
+import json, pathlib, re, smtplib
 import pytest
 import conftest
 from dns_server import Liar, Zones, name, record, reply
@@ -80,15 +80,6 @@ def send(suite, subject, to, **kw):
 
 def arrives(suite, hosts, subject):
     return suite.wait_for(lambda: hosts.taken(subject))[0]
-
-
-def bounce(suite, subject):
-    def look():
-        for f in suite.messages(0):
-            text = f.read_text(errors='replace')
-            if 'multipart/report' in text and f'Subject: {subject}\n' in text:
-                return text
-    return suite.wait_for(look)
 
 
 def deferred(suite, to):
@@ -224,7 +215,7 @@ def test_a_host_that_takes_utf8(suite, hosts):
 
 def test_no_host_takes_utf8(suite):
     send_utf8(suite, 'no utf8', 'jürgen@no-scripts.zone.test')
-    assert 'Status: 5.6.7' in bounce(suite, 'no utf8')
+    assert 'Status: 5.6.7' in suite.bounce('no utf8')
 
 
 # --- nowhere
@@ -234,7 +225,7 @@ def test_no_host_takes_utf8(suite):
     ('no-address.zone.test', '5.4.4', 'has an address'), ('own-name.zone.test', '5.4.6', 'loops back')])
 def test_sent_back_at_once(suite, domain, code, text):
     send(suite, f'back {domain}', f'a@{domain}')
-    report = bounce(suite, f'back {domain}')
+    report = suite.bounce(f'back {domain}')
     assert f'Status: {code}' in report and text in report.replace('\n', ' ')
     failure = route(suite, f'a@{domain}')['hops'][0]['failure']
     assert failure['enhanced'] == code and text in failure['text']

@@ -1,8 +1,8 @@
 """Every mechanism with the clients that know it, under TLS: GNU SASL, curl, msmtp, swaks, mbsync, mutt, neomutt."""
-import base64, collections, os, pty, re, shutil, smtplib, socket, ssl, subprocess, textwrap
+import base64, collections, os, re, smtplib, socket, ssl, subprocess, textwrap
 import pytest
 from conftest import running
-from test_clients import drain, mbsync_conf
+from test_clients import at_terminal, mbsync_conf
 from test_sasl import Imap, fields, keys, scram_client, token  # keys is a fixture
 
 CONF = '''submission_failure_delay = 50ms
@@ -195,14 +195,5 @@ def test_mutt(suite, keys, tmp_path, program, mechanism):
         set wait_key = no
         set header_cache = ""
         '''))
-    mine, its = pty.openpty()
-    p = subprocess.Popen([program, '-n', '-F', rc, '-e', 'push "<quit>"'], stdin=its, stdout=its, stderr=its, start_new_session=True,
-                         env=dict(os.environ, HOME=str(tmp_path), TERM='xterm', LC_ALL='C.UTF-8'))
-    os.close(its)
-    try:
-        screen = drain(mine, 40)
-        assert p.wait(timeout=10) == 0, screen
-    finally:
-        p.kill(), p.wait()
-        os.close(mine)
+    at_terminal(program, '-n', '-F', rc, '-e', 'push "<quit>"', env=dict(os.environ, HOME=str(tmp_path), TERM='xterm', LC_ALL='C.UTF-8'))
     used(suite, mechanism.upper(), 'imap')

@@ -1,5 +1,5 @@
 """What other users of the host can do to the suite by its sockets and directories."""
-import array, os, shutil, socket, struct, subprocess, threading
+import array, os, shutil, socket, struct, threading
 import pytest
 import conftest
 from instances import Failed

@@ -1,7 +1,7 @@
 """TLS with the real programs: what is offered, who gets in, what a stranger may send, and where the keys are."""
-import imaplib, os, pathlib, re, smtplib, socket, ssl, subprocess, sys, time
+import imaplib, pathlib, re, smtplib, socket, ssl, subprocess, sys, time
 import pytest
-from conftest import TESTS, running, wait_for
+from conftest import TESTS, wait_for
 
 sys.path.insert(0, str(TESTS))
 from certificates import Authority

@@ -1,5 +1,5 @@
 """What bad TLS costs: memory per connection, processor time per attack, one line in the log; and that others are served."""
-import imaplib, json, os, resource, socket, ssl
+import json, os, resource, socket, ssl
 import pytest
 from conftest import running
 from test_tls import hello

@@ -1,8 +1,8 @@
 """Real mail clients under TLS: each checks our certificate against the authority of the instance."""
-import os, pty, re, shutil, subprocess, textwrap
+import os, re, shutil, subprocess, textwrap
 import pytest
 from conftest import running
-from test_clients import drain, mbsync_conf
+from test_clients import at_terminal, mbsync_conf
 
 
 @pytest.fixture(scope='module')
@@ -113,14 +113,5 @@ def test_neomutt_sends_and_deletes(suite, tmp_path):
     arrived(suite, 'neomutt under tls', 'ESMTPSA')
     suite.send('to be deleted', to=[a['address']])
     suite.wait_for(lambda: suite.messages(0))
-    mine, its = pty.openpty()
-    p = subprocess.Popen(['neomutt', '-n', '-F', rc, '-e', 'push "<delete-message><quit>"'], stdin=its, stdout=its, stderr=its,
-                         env=env, start_new_session=True)
-    os.close(its)
-    try:
-        screen = drain(mine, 40)
-        assert p.wait(timeout=10) == 0, screen
-    finally:
-        p.kill(), p.wait()
-        os.close(mine)
+    at_terminal('neomutt', '-n', '-F', rc, '-e', 'push "<delete-message><quit>"', env=env)
     suite.wait_for(lambda: not suite.messages(0))

@@ -1,6 +1,5 @@
 """thurn user, domain, alias: changes are recorded, shown, undone; many accounts at once; aliases are where mail goes."""
-import csv, imaplib, io, json, os, pathlib, subprocess
-import pytest
+import csv, imaplib, io, json, os
 from test_accounts import add, log_in, users
 
 

@@ -169,6 +169,23 @@ static void test_expired(void **state)
 	has("Status: 5.4.1\r\n");
 }
 
+/* RFC 4865 6: what its sender asked for is told, in his words. */
+static void test_release(void **state)
+{
+	struct dsn d = report(DSN_FAILURE);
+
+	(void)state;
+	write_report(&d);
+	has_not("Future-Release-Request");
+	d.release = 1700000150;
+	write_report(&d);
+	has("Future-Release-Request: until;2023-11-14T22:15:50Z\r\n");
+	d.hold_for = 150;
+	write_report(&d);
+	has("Future-Release-Request: for;150\r\n");
+	has_not("until;");
+}
+
 static void test_utf8(void **state)
 {
 	struct dsn d = report(DSN_FAILURE);
@@ -301,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_words_of_ours),
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_hidden),

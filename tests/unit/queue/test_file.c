@@ -17,10 +17,10 @@
 #include "../../../queue/spool.h"
 #include "../../../queue/trash.h"
 #include "base/loop.h"
+#include "spool_dir.h"
 
 enum { LATE_MS = 5000 }; /* what is synced a little later is within that */
 
-static char top[] = "/tmp/thurn-unit-XXXXXX";
 static volatile unsigned syncs[SPOOL_DIRS_ALL];
 static volatile int sync_error;
 static int result;
@@ -41,29 +41,19 @@ static void done(struct message *m, int error)
 
 static int setup(void **state)
 {
-	char marker[sizeof top + 16], why[256];
-	int dir, fd;
+	char why[256];
 
 	(void)state;
-	assert_non_null(mkdtemp(top));
-	snprintf(marker, sizeof marker, "%s/thurn-spool", top);
-	fd = open(marker, O_CREAT | O_WRONLY, 0600);
-	assert_true(fd != -1);
-	close(fd);
-	dir = open(top, O_RDONLY | O_DIRECTORY);
 	format_init();
 	loop_init();
-	assert_int_equal(spool_open(dir, why), 0);
+	assert_int_equal(spool_open(spool_dir_make(), why), 0);
 	return pool_init(2, count_sync);
 }
 
 static int teardown(void **state)
 {
-	char command[64];
-
 	(void)state;
-	snprintf(command, sizeof command, "rm -r %s", top);
-	return system(command);
+	return remove_tree(spool_dir);
 }
 
 static void wait_for_all(void)
@@ -84,7 +74,7 @@ static bool is_there(const char *folder, uint64_t id)
 	char name[SPOOL_NAME], path[128];
 
 	spool_name(id, 0, name);
-	snprintf(path, sizeof path, "%s/%s/%s", top, folder, name);
+	snprintf(path, sizeof path, "%s/%s/%s", spool_dir, folder, name);
 	return access(path, F_OK) == 0;
 }
 

@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-static char top[] = "/tmp/thurn-unit-XXXXXX";
+#include "spool_dir.h"
+
 static struct stat root;
 static int root_error; /* of the next sync of the root; the kernel tells each failure once */
 
@@ -32,27 +33,18 @@ int fsync(int fd)
 
 static int setup(void **state)
 {
-	char marker[sizeof top + 16], why[256];
-	int dir, fd;
+	char why[256];
+	int dir = spool_dir_make();
 
 	(void)state;
-	assert_non_null(mkdtemp(top));
-	snprintf(marker, sizeof marker, "%s/thurn-spool", top);
-	fd = open(marker, O_CREAT | O_WRONLY, 0600);
-	assert_true(fd != -1);
-	close(fd);
-	dir = open(top, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(fstat(dir, &root), 0);
 	return spool_open(dir, why);
 }
 
 static int teardown(void **state)
 {
-	char command[sizeof top + 16];
-
 	(void)state;
-	snprintf(command, sizeof command, "rm -r %s", top);
-	return system(command);
+	return remove_tree(spool_dir);
 }
 
 /* Makes a file in that directory, and the directory. */

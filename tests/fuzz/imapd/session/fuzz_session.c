@@ -3,7 +3,6 @@
  * made anew from time to time, so that what one input leaves behind meets others.
  */
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "../../../../imapd/session/session.h"
+#include "../../../unit/remove_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -21,19 +21,11 @@ enum { RUNS_PER_HOME = 200 };
 static char home[64];
 static struct store *store;
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 static void leave_home(void)
 {
 	store_close(store);
 	store = NULL;
-	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(home);
 }
 
 static void add(const char *text)

@@ -2,11 +2,11 @@
 #include "../../../../deliver/maildir/deliver.h"
 #include "../../../../deliver/maildir/become.h"
 #include "../../../../deliver/maildir/claim.h"
+#include "../../remove_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,14 +23,6 @@
 static char root[64];
 static int root_fd;
 static struct desk *desk;
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
 
 static int setup(void **state)
 {
@@ -53,7 +45,7 @@ static int teardown(void **state)
 	mailbox_close_all();
 	desk_free(desk);
 	close(root_fd);
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 static int body_of(const char *text)

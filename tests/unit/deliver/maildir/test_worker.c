@@ -2,9 +2,9 @@
 #include "../../../../deliver/maildir/worker.h"
 #include "../../../../deliver/maildir/become.h"
 #include "../../../../deliver/maildir/mailbox.h"
+#include "../../remove_tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,14 +26,6 @@ static char root[64];
 static int root_fd, notify[2];
 static uint8_t packet[IPC_PACKET_MAX];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -51,7 +43,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 /* The queue's end of a new channel. */

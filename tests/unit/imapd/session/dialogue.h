@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "../../../../imapd/session/session.h"
+#include "../../remove_tree.h"
 #include "base/ipc.h"
 
 enum { DIALOGUE_SESSIONS = 2 };
@@ -106,14 +107,6 @@ static void dialogue_home(void)
 	buf_init(&home.taken, 64 << 20);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 /* Ends the sessions; each must end by itself or at the end of its input, without a crash. */
 static void dialogue_end(void)
 {
@@ -131,7 +124,7 @@ static void dialogue_end(void)
 		buf_clear(&p->in);
 	}
 	buf_clear(&home.taken);
-	nftw(home.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(home.path);
 }
 
 /* What services/notify does: a notice of one goes to the other. */

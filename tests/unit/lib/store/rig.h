@@ -12,13 +12,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../remove_tree.h"
 #include "store/store.h"
 
 struct rig {
@@ -63,20 +63,12 @@ static inline int rig_setup(void **state)
 	return 0;
 }
 
-static inline int rig_remove(const char *path, const struct stat *st, int flag, struct FTW *f)
-{
-	(void)st;
-	(void)flag;
-	(void)f;
-	return remove(path);
-}
-
 static inline int rig_teardown(void **state)
 {
 	struct rig *r = *state;
 
 	store_close(r->s);
-	nftw(r->home, rig_remove, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(r->home);
 	free(r);
 	return 0;
 }

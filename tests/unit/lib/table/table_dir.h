@@ -3,13 +3,13 @@
 #define TEST_TABLE_DIR_H
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../../remove_tree.h"
 #include "table/table.h"
 
 static char dir_path[64];
@@ -27,20 +27,12 @@ static inline int dir_setup(void **state)
 	return 0;
 }
 
-static inline int dir_remove(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-	(void)st;
-	(void)kind;
-	(void)f;
-	return remove(path);
-}
-
 static inline int dir_teardown(void **state)
 {
 	(void)state;
 	close(dir_fd);
 	arena_clear(&dir_arena);
-	return nftw(dir_path, dir_remove, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir_path);
 }
 
 static inline char *dir_name(const char *name)

@@ -5,13 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../../../master/spawn/home.h"
+#include "../../remove_tree.h"
 
 static char dir[64];
 static int mail = -1;
@@ -30,19 +30,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static int delete_one(const char *path, const struct stat *st, int what, struct FTW *ftw)
-{
-	(void)st;
-	(void)what;
-	(void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
 	close(mail);
-	return nftw(dir, delete_one, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 static void assert_owned(const char *path, mode_t mode)

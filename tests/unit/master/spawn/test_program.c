@@ -9,7 +9,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../remove_tree.h"
 #include "base/memfd.h"
 #include "mail/status.h"
 #include "proto/auth.h"
@@ -240,14 +240,6 @@ static void assert_alive(void)
 	assert_int_equal(waitpid(spawn_pid, NULL, WNOHANG), 0);
 }
 
-static int delete_one(const char *path, const struct stat *st, int what, struct FTW *ftw)
-{
-	(void)st;
-	(void)what;
-	(void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -271,7 +263,7 @@ static int teardown(void **state)
 	close(auth);
 	close(logins[0]);
 	close(logins[1]);
-	return nftw(dir, delete_one, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 /* --- tests ----------------------------------------------------------------------------------- */

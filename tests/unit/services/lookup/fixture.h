@@ -3,7 +3,6 @@
 #define TEST_LOOKUP_FIXTURE_H
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "../../../../services/lookup/accounts.h"
 #include "../../../../services/lookup/rcpt.h"
 #include "../../../../services/lookup/route.h"
+#include "../../remove_tree.h"
 
 static char tables[64];
 static int tables_fd = -1;
@@ -34,14 +34,6 @@ static inline int fixture_setup(void **state)
 	return 0;
 }
 
-static inline int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-	(void)st;
-	(void)kind;
-	(void)f;
-	return remove(path);
-}
-
 static inline int fixture_teardown(void **state)
 {
 	(void)state;
@@ -52,7 +44,7 @@ static inline int fixture_teardown(void **state)
 	arena_clear(&arena);
 	accounts_clear();
 	close(tables_fd);
-	return nftw(tables, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(tables);
 }
 
 static inline void file(const char *name, const char *text)

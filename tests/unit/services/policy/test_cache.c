@@ -1,7 +1,6 @@
 /* What is kept of policies is bounded, in number and in bytes; what is kept survives. */
 #include "../../../../services/policy/cache.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,36 +10,18 @@
 
 #include <cmocka.h>
 
-#include "../../../../services/policy/store.h"
 #include "proto/fetch.h"
-
-static char dir[] = "/tmp/thurn-test-policies-XXXXXX";
+#include "store_dir.h"
 
 static int setup(void **state)
 {
-	struct store *store;
-	char why[256];
+	struct store *store = store_dir_open("data.mdb");
 
 	(void)state;
-	if (mkdtemp(dir) == NULL ||
-	    (store = store_open(dir, open(dir, O_RDONLY | O_DIRECTORY), "data.mdb", why)) == NULL)
+	if (store == NULL)
 		return -1;
 	cache_open(store);
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	static const char *const files[] = { "data.mdb", "data.mdb-lock" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		char path[sizeof dir + 32];
-
-		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
 }
 
 static bool keep(const char *domain, struct str text)
@@ -100,5 +81,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_bytes) };
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, store_dir_remove);
 }

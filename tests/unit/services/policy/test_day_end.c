@@ -1,7 +1,6 @@
 /* The end of a day: what was counted is over for every domain, and on disk, by few syncs. */
 #include "../../../../services/policy/tallies.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,10 +11,10 @@
 #include <cmocka.h>
 
 #include "base/loop.h"
+#include "store_dir.h"
 
 enum { DOMAINS = 300 };
 
-static char dir[] = "/tmp/thurn-test-tallies-XXXXXX";
 static struct store *store;
 static unsigned syncs, over;
 
@@ -28,28 +27,10 @@ int fdatasync(int fd)
 
 static int setup(void **state)
 {
-	char why[256];
-
 	(void)state;
 	loop_init();
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	store = store_open(dir, open(dir, O_RDONLY | O_DIRECTORY), "reports.mdb", why);
+	store = store_dir_open("reports.mdb");
 	return store == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	static const char *const files[] = { "reports.mdb", "reports.mdb-lock" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		char path[sizeof dir + 32];
-
-		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
 }
 
 static struct str name_of(unsigned i, char out[32])
@@ -98,5 +79,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_day_ends) };
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, store_dir_remove);
 }
