@@ -143,8 +143,8 @@ class Session(threading.Thread):
         except (End, OSError):
             pass
         finally:
+            self.server.count(-1)  # before the client can know, and connect anew
             self.sock.close()
-            self.server.open -= 1
 
     # --- bytes
 
@@ -380,6 +380,7 @@ class FaultServer:
         self.transcript = []   # every command line
         self.connections = 0   # ever
         self.open = 0          # now
+        self.counting = threading.Lock()
         if address.startswith('/'):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.bind(address)
@@ -401,6 +402,10 @@ class FaultServer:
         with self.lock:
             return self.plans[step].popleft() if self.plans[step] else None
 
+    def count(self, n):
+        with self.counting:
+            self.open += n
+
     def accept(self):
         while True:
             try:
@@ -408,7 +413,7 @@ class FaultServer:
             except OSError:
                 return
             self.connections += 1
-            self.open += 1
+            self.count(1)
             Session(self, sock, self.connections).start()
 
     def close(self):

@@ -65,7 +65,7 @@ def listing(suite):
 
 
 def tries(suite, id):
-    return [e for e in suite.events('deferred') if e['queue'] == id]
+    return suite.logged('deferred', queue=id)
 
 
 def waits(suite, subject):
