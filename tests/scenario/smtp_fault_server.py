@@ -380,7 +380,6 @@ class FaultServer:
         self.transcript = []   # every command line
         self.connections = 0   # ever
         self.open = 0          # now
-        self.counting = threading.Lock()
         if address.startswith('/'):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.bind(address)
@@ -403,7 +402,7 @@ class FaultServer:
             return self.plans[step].popleft() if self.plans[step] else None
 
     def count(self, n):
-        with self.counting:
+        with self.lock:
             self.open += n
 
     def accept(self):

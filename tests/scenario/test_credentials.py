@@ -300,8 +300,8 @@ def test_refused_login_over_a_reload(world):
         suite.tool('reload')
         assert pid() != before
         send(suite, 'refused again', 'login')
-        id = suite.wait_for(lambda: [e['queue'] for e in suite.events('message-accepted')])[-1]
-        suite.wait_for(lambda: [e for e in suite.events('deferred') if e['queue'] == id and 'login as relay was refused' in e['fields']['status']], 60)
+        id = suite.wait_event('message-accepted')[-1]['queue']
+        suite.wait_for(lambda: [e for e in suite.logged('deferred') if e['queue'] == id and 'login as relay was refused' in e['fields']['status']], 60)
         assert len(world.login.logins) == tried
         file.write_text(f'{world.login.hop} relay:{SECRETS[0]}\n')
         suite.tool('reload')
@@ -451,7 +451,7 @@ def test_refresh_tokens_that_change(world):
         good[0] = 'authorised-anew'
         write('authorised-anew')
         suite.tool('reload')
-        suite.wait_for(lambda: len(suite.events('credentials-loaded')) == 3)
+        suite.wait_for(lambda: len(suite.logged('credentials-loaded')) == 3)
         send(suite, 'another file', 'rotating')
         assert arrives(suite, world.rotating, 'another file').login == SENDER
         assert asked[4:] == ['authorised-anew']

@@ -275,7 +275,7 @@ minimal_backoff = 300s
 ''')
         send(suite, 'silent', 'a@silent.test')
         suite.wait_for(lambda: why(suite, 'silent.test')['limiter'] == 'dns')
-        suite.wait_for(lambda: suite.events('deferred'), 40)
+        suite.wait_for(lambda: suite.logged('deferred'), 40)
         suite.wait_for(lambda: why(suite, 'silent.test')['limiter'] == 'retry')
         conf = pathlib.Path(suite.conf)
         conf.write_text(conf.read_text() + 'destination_concurrency = 7\n')

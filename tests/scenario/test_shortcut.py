@@ -48,7 +48,7 @@ def send(suite, subject, *to, options=(), sender=SENDER):
 
 
 def how(suite, id):
-    (e,) = suite.wait_for(lambda: [e for e in suite.events('message-accepted') if e['queue'] == id])
+    (e,) = suite.wait_event('message-accepted', queue=id)
     return e['fields']['how']
 
 
