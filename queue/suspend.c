@@ -163,10 +163,81 @@ struct sched_site suspend_site(const struct suspension *s)
 	return site;
 }
 
-/* --- on disk ---------------------------------------------------------------------------------- */
+/* --- kinds ------------------------------------------------------------------------------------ */
 
-/* "suspend=0", "slow=4", "source=0", "move=0" */
-static const char *const kind_names[SUSPEND_KINDS] = { "suspend", "slow", "source", "move" };
+static void begin_stop(const struct suspension *s)
+{
+	(void)suspend_site(s);
+	run_recheck(s);
+}
+
+static void begin_source(const struct suspension *s)
+{
+	(void)suspend_site(s);
+	suspend_sources();
+	run_recheck(NULL);
+}
+
+static void begin_move(const struct suspension *s)
+{
+	(void)s;
+	run_recheck(NULL);
+}
+
+static void end_stop(const struct suspension *s)
+{
+	struct sched_site aside = site_aside(s);
+
+	sched_resume(run_sched(), &aside, loop_now());
+}
+
+/* The others that slow it down count again with its next message. */
+static void end_slow(const struct suspension *s)
+{
+	struct sched_site site = site_aside(s);
+	size_t pool = 0;
+
+	do {
+		for (uint8_t t = TRANSPORT_SMTP; t <= TRANSPORT_LMTP; t++) {
+			site.transport = t;
+			sched_slow(run_sched(), &site, 1, 0, loop_now());
+		}
+		site.pool = source_pool_at(pool++);
+	} while (site.pool.n > 0);
+}
+
+/* Messages wait beside any of the sources that their pool has. */
+static void end_source(const struct suspension *ended)
+{
+	const struct suspension *s = NULL;
+
+	sched_suspend_source(run_sched(), str_of(ended->name), 0);
+	while ((s = suspend_next(s)) != NULL) {
+		struct sched_site aside = site_aside(s);
+
+		if (s->kind == SUSPEND_SOURCE)
+			sched_resume(run_sched(), &aside, loop_now());
+	}
+}
+
+static const struct kind {
+	const char *name; /* in the file, as in "slow=4", with the factor */
+	const char *begun, *over; /* events */
+	void (*begin)(const struct suspension *s);
+	void (*end)(const struct suspension *s); /* while it is there still; NULL = nothing to do */
+	bool moves; /* once it has gone, where mail goes out from is decided anew */
+} kinds[SUSPEND_KINDS] = {
+	[SUSPEND_STOP] = { "suspend", EV("destination-suspended"), EV("destination-resumed"),
+	    begin_stop, end_stop, false },
+	[SUSPEND_SLOW] = { "slow", EV("destination-slowed"), EV("destination-unslowed"),
+	    run_recheck, end_slow, false },
+	[SUSPEND_SOURCE] = { "source", EV("source-suspended"), EV("source-resumed"), begin_source,
+	    end_source, false },
+	[SUSPEND_MOVE] = { "move", EV("destination-moved"), EV("destination-moved-back"),
+	    begin_move, NULL, true },
+};
+
+/* --- on disk ---------------------------------------------------------------------------------- */
 
 int suspend_encode(struct buf *b)
 {
@@ -174,7 +245,7 @@ int suspend_encode(struct buf *b)
 
 	while ((s = suspend_next(s)) != NULL)
 		buf_printf(b, "%lld %lld %s=%u %s %s %s %s\n", (long long)s->since,
-		    (long long)s->until, kind_names[s->kind], (unsigned)s->factor,
+		    (long long)s->until, kinds[s->kind].name, (unsigned)s->factor,
 		    s->rule[0] == '\0' ? "-" : s->rule, s->pool[0] == '\0' ? "-" : s->pool, s->name,
 		    s->reason);
 	return b->full ? -1 : 0;
@@ -190,7 +261,7 @@ static bool decode_kind(struct str *line, struct suspension *s)
 		return false;
 	s->factor = (uint16_t)n;
 	for (s->kind = 0; s->kind < SUSPEND_KINDS; s->kind++)
-		if (str_eq(name, str_of(kind_names[s->kind])))
+		if (str_eq(name, str_of(kinds[s->kind].name)))
 			return true;
 	return false;
 }
@@ -272,11 +343,6 @@ static struct state file = { .file = STATE_SUSPENDED,
 
 /* --- begin and end ---------------------------------------------------------------------------- */
 
-static const char *const begins[SUSPEND_KINDS] = { EV("destination-suspended"),
-	EV("destination-slowed"), EV("source-suspended"), EV("destination-moved") };
-static const char *const ends[SUSPEND_KINDS] = { EV("destination-resumed"),
-	EV("destination-unslowed"), EV("source-resumed"), EV("destination-moved-back") };
-
 static bool good_name(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++) {
@@ -308,13 +374,10 @@ static void begin(struct suspension *s, int64_t seconds, struct str reason)
 	s->since = wall_seconds();
 	s->until = seconds > 0 ? s->since + seconds : 0;
 	(void)str_copy(str_take(reason, SUSPEND_REASON_MAX), s->reason, sizeof s->reason);
-	log_notice(NULL, begins[s->kind], KZ("name", s->name), KI("until", s->until),
+	log_notice(NULL, kinds[s->kind].begun, KZ("name", s->name), KI("until", s->until),
 	    KZ("reason", s->reason), KZ("rule", s->rule), KS("where", suspend_where(s)));
 	state_write(&file);
-	if (s->kind == SUSPEND_STOP || s->kind == SUSPEND_SOURCE)
-		(void)suspend_site(s);
-	suspend_sources();
-	run_recheck(s->kind == SUSPEND_STOP || s->kind == SUSPEND_SLOW ? s : NULL);
+	kinds[s->kind].begin(s);
 }
 
 /* "source=NAME", or the name of a destination. */
@@ -328,50 +391,17 @@ static enum suspension_kind kind_of(struct str *name)
 	return SUSPEND_SOURCE;
 }
 
-/* The others that slow it down count again with its next message. */
-static void end_slow(struct sched_site site)
-{
-	size_t pool = 0;
-
-	do {
-		for (uint8_t t = TRANSPORT_SMTP; t <= TRANSPORT_LMTP; t++) {
-			site.transport = t;
-			sched_slow(run_sched(), &site, 1, 0, loop_now());
-		}
-		site.pool = source_pool_at(pool++);
-	} while (site.pool.n > 0);
-}
-
-/* Messages wait beside any of the sources that their pool has. */
-static void end_source(const struct suspension *ended)
-{
-	const struct suspension *s = NULL;
-
-	sched_suspend_source(run_sched(), str_of(ended->name), 0);
-	while ((s = suspend_next(s)) != NULL) {
-		struct sched_site aside = site_aside(s);
-
-		if (s->kind == SUSPEND_SOURCE)
-			sched_resume(run_sched(), &aside, loop_now());
-	}
-}
-
 static void end(struct suspension *s)
 {
-	struct sched_site aside = site_aside(s);
-	bool moved = s->kind == SUSPEND_MOVE;
+	const struct kind *kind = &kinds[s->kind];
 
-	log_notice(NULL, ends[s->kind], KZ("name", s->name), KZ("reason", s->reason),
+	log_notice(NULL, kind->over, KZ("name", s->name), KZ("reason", s->reason),
 	    KZ("rule", s->rule), KS("where", suspend_where(s)));
-	if (s->kind == SUSPEND_STOP)
-		sched_resume(run_sched(), &aside, loop_now());
-	else if (s->kind == SUSPEND_SOURCE)
-		end_source(s);
-	else if (s->kind == SUSPEND_SLOW)
-		end_slow(aside);
+	if (kind->end != NULL)
+		kind->end(s);
 	remove_one(s);
 	state_write(&file);
-	if (moved)
+	if (kind->moves)
 		run_recheck(NULL);
 	else
 		run_pump();
