@@ -12,26 +12,26 @@
 #include "proto/types.h"
 #include "table/regex.h"
 
-static const struct conf *conf;
-static struct regex **patterns; /* of the sections, in order */
-static size_t npatterns;
+/* Sections in order, each with its pattern. */
+static struct rule {
+	const struct conf_section *section;
+	struct regex *pattern; /* NULL: it cannot be used */
+} *rules;
+static size_t nrules;
 
 void reaction_configure(const struct conf *c)
 {
 	const struct conf_section *s;
 
-	for (size_t i = 0; i < npatterns; i++)
-		regex_free(patterns[i]);
-	free(patterns);
-	patterns = NULL;
-	conf = c;
-	for (npatterns = 0; (s = conf_section(c, "reaction", npatterns)) != NULL; npatterns++) {
+	for (size_t i = 0; i < nrules; i++)
+		regex_free(rules[i].pattern);
+	for (nrules = 0; (s = conf_section(c, "reaction", nrules)) != NULL; nrules++) {
 		struct str text = section_str(s, "reply");
 		char why[TABLE_WHY];
 
-		patterns = xreallocarray(patterns, npatterns + 1, sizeof *patterns);
-		patterns[npatterns] = regex_new(&text, false, why);
-		if (patterns[npatterns] == NULL) /* master/config has compiled it before */
+		rules = xreallocarray(rules, nrules + 1, sizeof *rules);
+		rules[nrules] = (struct rule){ s, regex_new(&text, false, why) };
+		if (rules[nrules].pattern == NULL) /* master/config has compiled it before */
 			log_error(NULL, EV("reaction-bad-pattern"), KS("rule", section_title(s)),
 			    KZ("error", why));
 	}
@@ -52,12 +52,12 @@ static const struct conf_section *find(struct str nexthop, struct str host, stru
     const struct conf_section **failed, char why[TABLE_WHY])
 {
 	*failed = NULL;
-	for (size_t i = 0; i < npatterns; i++) {
-		const struct conf_section *s = conf_section(conf, "reaction", i);
+	for (size_t i = 0; i < nrules; i++) {
+		const struct conf_section *s = rules[i].section;
 		int r = 0;
 
-		if (patterns[i] != NULL && in_scope(s, nexthop, host))
-			r = regex_match(patterns[i], reply, why);
+		if (rules[i].pattern != NULL && in_scope(s, nexthop, host))
+			r = regex_match(rules[i].pattern, reply, why);
 		if (r == 1)
 			return s;
 		if (r == -1) {
@@ -85,7 +85,7 @@ static const struct conf_section *note(struct job *j, struct str relay, const st
 	struct str host = relay, text = str_of(said->text), reply;
 	ssize_t end = str_find(relay, '[');
 
-	if (npatterns == 0 || j->reaction.undecided || !said_is_reply(text, &reply))
+	if (nrules == 0 || j->reaction.undecided || !said_is_reply(text, &reply))
 		return NULL;
 	if (end > 0)
 		host = str_take(relay, (size_t)end);

@@ -8,7 +8,7 @@
 #include "job.h"
 #include "proto/conf.h"
 
-/* Reads the sections in force. */
+/* Reads the sections of that configuration, which is borrowed until the next call. */
 void reaction_configure(const struct conf *c);
 
 /*
