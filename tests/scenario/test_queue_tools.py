@@ -141,7 +141,7 @@ def test_redirect_again_and_by_another_next_hop(suite, three):
     assert restarted(suite)['deferred'] == 3
     refused, test_queue.BUSY.refused = test_queue.BUSY.refused, {}
     try:
-        assert queue(suite, 'redirect', '--nexthop', f'smtp:{test_queue.BUSY.hop}', two) == 'redirect: 1 message\n'
+        assert queue(suite, 'redirect', '--nexthop', test_queue.BUSY.hop, two) == 'redirect: 1 message\n'
         gone(suite, two)
     finally:
         test_queue.BUSY.refused = refused
@@ -151,7 +151,7 @@ def test_redirect_again_and_by_another_next_hop(suite, three):
 
 def test_redirect_that_leads_nowhere(suite, three):
     one, two, many = three
-    for bad in (['--to', 'no address', one], ['--to', 'a@b.test', '--nexthop', 'smtp:x', one], [one]):
+    for bad in (['--to', 'no address', one], ['--to', 'a@b.test', '--nexthop', 'smtp:x', one], ['--nexthop', 'pigeon:x', one], [one]):
         assert suite.tool('queue', 'redirect', *bad, check=False).returncode == 64
     queue(suite, 'redirect', '--to', 'nobody@example.test', one)
     suite.wait_event('not-redirected', queue=one)

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "queue_ask.h"
 #include "queue_dest.h"
+#include "queue_route.h"
 
 enum { SHAPE_ROWS = 20 };
 
@@ -141,7 +142,7 @@ static void told(const struct queue_order *o)
 static int act(const char *action, const char *def, int argc, char **argv)
 {
 	struct queue_order o = { .action = action };
-	const char *where, *login;
+	const char *where, *login, *nexthop = NULL;
 	struct arena a;
 	int r;
 
@@ -150,7 +151,7 @@ static int act(const char *action, const char *def, int argc, char **argv)
 	o.note = tool_value(&argc, argv, "note");
 	if (strcmp(action, "redirect") == 0) {
 		o.to = tool_value(&argc, argv, "to");
-		o.nexthop = tool_value(&argc, argv, "nexthop");
+		o.nexthop = nexthop = tool_value(&argc, argv, "nexthop");
 	}
 	where = tool_value(&argc, argv, "where");
 	login = tool_value(&argc, argv, "login");
@@ -162,6 +163,11 @@ static int act(const char *action, const char *def, int argc, char **argv)
 		    "ID ... | ALL | - | --where QUERY | --login LOGIN",
 		    argv[0]);
 	arena_init(&a);
+	if (o.nexthop != NULL && (o.nexthop = queue_hop(&a, nexthop)) == NULL) {
+		arena_clear(&a);
+		return tool_fail(
+		    EX_USAGE, "%s: no next hop such as smtp:[mail.example.net]:25", nexthop);
+	}
 	if (login != NULL)
 		where = where_login(&a, login).p;
 	r = where != NULL ? queue_act(&o, str_of(where)) : queue_act_each(&o, argv + 1);

@@ -1,4 +1,4 @@
-/* Where mail for a domain goes. See queue_route.h. */
+/* Where mail goes. See queue_route.h. */
 #include "queue_route.h"
 
 #include "command.h"
@@ -27,16 +27,49 @@ static int on_routes(void *arg, struct get *g)
 	return 0;
 }
 
-bool queue_route(struct arena *a, const char *domain, struct route *r)
+/* Asks, and tells whether it goes to another host. */
+static bool ask(struct arena *a, const struct route_question *q, struct route *r)
 {
 	struct found f = { .a = a, .route = r };
+	struct put w = put_start();
+
+	put_route_question(&w, q);
+	return explain_ask(LOOKUP_ROUTE, &w, on_routes, &f) == EX_OK && f.any;
+}
+
+bool queue_route(struct arena *a, const char *domain, struct route *r)
+{
 	/* each domain that takes mail has one (RFC 5321 4.5.1) */
 	const char *anybody = arena_printf(a, "postmaster@%s", domain).p;
-	struct put w = put_start();
 	struct address to;
 
 	if (address_parse(str_of(anybody), ADDRESS_UTF8, &to) != ADDRESS_OK)
 		return false;
-	put_route_question(&w, &(struct route_question){ .rcpt = to.text });
-	return explain_ask(LOOKUP_ROUTE, &w, on_routes, &f) == EX_OK && f.any;
+	return ask(a, &(struct route_question){ .rcpt = to.text }, r);
+}
+
+/* "[mail.example.net]", "mail.example.net:25", with no transport before it. */
+static bool is_bare(struct str text)
+{
+	ssize_t colon = str_rfind(text, ':');
+	uint64_t port;
+
+	return colon == -1 || text.p[0] == '[' ||
+	       str_u64(str_skip(text, (size_t)colon + 1), UINT16_MAX, &port) == 0;
+}
+
+static bool is_hop(struct arena *a, const char *text)
+{
+	struct route r;
+
+	return ask(
+	    a, &(struct route_question){ .rcpt = STR("postmaster"), .filter = str_of(text) }, &r);
+}
+
+const char *queue_hop(struct arena *a, const char *text)
+{
+	if (is_hop(a, text))
+		return text;
+	text = is_bare(str_of(text)) ? arena_printf(a, "smtp:%s", text).p : NULL;
+	return text != NULL && is_hop(a, text) ? text : NULL;
 }

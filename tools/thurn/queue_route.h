@@ -1,4 +1,4 @@
-/* Where mail for a domain goes. */
+/* Where mail goes, asked of the running suite. */
 #ifndef THURN_QUEUE_ROUTE_H
 #define THURN_QUEUE_ROUTE_H
 
@@ -10,5 +10,11 @@
  * False when it takes none, when that is no domain, or when nobody can say.
  */
 bool queue_route(struct arena *a, const char *domain, struct route *r);
+
+/*
+ * A next hop as it may be ordered, "smtp:[mail.example.net]:25", with the transport that was not said: in a, or text itself.
+ * NULL when it is none.
+ */
+const char *queue_hop(struct arena *a, const char *text);
 
 #endif
