@@ -242,13 +242,25 @@ void index_close(struct store *s)
 		close(s->indexdir);
 }
 
-/* Opens anew if the environment is damaged, or no longer the one in the directory. */
+/*
+ * Opens anew if the environment is damaged, no longer the one in the directory, or useless after a
+ * commit that failed: LMDB refuses everything when it could not write the meta page (MDB_PANIC),
+ * though nothing is wrong with what is on the disk.
+ */
 static int env_current(struct store *s)
 {
 	struct stat st;
+	int rc;
 
 	if (s->damaged || s->env == NULL)
 		return env_replace(s, s->env != NULL ? s->inode : 0);
+	if (s->failed) {
+		env_close(s);
+		rc = env_open(s);
+		if (rc != 0)
+			return rc;
+		s->failed = false;
+	}
 	if (fstatat(s->indexdir, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ino == s->inode)
 		return 0;
@@ -370,8 +382,6 @@ enum store_error index_write(struct store *s, size_t need)
 	if (lock_take(s) == -1)
 		return index_error(s, errno);
 	rc = write_begin(s, need);
-	if (rc == MDB_PANIC)
-		s->damaged = true;
 	s->locked = true;
 	if (rc != 0) {
 		s->write = NULL;
@@ -419,6 +429,7 @@ enum store_error index_commit(struct store *s, bool durable)
 	rc = mdb_txn_commit(s->write);
 	mdb_env_set_flags(s->env, MDB_NOMETASYNC, 1);
 	s->write = NULL;
+	s->failed = rc != 0;
 	if (rc != 0)
 		return index_error(s, short_write(s, rc));
 	reserve(s);

@@ -58,6 +58,7 @@ struct store {
 	bool locked; /* the writer lock is ours */
 	bool guarded; /* guard.c knows the map */
 	bool damaged; /* set aside before the next use */
+	bool failed; /* a commit did: opened anew before the next use */
 	bool unsynced; /* something was committed whose last sync is still owed */
 	uint64_t reserved; /* up to where data.mdb has its blocks, at least */
 	uint64_t inode; /* of data.mdb; another one there means it was replaced */

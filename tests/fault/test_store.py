@@ -119,3 +119,30 @@ def test_fault(suite, action, call, error):
     assert len(after['Box']) == ACTIONS[action][0]
     assert not good or after == there  # the UIDs, too
     m.close()
+
+
+def test_last_page_of_the_index(suite):
+    """LMDB takes no more after that: what was known is known all the same, and the next change goes through at once."""
+    m = Imap(suite)
+    m.do('DELETE Pages')
+    m.do('CREATE Pages')
+    m.append(MESSAGE % 1, 'Pages')
+    scenario.wait_for(lambda: len(sessions(suite)) == 1)
+    pid, = sessions(suite)
+    m.do('SELECT Pages')
+    last = re.compile(r', 120, \d+\) = .*INJECTED')  # the others are whole pages, some of them written together
+    for n in range(60):
+        assert m.do('STORE 1 FLAGS (before)').startswith('OK')
+        with attached(suite, pid, f'pwrite64:error=ENOSPC:when={n % 5 + 1}') as out:
+            reply = m.do('STORE 1 +FLAGS (\\Draft)')
+        assert reply.startswith('NO' if 'INJECTED' in out.read_text() else 'OK'), reply
+        if last.search(out.read_text()):
+            break
+    else:
+        raise AssertionError('it was never the last page')
+    assert m.do('NOOP').startswith('OK')
+    assert m.do('STORE 1 +FLAGS (again)').startswith('OK')
+    m.do('FETCH 1 FLAGS')
+    assert set(m.told(r'FLAGS \(([^)]*)\)').split()) - {'\\Recent'} == {'before', 'again'}
+    assert not suite.events('index-rebuilt')
+    m.close()
