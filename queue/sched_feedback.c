@@ -63,10 +63,12 @@ static void keep_pace(struct sched_dest *d, enum sched_verdict verdict, uint32_t
 {
 	float ms = (float)took + 1;
 
-	if (verdict == SCHED_OK)
-		d->pace = d->pace > 0 ? d->pace + (ms - d->pace) / PACE_JOBS : ms;
-	else if (verdict != SCHED_SOFT)
+	if (verdict == SCHED_BUSY || verdict == SCHED_SITE)
 		d->pace = 0;
+	else if (d->pace > 0 && (verdict == SCHED_OK || ms > d->pace)) /* who defers slowly is slow */
+		d->pace += (ms - d->pace) / PACE_JOBS;
+	else if (verdict == SCHED_OK)
+		d->pace = ms;
 }
 
 void sched_late(const struct sched_work *w, uint32_t ms)

@@ -55,8 +55,6 @@ static void test_pace(void **state)
 	assert_false(prompt()); /* nothing is known */
 	one(SCHED_OK, 5);
 	assert_true(prompt());
-	one(SCHED_SOFT, 5000); /* says nothing */
-	assert_true(prompt());
 	one(SCHED_OK, 1000);
 	assert_false(prompt());
 	for (int i = 0; i < 4; i++)
@@ -65,6 +63,21 @@ static void test_pace(void **state)
 	for (int i = 0; i < 8; i++)
 		one(SCHED_OK, 5);
 	assert_true(prompt());
+}
+
+/* What is put off for each recipient's sake says that it is slow, and not that it is quick. */
+static void test_soft(void **state)
+{
+	(void)state;
+	one(SCHED_SOFT, 5);
+	assert_false(prompt());
+	one(SCHED_OK, 5);
+	for (int i = 0; i < 8; i++)
+		one(SCHED_SOFT, 900);
+	assert_false(prompt());
+	for (int i = 0; i < 100; i++)
+		one(SCHED_SOFT, 5);
+	assert_false(prompt());
 }
 
 /* Whoever says no is not asked before a client is told yes. */
@@ -159,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pace, start, stop),
+		cmocka_unit_test_setup_teardown(test_soft, start, stop),
 		cmocka_unit_test_setup_teardown(test_trouble, start, stop),
 		cmocka_unit_test_setup_teardown(test_late, start, stop),
 		cmocka_unit_test_setup_teardown(test_line, start, stop),
