@@ -245,7 +245,6 @@ static void decode(struct session *s, struct str text, struct str mechanism)
 	else
 		more(s, str_bytes(message, (size_t)n));
 	explicit_bzero(message, sizeof message);
-	explicit_bzero((void *)(uintptr_t)text.p, text.n);
 }
 
 void cmd_auth(struct session *s, struct str arg)

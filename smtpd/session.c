@@ -553,7 +553,7 @@ static void on_input(struct conn *c)
 	timed = s->state != before || (s->state & (S_DATA | S_CHUNK)) == 0;
 	if (in.n < total && timed && !s->waiting && (s->state & (S_PROXY | S_TLS)) == 0)
 		set_deadline(s);
-	buf_drop(&c->in, total - in.n);
+	buf_drop_secret(&c->in, total - in.n);
 	if (s->state == S_TLS)
 		begin_tls(s, before == S_PROXY);
 	if (s->flooded && s->state != S_CLOSE)

@@ -146,8 +146,7 @@ static void sasl_line(struct client *c)
 	if (r != 1)
 		return;
 	n = base64_decode(line, message);
-	explicit_bzero((void *)(uintptr_t)line.p, line.n);
-	buf_drop(&c->conn.in, size);
+	buf_drop_secret(&c->conn.in, size);
 	if (n == -1)
 		exchange_message(c, NULL);
 	else
@@ -162,7 +161,7 @@ static void run(struct client *c, size_t end)
 	char copy[COMMAND_MAX];
 
 	memcpy(copy, c->conn.in.p, end);
-	buf_drop(&c->conn.in, end);
+	buf_drop_secret(&c->conn.in, end);
 	c->scan = (struct scan){ 0 };
 	command_run(c, str_bytes(copy, end));
 	explicit_bzero(copy, end);
@@ -177,7 +176,7 @@ static void go_ahead(struct client *c, size_t end)
 	}
 	client_refuse(c, parse_tag(buf_view(&c->conn.in)),
 	    "NO [PRIVACYREQUIRED] Literals are not taken over this connection");
-	buf_drop(&c->conn.in, end);
+	buf_drop_secret(&c->conn.in, end);
 	c->scan = (struct scan){ 0 };
 }
 

@@ -124,11 +124,10 @@ static void cmd_authenticate(struct client *c, struct command *cmd)
 		return;
 	}
 	n = str_eq(cmd->rest, STR("=")) ? 0 : base64_decode(cmd->rest, message);
-	if (n == -1) {
+	if (n == -1)
 		client_refuse(c, cmd->tag, "BAD That is not base64");
-		return;
-	}
-	exchange_begin(c, cmd->tag, mechanism, &(struct str){ message, (size_t)n });
+	else
+		exchange_begin(c, cmd->tag, mechanism, &(struct str){ message, (size_t)n });
 	explicit_bzero(message, sizeof message);
 }
 

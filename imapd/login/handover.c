@@ -50,7 +50,7 @@ static void leave_to_session(struct client *c)
 static void relay_to_session(struct client *c)
 {
 	c->state = CLIENT_RELAYED;
-	buf_clear(&c->conn.in); /* went with the grant */
+	buf_clear_secret(&c->conn.in); /* went with the grant */
 	c->relay = xcalloc(1, sizeof *c->relay);
 	relay_begin(c->relay, &c->conn, &c->inner, forget, c);
 }

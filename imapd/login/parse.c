@@ -150,6 +150,8 @@ static int parse_quoted(struct command *c, struct str *out)
 		c->space[c->used++] = s.p[i]; /* never more than the command is long */
 	}
 	if (i >= s.n || s.p[i] != '"') {
+		explicit_bzero(
+		    c->space + start, c->used - start); /* it may be a password all the same */
 		c->used = start;
 		return -1;
 	}

@@ -119,3 +119,39 @@ const char *buf_cstr(struct buf *b)
 	b->p[b->n] = '\0';
 	return b->p;
 }
+
+/* --- secrets ---------------------------------------------------------------------------------- */
+
+int buf_put_secret(struct buf *b, const void *p, size_t n)
+{
+	const struct buf old = *b;
+
+	if (b->p != NULL && b->n + n + 1 > b->cap) {
+		/* not by realloc, which leaves a copy behind */
+		b->p = NULL;
+		b->cap = 0;
+		if (buf_room(b, n) == NULL) {
+			b->p = old.p;
+			b->cap = old.cap;
+			return -1;
+		}
+		memcpy(b->p, old.p, old.n);
+		explicit_bzero(old.p, old.n);
+		free(old.p);
+	}
+	return buf_put(b, p, n);
+}
+
+void buf_drop_secret(struct buf *b, size_t n)
+{
+	buf_drop(b, n);
+	if (n > 0)
+		explicit_bzero(b->p + b->n, n); /* what was moved up has left a copy, too */
+}
+
+void buf_clear_secret(struct buf *b)
+{
+	if (b->n > 0)
+		explicit_bzero(b->p, b->n);
+	buf_clear(b);
+}

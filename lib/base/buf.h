@@ -37,6 +37,14 @@ char *buf_room(struct buf *b, size_t n);
 /* Removes the first n bytes (n <= b->n). */
 void buf_drop(struct buf *b, size_t n);
 
+/*
+ * The same for what may hold secrets, of which nothing stays in memory: not where it was, nor where it
+ * was before the buffer grew, or before what was ahead of it was dropped.
+ */
+int buf_put_secret(struct buf *b, const void *p, size_t n);
+void buf_drop_secret(struct buf *b, size_t n);
+void buf_clear_secret(struct buf *b);
+
 /* What it holds, valid until the next change. */
 static inline struct str buf_view(const struct buf *b)
 {

@@ -172,8 +172,8 @@ static void read_input(struct conn *c)
 		end(c, n == 0 ? CONN_EOF : failure(c));
 		return;
 	}
-	buf_put(&c->in, scratch, (size_t)n);
-	explicit_bzero(scratch, (size_t)n); /* passwords come this way */
+	buf_put_secret(&c->in, scratch, (size_t)n); /* passwords come this way */
+	explicit_bzero(scratch, (size_t)n);
 	if (input(c) && !c->ended && (c->in.n == c->in.max || c->secure == SECURE))
 		rearm(c);
 }
@@ -503,7 +503,7 @@ void conn_close(struct conn *c)
 	if (c->fd == -1)
 		return;
 	fd = leave(c);
-	buf_clear(&c->in);
+	buf_clear_secret(&c->in);
 	buf_clear(&c->out);
 	close(fd);
 }

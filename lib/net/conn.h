@@ -24,8 +24,8 @@ enum conn_end { CONN_EOF, CONN_ERROR, CONN_TIMEOUT, CONN_TLS };
 
 /* Each may conn_close() c and free what it is embedded in. */
 struct conn_events {
-	/* New bytes are in c->in; consume what is complete with buf_drop(). Called again only when
-	 * more arrives, or after conn_resume(). */
+	/* New bytes are in c->in; consume what is complete with buf_drop(), or buf_drop_secret() where
+	 * passwords come this way. Called again only when more arrives, or after conn_resume(). */
 	void (*input)(struct conn *c);
 	/* All of `out` has been taken by the socket, or it is connected; may be NULL. */
 	void (*drained)(struct conn *c);

@@ -2,6 +2,7 @@
 import base64, contextlib, hashlib, hmac, json, os, pathlib, re, signal, socket, subprocess, threading, time
 import pytest
 from conftest import running
+from test_keys import memory
 
 CONF = '''imap_failure_delay = 50ms
 auth_tries_per_minute = 0
@@ -510,3 +511,38 @@ def test_reload(new_suite):
 
 def test_settings_are_checked(suite):
     assert 'there is no mechanism "CRAM-MD5"' in suite.config_fault(lambda c: c.replace('"SCRAM-SHA-256-PLUS"', '"CRAM-MD5"'))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='looks into processes')
+def test_passwords_do_not_stay_in_memory(suite):
+    """However they came, right or wrong, in pieces, in one packet with what follows, or in a line that is no command."""
+    a, n = suite.accounts[1], 0
+    secrets = [f'Geheim-{i}-{os.urandom(6).hex()}-{"x" * 90 * i}-Ende' for i in range(3)]
+    plain = lambda secret: f'AUTHENTICATE PLAIN {B64(f"""{chr(0)}{a["address"]}{chr(0)}{secret}""".encode())}'
+    open_ones = []
+    for secret in secrets:
+        suite.tool('user', 'passwd', '--password-stdin', a['address'], input=secret + '\n')
+        for text in (f'LOGIN {a["address"]} "{secret}"', plain(secret), f'LOGIN {a["address"]} "{secret}" more', plain(secret) + '!!',
+                     f'NONSENSE "{secret}"', f'NOOP\r\na LOGIN {a["address"]} "{secret}"\r\nb NOOP', f'LOGIN {a["address"]} {{{len(secret)}+}}\r\n{secret}\r\nb NOOP',
+                     f'LOGIN {a["address"]} "{secret}'):  # which never ends
+            for piece in (10000, 7):
+                c = Imap(suite)
+                data = f'a {text}\r\n'.encode()
+                for i in range(0, len(data), piece):
+                    c.socket.sendall(data[i:i + piece])
+                    if piece < 100:
+                        time.sleep(0.0005)
+                if text[-1] != 'e':
+                    c.line()
+                (c.close() if n % 2 else open_ones.append(c))
+                n += 1
+    for secret in secrets:
+        wanted = [secret[:24].encode(), B64(b'\0' + a['address'].encode() + b'\0' + secret.encode())[40:64].encode()]
+        for r in map(json.loads, suite.tool('status', '--json').stdout.splitlines()):
+            if r.get('pid') and r['process'] != 'imapd-session':
+                found = memory(r['pid'])
+                where = [found[max(0, found.find(w) - 100):][:300] for w in wanted if w in found]
+                assert not where, r['process']
+    for c in open_ones:
+        c.close()
+    suite.tool('user', 'passwd', '--password-stdin', a['address'], input=a['password'] + '\n')
