@@ -218,9 +218,10 @@ def test_check_grades_what_clients_see(suite):
     for f in found:
         assert f['grade'] == 'A' and f['reasons'] == [], f
         assert f['versions'] == ['TLSv1.2', 'TLSv1.3'] and f['key'] == 'EC' and f['trusted'] and f['name_matches']
+        assert f['other']['key'] == 'RSA' and f['other']['trusted'] and f['other']['name_matches'], f
     # without the authority nobody trusts it; the text says so
     r = suite.tool('tls', 'check', f'localhost:{suite.imaps}', '--protocol', 'imaps', check=False)
-    assert r.returncode == 65 and 'chain is not trusted' in r.stdout and r.stdout.startswith('C ')
+    assert r.returncode == 65 and r.stdout.count('chain is not trusted') == 1 and r.stdout.startswith('C ')
     status, found = check(suite, f'127.0.0.1:{suite.smtp_port}', '--protocol', 'smtp')
     assert status == 65 and 'the name is not in the certificate' in found[0]['reasons'][0]['reason']
     status, found = check(suite, f'127.0.0.1:{suite.smtp_port}', '--protocol', 'smtp', '--name', 'mx.example.test')
@@ -228,7 +229,14 @@ def test_check_grades_what_clients_see(suite):
     suite.authority.issue('mx', ['mx.example.test'], key='mx', days=9)
     suite.tool('tls', 'reload')
     status, found = check(suite)
-    assert status == 0 and found[0]['grade'] == 'B' and '14 days' in found[0]['reasons'][0]['reason']
+    assert status == 0 and found[0]['grade'] == 'B' and '14 days of the key of kind EC' in found[0]['reasons'][0]['reason']
+    # the one that most clients do not get counts as well
+    suite.authority.issue('mx', ['mx.example.test'], key='mx')
+    suite.authority.issue('rsa', ['mx.example.test'], key='rsa', days=9)
+    suite.tool('tls', 'reload')
+    status, found = check(suite)
+    assert status == 0 and found[0]['grade'] == 'B' and '14 days of the key of kind RSA' in found[0]['reasons'][0]['reason']
+    assert found[0]['days'] > 80 and found[0]['other']['days'] < 9
 
 
 @pytest.mark.parametrize('args,grade,reason', [

@@ -144,8 +144,12 @@ struct report {
 static void cap(struct report *r, char grade, const char *what, const char *detail)
 {
 	char reason[PROBE_TEXT + 64];
+	const json_t *one;
+	size_t i;
 
 	snprintf(reason, sizeof reason, "%s%s", what, detail);
+	json_array_foreach(r->reasons, i, one) /* both certificates may have it */
+	    if (strcmp(json_string_value(json_object_get(one, "reason")), reason) == 0) return;
 	json_array_append_new(
 	    r->reasons, json_pack("{s:s%, s:s}", "grade", &grade, (size_t)1, "reason", reason));
 	if (grade > r->grade)
@@ -185,17 +189,21 @@ static void rate_dane(struct report *r)
 		cap(r, 'C', r->dane->why, "");
 }
 
-static void rate_certificate(struct report *r)
+static void rate_certificate(struct report *r, const struct probe_certificate *p)
 {
-	const struct probe *p = r->p;
 	bool known = r->dane != NULL && r->dane->verdict == DANE_MATCHED;
+	const char *kind = r->p->ncertificates > 1 ? p->kind : "";
+	const char *of = kind[0] != '\0' ? " of the key of kind " : "";
+	char whose[64];
+
+	snprintf(whose, sizeof whose, "%s%s", of, kind);
 
 	if (r->now < p->not_before)
-		cap(r, 'F', "the certificate is not valid yet", "");
+		cap(r, 'F', "the certificate is not valid yet", whose);
 	else if (r->now >= p->not_after)
-		cap(r, 'F', "the certificate has expired", "");
+		cap(r, 'F', "the certificate has expired", whose);
 	else if (p->not_after - r->now < EXPIRES_SOON)
-		cap(r, 'B', "the certificate expires within 14 days", "");
+		cap(r, 'B', "the certificate expires within 14 days", whose);
 	if (!p->trusted && !known)
 		cap(r, 'C', "the chain is not trusted: ", p->chain);
 	if (!p->matches && !known)
@@ -215,10 +223,25 @@ static void rate(struct report *r)
 	}
 	rate_versions(r);
 	rate_ciphers(r);
-	rate_certificate(r);
+	for (unsigned i = 0; i < r->p->ncertificates; i++)
+		rate_certificate(r, &r->p->certificates[i]);
 }
 
 /* --- check: words ----------------------------------------------------------------------------- */
+
+static void print_shown(const struct probe_certificate *c, int64_t now)
+{
+	printf("   %s key of %u bits, %lld days left, chain %s, names %s\n", c->kind, c->bits,
+	    (long long)(c->not_after - now) / DAY, c->trusted ? "trusted" : "not trusted",
+	    c->names);
+}
+
+static json_t *shown_json(const struct probe_certificate *c, int64_t now)
+{
+	return json_pack("{s:s, s:i, s:s, s:b, s:b, s:I, s:I}", "key", c->kind, "bits",
+	    (int)c->bits, "names", c->names, "trusted", c->trusted, "name_matches", c->matches,
+	    "not_after", (json_int_t)c->not_after, "days", (json_int_t)(c->not_after - now) / DAY);
+}
 
 static void print_text(const struct probe_target *t, const char *title, const struct report *r)
 {
@@ -233,9 +256,9 @@ static void print_text(const struct probe_target *t, const char *title, const st
 		for (i = 0; i < PROBE_VERSIONS; i++)
 			if (p->versions[i])
 				printf(" %s", probe_versions[i]);
-		printf("\n   %s key of %u bits, %lld days left, chain %s, names %s\n", p->kind,
-		    p->bits, (long long)(p->not_after - r->now) / DAY,
-		    p->trusted ? "trusted" : "not trusted", p->names);
+		putchar('\n');
+		for (i = 0; i < p->ncertificates; i++)
+			print_shown(&p->certificates[i], r->now);
 	}
 	if (r->dane != NULL)
 		dane_print(r->dane);
@@ -256,13 +279,13 @@ static void print_json(const struct probe_target *t, const char *title, const st
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s%, s:O, s:b, s:o}", "listener", title, "host",
 	    t->host, "port", t->port, "protocol", t->protocol, "grade", &r->grade, (size_t)1,
 	    "reasons", r->reasons, "tls", p->tls, "versions", versions);
-	if (p->tls)
-		json_object_update_new(
-		    o, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:I, s:I}", "version",
-			   p->version, "cipher", p->cipher, "group", p->group, "key", p->kind,
-			   "bits", (int)p->bits, "names", p->names, "trusted", p->trusted,
-			   "name_matches", p->matches, "not_after", (json_int_t)p->not_after,
-			   "days", (json_int_t)(p->not_after - r->now) / DAY));
+	if (p->tls) {
+		json_object_update_new(o, json_pack("{s:s, s:s, s:s}", "version", p->version,
+					      "cipher", p->cipher, "group", p->group));
+		json_object_update_new(o, shown_json(&p->certificates[0], r->now));
+	}
+	if (p->ncertificates > 1)
+		json_object_set_new(o, "other", shown_json(&p->certificates[1], r->now));
 	if (r->dane != NULL)
 		json_object_set_new(o, "dane", dane_json(r->dane));
 	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);

@@ -194,7 +194,7 @@ static SSL_CTX *client(const char *ca, const struct trial *trial)
 	return x;
 }
 
-static void note_certificate(SSL *s, const struct probe_target *t, struct probe *p)
+static void note_certificate(SSL *s, const struct probe_target *t, struct probe_certificate *p)
 {
 	X509 *x = SSL_get0_peer_certificate(s);
 	EVP_PKEY *key = X509_get0_pubkey(x);
@@ -221,7 +221,8 @@ static void note_session(SSL *s, const struct probe_target *t, struct probe *p)
 	snprintf(p->version, sizeof p->version, "%s", SSL_get_version(s));
 	snprintf(p->cipher, sizeof p->cipher, "%s", SSL_CIPHER_standard_name(cipher));
 	snprintf(p->group, sizeof p->group, "%s", group == NID_undef ? "none" : OBJ_nid2sn(group));
-	note_certificate(s, t, p);
+	note_certificate(s, t, &p->certificates[0]);
+	p->ncertificates = 1;
 }
 
 static void note_failure(struct probe *p)
@@ -326,6 +327,17 @@ int probe_dane(const struct probe_target *t, const char *base, const struct tls_
 	return found;
 }
 
+/* RSA beside ECDSA: each client sees one of the two, and the other one may be the bad one. */
+static void look_for_another(const struct probe_target *t, const char *ca, struct probe *p)
+{
+	bool rsa = strcmp(p->certificates[0].kind, "RSA") == 0;
+	struct probe other = { .tls = false };
+
+	if (try(t, ca, (struct trial){ TLS1_2_VERSION, TLS1_2_VERSION, rsa ? "aECDSA" : "aRSA" },
+		&other))
+		p->certificates[p->ncertificates++] = other.certificates[0];
+}
+
 void probe_server(const struct probe_target *t, const char *ca, struct probe *p)
 {
 	*p = (struct probe){ .tls = false };
@@ -339,4 +351,5 @@ void probe_server(const struct probe_target *t, const char *ca, struct probe *p)
 		return;
 	p->static_rsa = try(t, ca, (struct trial){ TLS1_2_VERSION, TLS1_2_VERSION, "kRSA" }, NULL);
 	p->no_aead = try(t, ca, (struct trial){ TLS1_2_VERSION, TLS1_2_VERSION, NO_AEAD }, NULL);
+	look_for_another(t, ca, p);
 }

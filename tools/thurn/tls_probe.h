@@ -22,18 +22,26 @@ struct probe_target {
 	const char *protocol; /* "smtp", "imaps", ... */
 };
 
+/* What a server shows of itself. */
+struct probe_certificate {
+	bool trusted, matches;
+	char chain[PROBE_TEXT]; /* what is wrong with the chain; "" = nothing */
+	char kind[16], names[PROBE_TEXT];
+	unsigned bits;
+	int64_t not_before, not_after; /* seconds since 1970 */
+};
+
 struct probe {
 	bool connected; /* the server has spoken, or a handshake was tried */
 	bool tls; /* a handshake succeeded, with the best version */
 	bool versions[PROBE_VERSIONS];
 	bool static_rsa,
 	    no_aead; /* key exchange without forward secrecy, CBC: taken with TLSv1.2 */
-	bool trusted, matches;
 	char error[PROBE_TEXT]; /* why there is no connection, or no TLS */
-	char chain[PROBE_TEXT]; /* what is wrong with the chain; "" = nothing */
-	char version[16], cipher[64], group[32], kind[16], names[PROBE_TEXT];
-	unsigned bits;
-	int64_t not_before, not_after; /* seconds since 1970 */
+	char version[16], cipher[64], group[32];
+	/* the one that is shown at first, and the one for clients that take the other kind of key only */
+	struct probe_certificate certificates[2];
+	unsigned ncertificates;
 };
 
 /* The protocol spoken at a port, or NULL; whether there is one of that name. */
