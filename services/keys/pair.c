@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,18 +119,24 @@ static void note_id(struct pair *p, X509 *x)
 static X509 *parse_chain(struct pair *p, struct str pem, char *why)
 {
 	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
-	X509 *leaf = NULL, *x;
+	X509 *leaf = NULL, *last = NULL, *x;
 
 	while ((x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
 		int r = add_certificate(p, x, why);
 
+		if (last != NULL && X509_check_issued(x, last) != X509_V_OK)
+			p->disordered = true;
+		if (last != leaf)
+			X509_free(last);
+		last = x;
 		if (leaf == NULL)
 			leaf = x;
-		else
-			X509_free(x);
 		if (r == -1)
 			goto fail;
 	}
+	if (last != leaf)
+		X509_free(last);
+	last = NULL;
 	/* at the end there is nothing to begin with; all else is damage */
 	if (leaf != NULL && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
 		BIO_free(b);
@@ -138,6 +145,8 @@ static X509 *parse_chain(struct pair *p, struct str pem, char *why)
 	snprintf(why, PAIR_WHY, "the certificate file %s",
 	    leaf == NULL ? "holds no certificate in PEM form" : "is damaged");
 fail:
+	if (last != leaf)
+		X509_free(last);
 	X509_free(leaf);
 	BIO_free(b);
 	return NULL;
@@ -203,7 +212,8 @@ struct pair *pair_parse(struct str certificate, struct str key, char *why)
 	if (p->key == NULL)
 		goto fail;
 	if (X509_check_private_key(leaf, p->key) != 1) {
-		snprintf(why, PAIR_WHY, "the key is not that of the certificate");
+		snprintf(why, PAIR_WHY, "the key is not that of the certificate%s",
+		    p->certificate.n > 1 ? " that comes first in its file" : "");
 		goto fail;
 	}
 	if (!usable(p)) {
@@ -254,6 +264,15 @@ const char *pair_date_fault(const struct pair *p, int64_t now)
 	if (now < p->not_before)
 		return "the certificate is not valid yet";
 	return now >= p->not_after ? "the certificate has expired" : NULL;
+}
+
+const char *pair_fault(const struct pair *p, int64_t now)
+{
+	const char *date = pair_date_fault(p, now);
+
+	if (date != NULL || !p->disordered)
+		return date;
+	return "the chain is out of order: the host's certificate, its issuer's, and so on";
 }
 
 int pair_days(const struct pair *p, int64_t now)

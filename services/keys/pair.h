@@ -19,6 +19,7 @@ struct pair {
 	unsigned bits;
 	int64_t not_before, not_after; /* seconds since 1970 */
 	char names[256]; /* in it, for the log; cut */
+	bool disordered; /* a certificate of the chain was not issued by the next one */
 };
 
 /* Before confinement: the secure heap, and everything that OpenSSL sets up at first use. -1 = not
@@ -42,6 +43,8 @@ void pair_free(struct pair *p); /* NULL is fine */
 
 /* Why it cannot be used at that time; NULL = it can. */
 const char *pair_date_fault(const struct pair *p, int64_t now);
+/* The same, or what is wrong with its chain: most clients put up with that, but not all. */
+const char *pair_fault(const struct pair *p, int64_t now);
 int pair_days(const struct pair *p, int64_t now); /* left; negative when it has expired */
 
 #endif

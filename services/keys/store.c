@@ -211,7 +211,7 @@ static bool is_better(const struct slot *s, const struct pair *fresh, int64_t no
 static void log_loaded(const struct slot *s, int64_t now)
 {
 	const struct pair *p = s->pair;
-	const char *fault = pair_date_fault(p, now);
+	const char *fault = pair_fault(p, now);
 
 	log_event(fault == NULL ? LEVEL_NOTICE : LEVEL_ERROR, NULL, EV("certificate-loaded"),
 	    LOG_KVS(KZ("name", s->name), KZ("hosts", p->names), KZ("kind", p->kind),
@@ -310,9 +310,9 @@ void store_describe(const struct slot *s, int64_t now, struct buf *out)
 	    p == NULL ? 0 : p->bits, (long long)(p == NULL ? 0 : p->not_before),
 	    (long long)(p == NULL ? 0 : p->not_after), p == NULL ? 0 : pair_days(p, now));
 	buf_printf(out, ",\"in_use\":%s,\"fault\":", p == NULL ? "false" : "true");
-	put_json(out, s->why[0] != '\0' || p == NULL    ? s->why
-		      : pair_date_fault(p, now) == NULL ? ""
-							: pair_date_fault(p, now));
+	put_json(out, s->why[0] != '\0' || p == NULL ? s->why
+		      : pair_fault(p, now) == NULL   ? ""
+						     : pair_fault(p, now));
 	buf_char(out, '}');
 }
 

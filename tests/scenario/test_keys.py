@@ -197,6 +197,23 @@ def test_keys_files_need_to_be_readable_by_root_only(suite):
     assert len(suite.events('certificate-loaded')) >= 3
 
 
+def test_order_of_the_chain(suite):
+    """The host's certificate comes first; what follows it is served in any order, but the order is told."""
+    top = suite.top / 'tls'
+    mx, second, ca = (top.joinpath(n).read_text() for n in ('mx.pem', 'second.pem', 'ca.pem'))
+
+    def fault(text):
+        (top / 'mx.pem').write_text(text)
+        suite.tool('tls', 'reload', check=False)
+        return next(r for r in map(json.loads, suite.tool('tls', '--json', 'status', check=False).stdout.splitlines()) if r['certificate'] == 'mx')['fault']
+    assert fault(mx + ca) == ''
+    assert fault(mx + second + ca).startswith('the chain is out of order')
+    assert suite.events('certificate-loaded')[-1]['fields']['but'].startswith('the chain is out of order')
+    assert handshake(suite, 'ec')
+    assert fault(ca + mx) == 'the key is not that of the certificate that comes first in its file'
+    assert fault(mx) == ''
+
+
 def test_expiry_is_told(suite):
     assert not suite.events('certificate-expires')
     suite.authority.issue('mx', ['soon.example.test', 'localhost'], key='mx', days=11)
