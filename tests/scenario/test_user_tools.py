@@ -65,6 +65,12 @@ def test_undelete(suite):
     assert log_in(suite, u, 'y')
 
 
+def test_scram_that_is_not_offered(suite):
+    r = suite.tool('domain', 'set', '--scram', 'on', 'other.test')
+    assert r.stderr == 'thurn domain: sasl_mechanisms does not offer SCRAM, so nobody can use it yet\n'
+    assert suite.tool('domain', 'set', '--scram', 'off', 'other.test').stderr == ''
+
+
 def test_import_and_export(suite, tmp_path):
     text = io.StringIO()
     out = csv.writer(text, lineterminator='\n')

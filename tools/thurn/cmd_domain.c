@@ -24,6 +24,17 @@ static void print_domain(void *arg, struct str json, struct ipc_msg *m)
 	json_decref(o);
 }
 
+/* Keys alone let nobody log in by them. */
+static void warn_unless_offered(void)
+{
+	const struct conf *c = tool_suite_conf();
+
+	for (size_t i = 0; i < conf_count(c, "sasl_mechanisms"); i++)
+		if (str_casestarts(conf_item(c, "sasl_mechanisms", i), STR("SCRAM-")))
+			return;
+	tool_warn("sasl_mechanisms does not offer SCRAM, so nobody can use it yet");
+}
+
 static int set(bool json, int argc, char **argv)
 {
 	struct account_batch b;
@@ -45,7 +56,10 @@ static int set(bool json, int argc, char **argv)
 		c.address = str_of(argv[i]);
 		r = account_request(&b, AUTH_CTL_DOMAIN, argv[i], &c);
 	}
-	return account_end(&b, r);
+	r = account_end(&b, r);
+	if (r == 0 && c.flags != 0)
+		warn_unless_offered();
+	return r;
 }
 
 int cmd_domain(int argc, char **argv)
