@@ -83,7 +83,7 @@ void accept_down(struct chan *c)
 
 /* --- into the spool --------------------------------------------------------------------------- */
 
-/* Not accepted. It is gone once no worker has it any more. */
+/* It is not kept, and gone once no worker has it any more; what has gone out all the same is told. */
 static void refuse(struct message *m)
 {
 	struct entry *e = m->entry;
@@ -91,9 +91,19 @@ static void refuse(struct message *m)
 	m->refused = true;
 	if (m->flying > 0)
 		return;
+	tell_untold(m);
 	message_free(m);
 	if (e != NULL)
 		entry_free(e);
+}
+
+static bool all_done(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		if (m->targets[i].state != SLOT_DONE)
+			return false;
+	}
+	return true;
 }
 
 /* Whether the short cut has tried it already. */
@@ -140,16 +150,35 @@ static void schedule(struct message *m)
 	load_scheduled(e, at);
 }
 
-static void sealed(struct message *m, int error)
+/* All of it has been delivered. */
+static void accepted_shortcut(struct message *m)
+{
+	counts.shortcuts++;
+	crash_point("shortcut.before_answer");
+	accepted(m, "shortcut");
+	crash_point("shortcut.after_answer");
+}
+
+static void not_sealed(struct message *m, int error)
 {
 	struct status st;
 
-	if (error != 0) {
+	log_error(&m->tag, EV("commit-failed"), KZ("error", strerror(error)));
+	if (all_done(m)) {
+		/* meanwhile: who is told no sends it again */
+		accepted_shortcut(m);
+	} else {
 		space_status(&st, error);
-		log_error(&m->tag, EV("commit-failed"), KZ("error", strerror(error)));
 		charge_refund(m);
 		answer_message(m, &st);
-		refuse(m);
+	}
+	refuse(m);
+}
+
+static void sealed(struct message *m, int error)
+{
+	if (error != 0) {
+		not_sealed(m, error);
 		return;
 	}
 	accept_sealed(m);
@@ -237,15 +266,6 @@ static void shortcut(struct message *m)
 	crash_point("shortcut.after_dispatch");
 }
 
-static bool all_done(const struct message *m)
-{
-	for (uint32_t i = 0; i < m->ntargets; i++) {
-		if (m->targets[i].state != SLOT_DONE)
-			return false;
-	}
-	return true;
-}
-
 void accept_shortcut(struct message *m)
 {
 	crash_point("shortcut.after_result");
@@ -261,10 +281,7 @@ void accept_shortcut(struct message *m)
 		return;
 	}
 	cut_end(m);
-	counts.shortcuts++;
-	crash_point("shortcut.before_answer");
-	accepted(m, "shortcut");
-	crash_point("shortcut.after_answer");
+	accepted_shortcut(m);
 	message_free(m);
 }
 
