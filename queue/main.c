@@ -82,7 +82,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_MAILDIR, .rows = no_rows, .up = worker_changed, .down = worker_changed,
 	    .one = true },
 	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
-	{ ROLE_POLICY, .rows = policy_rows, .down = accept_down },
+	{ ROLE_POLICY, .rows = policy_rows, .down = submit_down },
 	{ ROLE_CREDENTIALS, .rows = no_rows, .up = credentials_up, .one = true },
 	{ ROLE_REMOTE, .rows = remote_rows, .up = remote_up, .down = worker_changed, .one = true },
 	{ 0 },

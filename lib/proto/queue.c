@@ -1,6 +1,7 @@
 /* How a message gets into the queue: the packets. See queue.h. */
 #include "proto/queue.h"
 
+#include "net/dns.h"
 #include "proto/grant.h"
 
 enum {
@@ -217,6 +218,7 @@ int get_commit_part(struct get *g, struct arena *a, struct queue_commit *c, bool
 void put_queue_report(struct put *w, const struct queue_report *r)
 {
 	put_u64(w, r->trace);
+	put_str(w, r->domain);
 	put_str(w, r->to);
 	put_str(w, r->text);
 }
@@ -224,9 +226,10 @@ void put_queue_report(struct put *w, const struct queue_report *r)
 int get_queue_report(struct get *g, struct queue_report *r)
 {
 	r->trace = get_u64(g);
+	r->domain = get_line(g, DNS_NAME_MAX);
 	r->to = get_line(g, ADDRESS_MAX);
 	r->text = get_str(g, QUEUE_REPORT_MAX);
-	if (r->to.n == 0 || r->text.n == 0)
+	if (!dns_name_valid(r->domain) || r->to.n == 0 || r->text.n == 0)
 		g->bad = true;
 	return get_end(g);
 }

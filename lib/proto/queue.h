@@ -18,7 +18,8 @@
  *	queue_answer + that memfd. 250 means synced; nothing else does. After any answer the id is
  *	used up.
  * QUEUE_REPORT (request, policy -> queue): struct queue_report: a report about TLS, a message of this host's
- *	own from tls_report_sender. Answer: QUEUE_REPORT {status}, 250 as with a COMMIT.
+ *	own from tls_report_sender. Answer: QUEUE_REPORT {status}, 250 as with a COMMIT;
+ *	550 5.7.1 when the domain wants no reports mailed there.
  */
 #ifndef PROTO_QUEUE_H
 #define PROTO_QUEUE_H
@@ -87,6 +88,7 @@ int get_commit_part(struct get *g, struct arena *a, struct queue_commit *c, bool
 enum { QUEUE_REPORT_MAX = 60 * 1024 };
 struct queue_report {
 	uint64_t trace;
+	struct str domain; /* whom it is about: it is sent to nobody whom the domain does not name */
 	struct str to; /* one address, in canonical form */
 	struct str text; /* the message, with CRLF, 7 bits */
 };

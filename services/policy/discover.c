@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "proto/fetch.h"
 #include "proto/proc.h"
+#include "proto/txt.h"
 #include "proto/types.h"
-#include "txt.h"
 
 enum {
 	CHECK_MAX_S = 3600, /* however long DNS says */

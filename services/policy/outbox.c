@@ -14,10 +14,9 @@
 #include "proto/fetch.h"
 #include "proto/proc.h"
 #include "proto/queue.h"
+#include "proto/txt.h"
 #include "proto/types.h"
 #include "tallies.h"
-#include "tlsrpt.h"
-#include "txt.h"
 
 enum {
 	JOBS_MAX = 8, /* at once */
@@ -208,8 +207,10 @@ static void mail(struct job *j, struct str to, struct str gzip)
 	struct put w = put_start();
 
 	report_message(j->tally, &who, gzip, to, now(), &text);
-	put_queue_report(
-	    &w, &(struct queue_report){ .trace = id_random(), .to = to, .text = buf_view(&text) });
+	put_queue_report(&w, &(struct queue_report){ .trace = id_random(),
+				 .domain = str_of(j->domain),
+				 .to = to,
+				 .text = buf_view(&text) });
 	w.bad = w.bad || text.full;
 	buf_clear(&text);
 	ask(j, ROLE_QUEUE, QUEUE_REPORT, &w, QUEUE_MS, on_queued);
@@ -264,29 +265,20 @@ static void unwanted(struct job *j, const char *why)
 /* RFC 8460 3: the one record that is of this kind, or none. */
 static void take_records(struct job *j, const struct dns_answer *a)
 {
-	struct tally_rua ruas[TALLY_RUAS];
+	struct tlsrpt found = { 0 };
 	struct tally *t = j->tally;
-	unsigned found = 0;
-	int good = 1;
-	uint32_t n;
 
-	for (uint32_t i = 0; i < a->nrecords; i++) {
-		int r = tlsrpt_record(a->records[i].text, ruas, &n);
-
-		if (r == 0)
-			continue;
-		good = r;
-		found++;
-		memcpy(t->ruas, ruas, sizeof ruas);
-		t->nruas = n;
-	}
-	if (found != 1 || good != 1 || t->nruas == 0) {
-		t->nruas = 0;
-		unwanted(j, found == 0  ? "it has no record"
-			    : found > 1 ? "it has more than one record"
-			    : good != 1 ? "its record is malformed"
-					: "its record names no place that can be used");
+	for (uint32_t i = 0; i < a->nrecords; i++)
+		tlsrpt_add(&found, a->records[i].text);
+	if (tlsrpt_why(&found) != NULL) {
+		unwanted(j, tlsrpt_why(&found));
 		return;
+	}
+	for (t->nruas = 0; t->nruas < found.n; t->nruas++) {
+		struct tally_rua *r = &t->ruas[t->nruas];
+
+		r->state = RUA_TODO;
+		memcpy(r->uri, found.places[t->nruas], sizeof r->uri);
 	}
 	next_place(j);
 }
@@ -309,7 +301,7 @@ static void on_records(struct ask *ask, struct ipc_msg *m)
 
 static void look(struct job *j)
 {
-	if (!txt_ask(&j->ask, "_smtp._tls", j->domain, on_records, j))
+	if (!txt_ask(&j->ask, TLSRPT_LABEL, j->domain, on_records, j))
 		unwanted(j, "its name is too long to have a record");
 }
 

@@ -14,7 +14,7 @@ enum { VERSION = 1, FAILURE_BYTES = 4 + DNS_NAME_MAX + TLS_RESULT_REASON_MAX + 6
 
 _Static_assert(
     TALLY_POLICIES *(TALLY_TEXT_MAX + DNS_NAME_MAX + 64 + TALLY_FAILURES * FAILURE_BYTES) +
-	    TALLY_RUAS * (TALLY_RUA_MAX + 8) + DNS_NAME_MAX + 64 <
+	    TLSRPT_PLACES * (TLSRPT_PLACE_MAX + 8) + DNS_NAME_MAX + 64 <
 	TALLY_BYTES_MAX,
     "must fit");
 
@@ -246,7 +246,7 @@ void put_tally(struct put *w, const struct tally *t)
 
 static void get_rua(struct get *g, struct tally_rua *r)
 {
-	if (str_copy(get_line(g, TALLY_RUA_MAX), r->uri, sizeof r->uri) == -1)
+	if (str_copy(get_line(g, TLSRPT_PLACE_MAX), r->uri, sizeof r->uri) == -1)
 		g->bad = true;
 	r->state = get_u8(g);
 	if (r->state >= RUA_STATES)
@@ -268,7 +268,7 @@ struct tally *get_tally(struct get *g)
 	t->reported = get_bool(g);
 	t->next = get_i64(g);
 	t->tries = get_u32(g);
-	t->nruas = get_count(g, TALLY_RUAS);
+	t->nruas = get_count(g, TLSRPT_PLACES);
 	for (uint32_t i = 0; i < t->nruas; i++)
 		get_rua(g, &t->ruas[i]);
 	t->npolicies = get_count(g, TALLY_POLICIES);

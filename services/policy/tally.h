@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "mail/tlsrpt.h"
 #include "proto/fetch.h"
 #include "proto/tls_result.h"
 
@@ -15,8 +16,6 @@ enum {
 	TALLY_POLICIES = 8, /* that were applied: each MX host can have TLSA records of its own */
 	TALLY_FAILURES = 16, /* kinds of them, of one policy */
 	TALLY_TEXT_MAX = 4096, /* bytes of a policy in words; whole lines are left out */
-	TALLY_RUAS = 4, /* places that want the report; others are not looked at */
-	TALLY_RUA_MAX = 500, /* bytes of one */
 	TALLY_BYTES_MAX = 160 * 1024, /* of put_tally() */
 };
 
@@ -44,7 +43,7 @@ enum rua_state {
 	RUA_STATES
 };
 struct tally_rua {
-	char uri[TALLY_RUA_MAX + 1];
+	char uri[TLSRPT_PLACE_MAX + 1];
 	uint8_t state;
 };
 
@@ -59,7 +58,7 @@ struct tally {
 	bool reported; /* kept so that the same day is not begun again */
 	int64_t next; /* when it is to be tried, seconds since 1970; 0 = not decided */
 	uint32_t tries;
-	struct tally_rua ruas[TALLY_RUAS];
+	struct tally_rua ruas[TLSRPT_PLACES];
 	uint32_t nruas; /* 0 = not looked for */
 };
 

@@ -91,6 +91,7 @@ class World:
         # for tests of their own
         self.unsigned('busy', GOOD, None, f'v=TLSRPTv1; rua=mailto:user3@example.test,{WEB}-busy')
         self.unsigned('stall', GOOD, None, f'v=TLSRPTv1; rua={WEB}-stall')
+        self.unsigned('taken', GOOD, None, f'v=TLSRPTv1; rua=mailto:user3@example.test,{WEB}-taken')
         self.unsigned('day', GOOD, None, 'v=TLSRPTv1; rua=mailto:user2@example.test')
 
     def zones(self):
@@ -298,6 +299,27 @@ def test_nothing_is_reported_twice(suite, world):
     second, = [p for p in posts() if p != first]
     assert second['date-range']['start-datetime'] > first['date-range']['end-datetime']
     assert [p['summary']['total-successful-session-count'] for r in (first, second) for p in r['policies']] == [1, 1]
+
+
+def test_nobody_else_is_sent_one(suite, world):
+    """What services/policy says is wanted, it may have been made to say: the queue looks for itself."""
+    domain = 'taken.plain.test'
+    world.web.plan['reports.plain.test', '/in-taken'] = answer(503)
+    send(suite, domain)
+    suite.wait_for(lambda: counted(suite, domain))
+    suite.tool('tls', 'report', 'send', domain)
+    suite.wait_for(lambda: by_mail(suite, 2, domain) and [r for r in counted(suite, domain) if r['due'] > time.time() + 3000])
+    file, = pathlib.Path(suite.top).rglob('reports.mdb')
+    suite.tool('stop')
+    done, other = b'mailto:user3@example.test\x02', b'mailto:user1@example.test\x00'  # RUA_DONE, RUA_TODO
+    kept = file.read_bytes()
+    assert done in kept
+    file.write_bytes(kept.replace(done, other))
+    suite.tool('start')
+    suite.tool('tls', 'report', 'send', domain)
+    refused = lambda: [e for e in suite.events('tls-report-failed') if e['fields']['to'] == other[:-1].decode()]
+    assert 'wants no reports mailed there' in suite.wait_for(refused)[0]['fields']['why']
+    assert by_mail(suite, 0, domain) == []
 
 
 def test_a_crash(suite, world):

@@ -1,29 +1,16 @@
-/* Where reports are wanted, what is told of connections, and what is kept of them: the first byte chooses. */
+/* What is told of connections, and what is kept of them: the first byte chooses. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../../../services/policy/report.h"
-#include "../../../../services/policy/tlsrpt.h"
 #include "proto/queue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct reporter who = { "mx.example.net", "Example", "a@example.net",
 	"b@example.net" };
-
-static void look_at_record(struct str text)
-{
-	struct tally_rua ruas[TALLY_RUAS];
-	uint32_t n;
-
-	tlsrpt_record(text, ruas, &n);
-	assert(n <= TALLY_RUAS);
-	for (uint32_t i = 0; i < n; i++)
-		for (const char *p = ruas[i].uri; *p != '\0'; p++)
-			assert(*p > ' ' && *p <= '~');
-}
 
 /* What can be read can be written, and reported. */
 static void look_at_tally(struct str text)
@@ -63,7 +50,7 @@ static void look_at_report(struct str text)
 }
 
 static void (*const looks[])(
-    struct str) = { look_at_record, look_at_tally, look_at_result, look_at_report };
+    struct str) = { look_at_tally, look_at_result, look_at_report };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -25,7 +25,7 @@ static int hex(char c)
 }
 
 /* RFC 3986 2.1. -1: malformed, or no visible text. */
-static int decode(struct str s, char out[TALLY_RUA_MAX + 1])
+static int decode(struct str s, char out[TLSRPT_PLACE_MAX + 1])
 {
 	size_t n = 0;
 
@@ -38,7 +38,7 @@ static int decode(struct str s, char out[TALLY_RUA_MAX + 1])
 			c = hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]);
 			i += 2;
 		}
-		if (c <= ' ' || c > '~' || n == TALLY_RUA_MAX)
+		if (c <= ' ' || c > '~' || n == TLSRPT_PLACE_MAX)
 			return -1;
 		out[n++] = (char)c;
 	}
@@ -47,51 +47,50 @@ static int decode(struct str s, char out[TALLY_RUA_MAX + 1])
 }
 
 /* One address, without fields of a header (RFC 6068 2): nobody else says what stands there. */
-static int take_mail(struct str uri, struct tally_rua *r)
+static int take_mail(struct str uri, char out[TLSRPT_PLACE_MAX + 1])
 {
 	struct str text = str_skip(uri, sizeof "mailto:" - 1);
-	char plain[TALLY_RUA_MAX + 1];
+	char plain[TLSRPT_PLACE_MAX + 1];
 	struct address a;
 
 	if (str_find(text, '?') != -1 || decode(text, plain) == -1 ||
 	    address_parse(str_of(plain), 0, &a) != ADDRESS_OK)
 		return -1;
-	snprintf(r->uri, sizeof r->uri, "mailto:%.*s", STR_ARG(a.text));
+	snprintf(out, TLSRPT_PLACE_MAX + 1, "mailto:%.*s", STR_ARG(a.text));
 	return 0;
 }
 
-static int take_web(struct str uri, struct tally_rua *r)
+static int take_web(struct str uri, char out[TLSRPT_PLACE_MAX + 1])
 {
-	return str_copy(uri, r->uri, sizeof r->uri);
+	return str_copy(uri, out, TLSRPT_PLACE_MAX + 1);
 }
 
 static const struct {
 	struct str scheme;
-	int (*take)(struct str uri, struct tally_rua *r);
+	int (*take)(struct str uri, char out[TLSRPT_PLACE_MAX + 1]);
 } schemes[] = {
 	{ STR("mailto:"), take_mail },
 	{ STR("https://"), take_web },
 };
 
-static int take(struct str uri, struct tally_rua *r)
+static int take(struct str uri, char out[TLSRPT_PLACE_MAX + 1])
 {
-	*r = (struct tally_rua){ .state = RUA_TODO };
-	if (uri.n > TALLY_RUA_MAX || !visible(uri))
+	if (uri.n > TLSRPT_PLACE_MAX || !visible(uri))
 		return -1;
 	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
 		if (str_casestarts(uri, schemes[i].scheme))
-			return schemes[i].take(uri, r);
+			return schemes[i].take(uri, out);
 	return -1;
 }
 
-static void add(struct str uri, struct tally_rua *ruas, uint32_t *n)
+static void add(struct tlsrpt *t, struct str uri)
 {
-	if (*n == TALLY_RUAS || take(uri, &ruas[*n]) == -1)
+	if (t->n == TLSRPT_PLACES || take(uri, t->places[t->n]) == -1)
 		return;
-	for (uint32_t i = 0; i < *n; i++)
-		if (strcmp(ruas[i].uri, ruas[*n].uri) == 0)
+	for (uint32_t i = 0; i < t->n; i++)
+		if (strcmp(t->places[i], t->places[t->n]) == 0)
 			return;
-	++*n;
+	t->n++;
 }
 
 /* --- the record ------------------------------------------------------------------------------- */
@@ -106,28 +105,58 @@ static bool valid_name(struct str s)
 	return s.n > 0 && s.n <= 32;
 }
 
-int tlsrpt_record(struct str text, struct tally_rua ruas[TALLY_RUAS], uint32_t *n)
+/* Its fields, behind the version. False: malformed. */
+static bool take_fields(struct tlsrpt *t, struct str rest)
 {
-	struct str rest = text, field, name, uri;
+	struct str field, name, uri;
 	bool found = false;
 
-	*n = 0;
-	if (!str_cut(&rest, ';', &field) || rest.p == NULL ||
-	    !str_eq(str_trim(field), STR("v=TLSRPTv1")) || field.p[0] != 'v')
-		return 0;
 	while (str_cut(&rest, ';', &field)) {
 		field = str_trim(field);
 		if (field.n == 0 && rest.p == NULL)
 			break; /* behind the last semicolon */
 		if (!str_cut(&field, '=', &name) || field.p == NULL || !valid_name(name))
-			return -1;
+			return false;
 		if (!str_eq(name, STR("rua")))
 			continue;
 		if (found)
-			return -1;
+			return false;
 		found = true;
 		while (str_cut(&field, ',', &uri))
-			add(str_trim(uri), ruas, n);
+			add(t, str_trim(uri));
 	}
-	return found ? 1 : -1;
+	return found;
+}
+
+void tlsrpt_add(struct tlsrpt *t, struct str text)
+{
+	struct str rest = text, version;
+
+	if (!str_cut(&rest, ';', &version) || rest.p == NULL ||
+	    !str_eq(str_trim(version), STR("v=TLSRPTv1")) || version.p[0] != 'v')
+		return;
+	t->found++;
+	t->malformed = !take_fields(t, rest) || t->malformed;
+}
+
+const char *tlsrpt_why(const struct tlsrpt *t)
+{
+	return t->found == 0  ? "it has no record"
+	       : t->found > 1 ? "it has more than one record"
+	       : t->malformed ? "its record is malformed"
+	       : t->n == 0    ? "its record names no place that can be used"
+			      : NULL;
+}
+
+bool tlsrpt_has_mail(const struct tlsrpt *t, struct str address)
+{
+	const struct str scheme = STR("mailto:");
+
+	for (uint32_t i = 0; tlsrpt_why(t) == NULL && i < t->n; i++) {
+		struct str place = str_of(t->places[i]);
+
+		if (str_starts(place, scheme) && str_eq(str_skip(place, scheme.n), address))
+			return true;
+	}
+	return false;
 }

@@ -1,6 +1,6 @@
-/* TXT records of what stands below a domain, as "_mta-sts". */
-#ifndef POLICY_TXT_H
-#define POLICY_TXT_H
+/* Asking the resolver for the TXT records of what stands below a domain, as "_mta-sts". */
+#ifndef PROTO_TXT_H
+#define PROTO_TXT_H
 
 #include "base/chan.h"
 #include "proto/resolve.h"
