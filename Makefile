@@ -172,7 +172,7 @@ install: all
 	for p in $(PAGES); do $(PUT) -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.}/$${p##*/} || exit; done
 	test -e $(DESTDIR)$(SYSCONFDIR)/thurn/thurn.conf || \
 		$(PUT) -m 644 etc/thurn.conf $(DESTDIR)$(SYSCONFDIR)/thurn/thurn.conf
-	mkdir -p $(DESTDIR)$(SYSCONFDIR)/thurn/tables
+	mkdir -p $(DESTDIR)$(SYSCONFDIR)/thurn/tables $(DESTDIR)$(LOCALSTATEDIR)/lib/thurn
 	for f in etc/reports/*.conf; do \
 		$(PUT) -m 644 $$f $(DESTDIR)$(SYSCONFDIR)/thurn/reports/$${f##*/} || exit; done
 	$(PUT) -m 644 etc/reactions.conf $(DESTDIR)$(SYSCONFDIR)/thurn/reactions.conf

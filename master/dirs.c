@@ -16,20 +16,27 @@ static int fail(struct suite *s, const char *what, const char *path)
 	return -1;
 }
 
+/* "" when that is the root, or path has no directory. */
+static void parent_of(const char *path, char out[PATH_MAX])
+{
+	char *slash = str_copy(str_of(path), out, PATH_MAX) == 0 ? strrchr(out, '/') : NULL;
+
+	*(slash != NULL ? slash : out) = '\0';
+}
+
 /* 1 = made, 0 = was there, -1 = errno. Only the last component; its parent is synced. */
 static int make_dir(const char *path, unsigned mode)
 {
-	char parent[PATH_MAX], *slash;
+	char parent[PATH_MAX];
 	int fd;
 
 	if (mkdir(path, mode) == -1)
 		return errno == EEXIST ? 0 : -1;
-	if (chmod(path, mode) == -1 || str_copy(str_of(path), parent, sizeof parent) == -1)
+	if (chmod(path, mode) == -1)
 		return -1;
-	slash = strrchr(parent, '/');
-	if (slash == NULL || slash == parent)
+	parent_of(path, parent);
+	if (parent[0] == '\0')
 		return 1;
-	*slash = '\0';
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd != -1) {
 		fsync(fd);
@@ -64,6 +71,19 @@ static int check_owner(struct suite *s, const struct stat *st, uint32_t uid, con
 	return -1;
 }
 
+/* As make_dir(). What a later version brought must not keep a suite that has its directories elsewhere from starting. */
+static int make_directory(const struct directory *d, const char *path)
+{
+	char parent[PATH_MAX];
+
+	if (d->mode == 0)
+		return 0;
+	parent_of(path, parent);
+	if (d->parent && parent[0] != '\0' && make_dir(parent, 0755) == -1)
+		return -1;
+	return make_dir(path, d->mode);
+}
+
 static int open_directory(struct suite *s, enum dir i)
 {
 	const struct directory *d = &directories[i];
@@ -74,7 +94,7 @@ static int open_directory(struct suite *s, enum dir i)
 	struct stat st;
 	int made, fd;
 
-	made = d->mode == 0 ? 0 : make_dir(path, d->mode);
+	made = make_directory(d, path);
 	if (made == -1)
 		return fail(s, "cannot make", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -216,6 +216,6 @@ const struct directory directories[DIRS] = {
 	[DIR_ACCOUNTS] = { "accounts", ROLE_AUTH, 0700, NULL },
 	[DIR_LOGS] = { "logs", ROLE_LOG, 0750, NULL },
 	[DIR_PAM] = { "pam", ROLE_NONE, 0, NULL },
-	[DIR_POLICIES] = { "policies", ROLE_POLICY, 0700, NULL },
-	[DIR_TOKENS] = { "tokens", ROLE_CREDENTIALS, 0700, NULL },
+	[DIR_POLICIES] = { "policies", ROLE_POLICY, 0700, NULL, true },
+	[DIR_TOKENS] = { "tokens", ROLE_CREDENTIALS, 0700, NULL, true },
 };

@@ -5,6 +5,7 @@
 #ifndef MASTER_TABLE_H
 #define MASTER_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,9 @@ struct directory {
 	enum role owner; /* ROLE_NONE = stays root's */
 	unsigned mode; /* 0 = not ours: it is opened, and neither made nor looked at */
 	const char *marker; /* file made together with the directory, or NULL */
+	/* What it is in is made as well. Not for what is missed when it is empty: the parent may be a
+	 * file system that is not mounted. */
+	bool parent;
 };
 extern const struct directory directories[DIRS];
 

@@ -1,6 +1,8 @@
 """One process dies while users are logged in: the others go on, and what it did is done again."""
-import imaplib, json, os, signal, time
+import imaplib, json, os, shutil, signal, time
 import pytest
+import conftest
+from instances import Failed
 
 
 @pytest.fixture
@@ -73,3 +75,21 @@ def test_a_check_under_way_is_temporary(suite):
     suite.wait_for(lambda: pid(suite, 'auth') not in (None, auth))
     m.send(b'b LOGIN user1@example.test secret-1\r\n')
     assert m.readline().startswith(b'b OK')
+
+
+def test_directories_that_came_later(tmp_path):
+    """An installation that has its directories elsewhere starts with a version that wants one more; what must not be
+    empty is not made where its file system may be missing."""
+    for p in (tmp_path, *list(tmp_path.parents)[:2]):
+        p.chmod(0o755)
+    with conftest.running(conf=f'token_directory = "{tmp_path}/later/tokens"\npolicy_directory = "{tmp_path}/more/policies"\n') as s:
+        assert (tmp_path / 'later').stat().st_mode & 0o7777 == 0o755
+        assert (tmp_path / 'later/tokens').stat().st_mode & 0o7777 == 0o700
+        s.send('as before')
+        s.wait_for(lambda: s.messages(0))
+    for name in ('spool', 'account', 'mail'):
+        s = conftest.Suite(conf=f'{name}_directory = "{tmp_path}/away/x"\n')
+        with pytest.raises(Failed, match=f'cannot make {tmp_path}/away/x: No such file'):
+            s.start()
+        shutil.rmtree(s.top)
+    assert not (tmp_path / 'away').exists()
