@@ -323,6 +323,15 @@ static void run_start(struct message *m)
 	run_pump();
 }
 
+bool run_is_quick(struct str nexthop, const struct sched_site *site)
+{
+	if (stopped || proc_peer(ROLE_REMOTE) == NULL || suspend_find(nexthop, site) != NULL)
+		return false;
+	suspend_slow(nexthop, site);
+	return sched_prompt(
+	    sched, site, settings.remote_shortcut_time, SHORTCUT_LINE_MS, loop_now());
+}
+
 bool run_prompt(const struct message *m)
 {
 	const struct route *r = m->targets[0].route;
@@ -332,12 +341,7 @@ bool run_prompt(const struct message *m)
 		if (!order_together(&m->targets[0], &m->targets[i]))
 			return false;
 	}
-	if (stopped || proc_peer(ROLE_REMOTE) == NULL || !find_site(r, &site) ||
-	    suspend_find(r->nexthop, &site) != NULL)
-		return false;
-	suspend_slow(r->nexthop, &site);
-	return sched_prompt(
-	    sched, &site, settings.remote_shortcut_time, SHORTCUT_LINE_MS, loop_now());
+	return find_site(r, &site) && run_is_quick(r->nexthop, &site);
 }
 
 void run_direct(struct message *m)

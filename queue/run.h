@@ -16,6 +16,8 @@ struct sched *run_sched(void);
 void run_message(struct message *m);
 /* Whether it is likely to be with its next hop soon, which is one for all recipients. */
 bool run_prompt(const struct message *m);
+/* The same of any message for that next hop, which belongs to that destination. */
+bool run_is_quick(struct str nexthop, const struct sched_site *site);
 /*
  * The short cut: to mailboxes one job for all, past the scheduler; to a next hop when it is its turn. Results
  * come to accept_shortcut().

@@ -244,6 +244,7 @@ struct sched_view {
 	uint16_t policy;
 	double slow; /* 1 = it is not */
 	uint64_t slow_ms; /* for so long */
+	double pace; /* ms that a job takes lately; 0 = not known, or the last one failed */
 	uint32_t queued[LANES], parked[LANES];
 };
 struct sched_source_view {

@@ -86,6 +86,7 @@ bool sched_look(struct sched *s, const struct sched_site *site, uint64_t now, st
 	v->policy = d->policy;
 	v->slow = sched_slowness(d, now);
 	v->slow_ms = v->slow > 1 ? d->slow_until - now : 0;
+	v->pace = (double)d->pace;
 	v->flying = d->flying;
 	v->window = sched_window(d, now);
 	v->cap = sched_cap(d, now);

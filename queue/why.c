@@ -10,6 +10,7 @@
 #include "proto/proc.h"
 #include "record.h"
 #include "run.h"
+#include "settings.h"
 #include "site.h"
 #include "source.h"
 #include "space.h"
@@ -157,6 +158,19 @@ static void put_limiter(
 		buf_printf(b, ", \"rate\": \"%s\"", rate_name(v->rate));
 }
 
+/* Whether a message would be passed on before its client is told that it is accepted. */
+static void put_shortcut(
+    struct buf *b, struct str name, const struct sched_site *site, const struct sched_view *v)
+{
+	const char *word = settings.remote_shortcut_time == 0 ? "off"
+			   : run_is_quick(name, site)         ? "yes"
+							      : "no";
+
+	buf_printf(b, ", \"shortcut\": \"%s\"", word);
+	if (v->pace > 0)
+		buf_printf(b, ", \"pace_ms\": %.1f", v->pace);
+}
+
 static void put_destination(struct buf *b, struct str name, const struct sched_site *site,
     const struct sched_view *v, const struct suspension *s, bool asked)
 {
@@ -181,6 +195,7 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 	if (v->slow > 1)
 		buf_printf(b, ", \"slowed\": %.1f, \"slowed_ms\": %llu", v->slow,
 		    (unsigned long long)v->slow_ms);
+	put_shortcut(b, name, site, v);
 	put_lanes(b, "in_memory", v->queued);
 	if (s != NULL) {
 		aside = suspend_site(s);
@@ -220,13 +235,12 @@ static void answer_for(struct connection *c, struct chan_ref ref, struct str nam
 	bool found = look(&r, &site, &v);
 	struct buf b;
 
-	if (!found) {
-		/* it may have been the other one that was looked at last */
-		(void)site_known(&r, &site);
-		(void)sched_look(run_sched(), &site, loop_now(), &v);
-	}
 	if (!found && !always)
 		return;
+	if (!found)
+		(void)site_known(&r, &site); /* it may have been the other one that was looked at */
+	suspend_slow(name, &site);
+	(void)sched_look(run_sched(), &site, loop_now(), &v);
 	buf_init(&b, IPC_BODY_MAX);
 	put_destination(&b, name, &site, &v, suspend_find(name, &site), site_is_asked(&r));
 	control_record(c, ref, buf_view(&b), -1);

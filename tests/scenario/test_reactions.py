@@ -114,7 +114,9 @@ def test_slow_and_restart(suite, hosts):
     suite.stop()
     suite.users = 0
     suite.start()
-    assert suspended(suite)['slow.test']['rule'] == 'hurried'
+    assert suspended(suite)['slow.test']['rule'] == 'hurried' and w['shortcut'] == 'off'
+    w = why(suite, 'slow.test')  # also before there is mail for it
+    assert (w['slowed'], w['cap']) == (4, 5) and 3500 * 1000 < w['slowed_ms'] <= 3600 * 1000
     send(suite, 'slow again', 'a@slow.test')
     suite.wait_for(lambda: hosts.taken('slow again'))
     assert why(suite, 'slow.test')['cap'] == 5

@@ -105,6 +105,17 @@ def test_quick(suite, servers, domain):
     empties(suite)
 
 
+def test_shown(suite, servers):
+    """Whether a destination takes it, and what was measured."""
+    why = lambda: json.loads(suite.tool('queue', 'why', '--json', 'quick.test').stdout)
+    learn(suite)
+    w = suite.wait_for(lambda: (w := why())['shortcut'] == 'yes' and w)
+    assert 0 < w['pace_ms'] <= 500
+    assert "short cut: yes (deliveries take " in suite.tool('queue', 'why', 'quick.test').stdout
+    unknown = json.loads(suite.tool('queue', 'why', '--json', '[127.0.0.9]:26').stdout)
+    assert unknown['shortcut'] == 'no' and 'pace_ms' not in unknown
+
+
 def test_three_recipients(suite, servers):
     learn(suite)
     id = send(suite, 'three', *[f'{n}@quick.test' for n in 'abc'])

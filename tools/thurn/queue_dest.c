@@ -196,6 +196,16 @@ static void print_pool(const char *margin, json_t *o)
 	json_array_foreach(sources, i, s) print_source(margin, s);
 }
 
+static void print_shortcut(const char *margin, json_t *o)
+{
+	json_t *pace = json_object_get(o, "pace_ms");
+
+	printf("%s  short cut: %s", margin, text_of(o, "shortcut"));
+	if (pace != NULL)
+		printf(" (deliveries take %.1f ms)", json_real_value(pace));
+	putchar('\n');
+}
+
 void queue_print_why(const char *margin, json_t *o)
 {
 	json_t *slowed = json_object_get(o, "slowed");
@@ -215,6 +225,7 @@ void queue_print_why(const char *margin, json_t *o)
 	if (slowed != NULL)
 		printf("%s  slowed down %.1f times for %lld s\n", margin, json_real_value(slowed),
 		    number_of(o, "slowed_ms") / 1000);
+	print_shortcut(margin, o);
 	print_reactions(margin, json_object_get(o, "reactions"));
 	print_pool(margin, o);
 	print_lanes(margin, "in memory", json_object_get(o, "in_memory"));
