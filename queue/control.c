@@ -133,7 +133,7 @@ static int on_summary(struct chan *chan, struct ipc_msg *m)
 	if (m->body.n != 0)
 		return -1;
 	buf_init(&b, IPC_BODY_MAX);
-	record_summary(&b, scan_complete(), space_has_failed());
+	record_summary(&b, scan_complete(), space_has_failed(), spool_lost());
 	control_record(c, ref, buf_view(&b), -1);
 	control_end(c, ref, EX_OK, "");
 	buf_clear(&b);

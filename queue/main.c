@@ -117,6 +117,17 @@ static void probe_volume(void)
 	pool_submit(&probe, POOL_WORK);
 }
 
+/* Whoever made them and could not sync that has failed; here it is said what this leaves. */
+static void watch_lost(void)
+{
+	static unsigned told;
+	unsigned n = spool_lost();
+
+	if (n != told)
+		log_error(NULL, EV("directories-lost"), KI("directories", n));
+	told = n;
+}
+
 static int run_ran(struct task *t)
 {
 	(void)t;
@@ -172,6 +183,7 @@ static void tick(void *arg)
 	pool_poll();
 	watch_clock();
 	probe_volume();
+	watch_lost();
 	load_tick();
 	stock_tick();
 	charge_tick();
@@ -273,12 +285,13 @@ static void queue_status(struct buf *out)
 		{ "parked", sched.parked },
 		{ "flying", sched.flying },
 		{ "packets", chan_packets() },
+		{ "breaker_open", outcome_breaker_open() },
+		{ "volume_failed", space_has_failed() },
+		{ "directories_lost", spool_lost() },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		buf_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].n);
-	buf_printf(out, "breaker %s\n", outcome_breaker_open() ? "open" : "closed");
-	buf_printf(out, "volume %s\n", space_has_failed() ? "failed" : "ok");
 }
 
 int main(void)

@@ -13,6 +13,7 @@
 #include "gather.h"
 #include "base/loop.h"
 #include "space.h"
+#include "spool.h"
 #include "transcript.h"
 
 enum {
@@ -145,13 +146,15 @@ void message_free(struct message *m)
 
 /*
  * Random, so that none is ever used again. The last byte chooses the hash directory: some hundred
- * messages in a row share one, so that those that are committed at the same time share its sync.
+ * messages in a row share one, so that those that are committed at the same time share its sync. One
+ * in which nothing could be accepted is passed over, while there are others.
  */
 uint64_t message_id(void)
 {
 	static uint64_t ids[RANDOM_IDS];
 	static unsigned left, used;
 	static uint8_t dir;
+	bool others = spool_lost() < SPOOL_DIRS;
 	uint64_t id;
 
 	do {
@@ -162,10 +165,10 @@ uint64_t message_id(void)
 			left = RANDOM_IDS;
 		}
 		id = ids[--left];
-		if (used++ % IDS_PER_DIR == 0)
+		if (used++ % IDS_PER_DIR == 0 || (spool_is_lost(dir) && others))
 			dir = (uint8_t)id;
 		id = (id & ~UINT64_C(255)) | dir;
-	} while (id == 0 || entry_find(id) != NULL);
+	} while (id == 0 || entry_find(id) != NULL || (spool_is_lost(dir) && others));
 	return id;
 }
 

@@ -79,8 +79,8 @@ static void put_rcpt(struct buf *b, const struct facts_rcpt *r, bool first)
 	if (st.code != 0) {
 		bool failed = r->state == SLOT_FAILED || r->state == SLOT_BOUNCED;
 		char why[SAID_WHY_MAX];
-		json_text(b, failed ? "bounce_reason" : "delay_reason",
-		    said_why(r->relay, st.text, why));
+		json_text(
+		    b, failed ? "bounce_reason" : "delay_reason", said_why(r->relay, st.text, why));
 		buf_printf(b, ", \"code\": %u", st.code);
 		json_text(b, "dsn", st.dsn);
 	}
@@ -211,7 +211,7 @@ void record_login(struct buf *b, const struct login *l)
 	buf_z(b, "}");
 }
 
-void record_summary(struct buf *b, bool complete, bool failed)
+void record_summary(struct buf *b, bool complete, bool failed, unsigned lost)
 {
 	static const struct {
 		const char *name;
@@ -230,6 +230,6 @@ void record_summary(struct buf *b, bool complete, bool failed)
 		buf_printf(b, "\"%s\": %llu, \"%s_bytes\": %llu, ", rows[i].name,
 		    (unsigned long long)counts.messages[rows[i].state], rows[i].name,
 		    (unsigned long long)counts.bytes[rows[i].state]);
-	buf_printf(b, "\"complete\": %s, \"volume_failed\": %s}", complete ? "true" : "false",
-	    failed ? "true" : "false");
+	buf_printf(b, "\"complete\": %s, \"volume_failed\": %s, \"directories_lost\": %u}",
+	    complete ? "true" : "false", failed ? "true" : "false", lost);
 }

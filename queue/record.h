@@ -22,7 +22,7 @@ bool record_transcript(struct buf *b, const struct facts *f, const struct transc
 void record_shape(struct buf *b, const char *kind, const struct shape_row *r);
 /* The counters of a login. */
 void record_login(struct buf *b, const struct login *l);
-/* The counters. */
-void record_summary(struct buf *b, bool complete, bool failed);
+/* The counters; lost: directories (spool.h). */
+void record_summary(struct buf *b, bool complete, bool failed, unsigned lost);
 
 #endif

@@ -23,7 +23,8 @@ static int root = -1, marker = -1, corrupt = -1;
 /* Until one of them is made the root is in its place, which has no file of such a name. */
 static atomic_int dirs[SPOOL_DIRS];
 /* Whether the root says so durably. */
-static _Atomic enum { IN_ROOT, NOT_SYNCED, SYNC_FAILED } entries[SPOOL_DIRS];
+static _Atomic enum { IN_ROOT, NOT_SYNCED, LOST } entries[SPOOL_DIRS];
+static atomic_uint lost;
 static pthread_mutex_t lock =
     PTHREAD_MUTEX_INITIALIZER; /* of what is new in the root, and of its syncs */
 
@@ -87,9 +88,12 @@ static int sync_root(void)
 	pthread_mutex_lock(&lock);
 	r = fsync(root);
 	saved = errno;
-	for (unsigned i = 0; i < SPOOL_DIRS; i++)
-		if (entries[i] == NOT_SYNCED)
-			entries[i] = r == 0 ? IN_ROOT : SYNC_FAILED;
+	for (unsigned i = 0; i < SPOOL_DIRS; i++) {
+		if (entries[i] != NOT_SYNCED)
+			continue;
+		entries[i] = r == 0 ? IN_ROOT : LOST;
+		lost += r != 0;
+	}
 	pthread_mutex_unlock(&lock);
 	errno = saved;
 	return r;
@@ -103,6 +107,16 @@ static int sync_entry(unsigned dir)
 		return 0;
 	errno = EIO;
 	return -1;
+}
+
+bool spool_is_lost(unsigned dir)
+{
+	return entries[dir] == LOST;
+}
+
+unsigned spool_lost(void)
+{
+	return lost;
 }
 
 static int open_all(void)

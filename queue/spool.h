@@ -59,6 +59,12 @@ int spool_ran(int64_t ms);
 
 /* fsync of a hash directory or corrupt/, for the pool alone. Not to be repeated when it failed. */
 int spool_sync_dir(unsigned dir);
+/*
+ * A hash directory whose making could not be synced is lost: what is in it may be gone after a power cut, so nothing
+ * in it is accepted until the next start.
+ */
+bool spool_is_lost(unsigned dir);
+unsigned spool_lost(void);
 
 /* The next try of a message is the mtime of its file. HOLD is a time that never comes. */
 #define SPOOL_HOLD INT64_C(4102444800) /* 2100-01-01 */

@@ -44,17 +44,18 @@ def pid_of(suite, role):
     return scenario.wait_for(ready)[0]
 
 
-def injected(suite, role, what):
-    return attached(suite, pid_of(suite, role), what)
+def injected(suite, role, what, path=None):
+    return attached(suite, pid_of(suite, role), what, path)
 
 
 @contextlib.contextmanager
-def attached(suite, pid, what):
-    """strace attached to that process, with this fault; yields its output file."""
+def attached(suite, pid, what, path=None):
+    """strace attached to that process, with this fault, of that file alone when there is one; yields its output file."""
     out = suite.top / 'strace.out'
     # -y names files, so that a repeated fsync is seen; only the call in question is looked at
     call = what.split(':')[0]
-    p = subprocess.Popen(['strace', '-f', '-y', '-p', str(pid), '-e', f'trace={call}', '-e', f'inject={what}', '-o', out],
+    only = ['-P', path] if path else []
+    p = subprocess.Popen(['strace', '-f', '-y', '-p', str(pid), *only, '-e', f'trace={call}', '-e', f'inject={what}', '-o', out],
                          stderr=subprocess.PIPE, text=True)
     line = p.stderr.readline()  # "Process N attached"
     assert 'attached' in line, line
@@ -121,3 +122,25 @@ def test_failed_fsync_is_not_repeated(suite, role, when):
     # a directory is synced again for what others do in it
     assert failed not in later or pathlib.Path(failed).is_dir()
     assert code == 250 or 400 <= code < 500
+
+
+def test_directories_that_could_not_be_synced():
+    """They are shown, with what to do, and others are used; what was told at the first failure is no second one's."""
+    with scenario.running(users=USERS, conf='sandbox_action = refuse\nsmtpd_workers = 1\n') as s:
+        to = [a['address'] for a in s.accounts]  # too many for the short cut
+        assert 'directories of the spool' not in s.tool('status').stdout
+        with injected(s, 'queue', 'fsync:error=EIO:when=1', s.spool):
+            code, _ = send(s, 'first', to)
+            assert code == 451
+        lost = s.wait_event('directories-lost')[-1]['fields']['directories']
+        assert 1 <= lost < 8
+        assert 'some directories of the spool take no mail; stop, check the file system' in s.tool('status').stdout
+        assert f'name="directories_lost"}} {lost}' in s.tool('status', '--metrics').stdout
+        assert f'{lost} directories of the spool take no mail' in s.tool('queue', 'summary').stdout
+        assert json.loads(s.tool('queue', 'summary', '--json').stdout)['directories_lost'] == lost
+        # bodies that smtpd had been given before have names there, the next ones have not
+        scenario.wait_for(lambda: send(s, 'later', to)[0] == 250, 60)
+        for i in range(30):
+            assert send(s, f'later-{i}-', to)[0] == 250
+        s.wait_for(lambda: copies(s, 'later-29-') == [1] * USERS)
+        assert 'volume_failed"} 0' in s.tool('status', '--metrics').stdout

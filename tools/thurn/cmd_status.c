@@ -73,6 +73,36 @@ static void print_counts(json_t *o)
 	    printf("%-20s %-36s %12lld\n", name, key, (long long)json_integer_value(value));
 }
 
+/* Counts that are more than numbers while they are not 0. */
+static void print_troubles(json_t *all)
+{
+	static const struct {
+		const char *count, *what;
+	} troubles[] = {
+		{ "volume_failed",
+		    "the file system of the spool has failed, and mail is refused until it keeps "
+		    "what is written: see \"Acceptance\" in queue(8)" },
+		{ "directories_lost",
+		    "some directories of the spool take no mail; stop, check the file system, "
+		    "start: see \"Acceptance\" in queue(8)" },
+		{ "breaker_open",
+		    "many recipients fail at once, and failures are kept back: see \"The breaker\" "
+		    "in queue(8)" },
+	};
+	char name[64];
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(all, i, o) for (size_t k = 0; k < sizeof troubles / sizeof *troubles;
+					   k++)
+	{
+		if (number_of(json_object_get(o, "counts"), troubles[k].count) == 0)
+			continue;
+		process_name(o, name, sizeof name);
+		printf("%s: %s\n", name, troubles[k].what);
+	}
+}
+
 static void print_table(json_t *all)
 {
 	json_t *o;
@@ -215,8 +245,10 @@ int cmd_status(int argc, char **argv)
 		print_metrics(all);
 	else if (counts)
 		print_all_counts(all);
-	else
+	else {
 		print_table(all);
+		print_troubles(all);
+	}
 	json_decref(all);
 	return waiting ? EX_TEMPFAIL : EX_OK;
 }

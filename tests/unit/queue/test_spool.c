@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../../queue/message.h"
 #include "spool_dir.h"
 
 static struct stat root;
@@ -70,6 +71,8 @@ static void test_root_syncs(void **state)
 	assert_int_equal(spool_sync_dir(2), -1);
 	/* what that sync was to write was the other's name as well */
 	assert_int_equal(spool_sync_dir(3), -1);
+	assert_true(spool_is_lost(2) && spool_is_lost(3) && !spool_is_lost(1));
+	assert_int_equal(spool_lost(), 2);
 	/* before it, and after it */
 	assert_int_equal(spool_sync_dir(1), 0);
 	make_in(4);
@@ -87,10 +90,24 @@ static void test_probe_syncs_the_root(void **state)
 	assert_int_equal(spool_sync_dir(5), -1);
 }
 
+/* Some hundred ids in a row share a directory, until it is lost. */
+static void test_ids_pass_lost_directories_over(void **state)
+{
+	unsigned dir = spool_dir_of(message_id());
+
+	(void)state;
+	make_in(dir);
+	root_error = EIO;
+	assert_int_equal(spool_sync_dir(dir), -1);
+	for (int i = 0; i < 100000; i++)
+		assert_false(spool_is_lost(spool_dir_of(message_id())));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_root_syncs),
-		cmocka_unit_test(test_probe_syncs_the_root) };
+		cmocka_unit_test(test_probe_syncs_the_root),
+		cmocka_unit_test(test_ids_pass_lost_directories_over) };
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
