@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "login.h"
 #include "mail/date.h"
+#include "welcome.h"
 #include "xclient.h"
 
 /*
@@ -150,7 +151,7 @@ void cmd_xclient(struct session *s, struct str arg)
 		return;
 	}
 	become(s, &x);
-	session_admit(s);
+	welcome_admit(s);
 }
 
 /*

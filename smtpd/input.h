@@ -9,6 +9,6 @@ void command_input(struct session *s, struct str *in); /* command.c */
 void login_input(struct session *s, struct str *in); /* login.c */
 void data_input(struct session *s, struct str *in); /* cmd_data.c */
 void chunk_input(struct session *s, struct str *in);
-void proxy_input(struct session *s, struct str *in); /* session.c */
+void proxy_input(struct session *s, struct str *in); /* welcome.c */
 
 #endif

@@ -113,11 +113,11 @@ void session_cut(struct session *s, const char *event);
 void session_wait(struct session *s);
 void session_answer(struct session *s);
 void session_go_on(struct session *s);
+/* The time that the client has in this state begins now. */
+void session_set_deadline(struct session *s);
 
 /* The transaction is over, however it ended. */
 void session_clear_transaction(struct session *s);
-/* The client is known (again): limits, access rules, greeting. */
-void session_admit(struct session *s);
 /* HELO and its sisters: everything behind them is forgotten. */
 void session_hello(struct session *s, struct str name, bool esmtp);
 bool session_is_lmtp(const struct session *s);
