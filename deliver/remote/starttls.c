@@ -19,7 +19,7 @@ enum {
 
 static struct tls_client *client;
 static const char *anchor_file;
-static bool trusting; /* the anchors have been taken apart, or there are none */
+static struct str anchors; /* that have not been taken apart yet */
 
 /* What keys has for us has changed, or has come. */
 static void show_certificate(void)
@@ -35,15 +35,12 @@ static void show_certificate(void)
 
 void starttls_open(const struct conf *c)
 {
-	struct str anchors = STR_NONE;
-
 	secure_open();
 	secure_on_change(show_certificate);
 	anchor_file = str_dup(conf_str(c, "tls_ca_file"));
 	if (fd_read_file(anchor_file, ANCHORS_MAX, &anchors) == -1 || anchors.n == 0)
 		log_warning(NULL, EV("remote-no-trust-anchors"), KZ("file", anchor_file), KERRNO);
 	client = tls_client_new(anchors);
-	trusting = anchors.n == 0;
 	dane_open(client);
 }
 
@@ -52,10 +49,10 @@ static void trust(void)
 {
 	size_t n;
 
-	if (trusting)
+	if (anchors.n == 0)
 		return;
-	trusting = true;
 	n = tls_client_trust(client);
+	str_free(&anchors);
 	if (n == 0)
 		log_warning(NULL, EV("remote-no-trust-anchors"), KZ("file", anchor_file));
 	else
