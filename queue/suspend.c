@@ -360,7 +360,7 @@ static struct suspension *get(struct str name, enum suspension_kind kind, struct
 	if (s != NULL || nall >= SUSPENSIONS_MAX)
 		return s;
 	s = xcalloc(1, sizeof *s);
-	s->kind = kind;
+	s->kind = (uint8_t)kind;
 	(void)str_copy(str_take(pool, SOURCE_NAME_MAX), s->pool, sizeof s->pool);
 	for (size_t i = 0; i < name.n; i++)
 		s->name[i] = ascii_lower(name.p[i]);

@@ -89,7 +89,7 @@ struct get get_start(struct str body)
 {
 	const uint8_t *p = (const uint8_t *)body.p;
 
-	return (struct get){ .p = p, .end = p + body.n };
+	return (struct get){ .p = p, .end = body.n > 0 ? p + body.n : p };
 }
 
 static uint64_t get_number(struct get *g, size_t bytes)

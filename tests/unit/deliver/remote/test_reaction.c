@@ -41,8 +41,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	struct conf *none = conf_new();
+
 	(void)state;
-	reaction_configure(conf_new());
+	reaction_configure(none);
+	conf_free(none);
 	conf_free(conf);
 	return 0;
 }

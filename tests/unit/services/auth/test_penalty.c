@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/siphash.h"
@@ -25,6 +26,12 @@ static void test_hash_vectors(void **state)
 	assert_true(siphash(secret, str_bytes(bytes, 15)) == 0xa129ca6149be45e5);
 }
 
+static void begin(const uint64_t with[2], uint32_t per_minute, bool remembers)
+{
+	free(p.memory);
+	penalty_init(&p, with, per_minute, remembers);
+}
+
 static unsigned tries(uint64_t now, const char *client, const char *login, unsigned n)
 {
 	unsigned good = 0;
@@ -37,7 +44,7 @@ static unsigned tries(uint64_t now, const char *client, const char *login, unsig
 static void test_rate(void **state)
 {
 	(void)state;
-	penalty_init(&p, secret, 10, false);
+	begin(secret, 10, false);
 	assert_int_equal(tries(1000, "192.0.2.1", "alice", 1000), 10);
 	assert_int_equal(tries(1000, "192.0.2.1", "bob", 1), 1);
 	assert_int_equal(tries(1000, "192.0.2.2", "alice", 1), 1);
@@ -51,7 +58,7 @@ static void test_nobody_is_no_login(void **state)
 	char client[32];
 
 	(void)state;
-	penalty_init(&p, secret, 10, true);
+	begin(secret, 10, true);
 	assert_int_equal(tries(1000, "192.0.2.1", "", 1000), 50);
 	for (int i = 0; i < 100; i++) {
 		snprintf(client, sizeof client, "198.51.100.%d", i);
@@ -62,7 +69,7 @@ static void test_nobody_is_no_login(void **state)
 static void test_success_gives_back(void **state)
 {
 	(void)state;
-	penalty_init(&p, secret, 10, false);
+	begin(secret, 10, false);
 	for (int i = 0; i < 1000; i++) {
 		assert_true(penalty_charge(&p, 1000, STR("192.0.2.1"), STR("alice")));
 		penalty_refund(&p, 1000, STR("192.0.2.1"), STR("alice"));
@@ -75,7 +82,7 @@ static void test_network_is_limited_too(void **state)
 	char login[32];
 
 	(void)state;
-	penalty_init(&p, secret, 10, false);
+	begin(secret, 10, false);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(login, sizeof login, "user%d", i);
 		good += tries(1000, "192.0.2.1", login, 1);
@@ -86,7 +93,7 @@ static void test_network_is_limited_too(void **state)
 static void test_ipv6_counts_by_64(void **state)
 {
 	(void)state;
-	penalty_init(&p, secret, 10, false);
+	begin(secret, 10, false);
 	assert_int_equal(tries(1000, "2001:db8::1", "alice", 20), 10);
 	assert_int_equal(tries(1000, "2001:db8::ffff:1", "alice", 20), 0);
 	assert_int_equal(tries(1000, "2001:db8:0:1::1", "alice", 20), 10);
@@ -98,7 +105,7 @@ static void test_flood_keeps_the_punished(void **state)
 	char login[32];
 
 	(void)state;
-	penalty_init(&p, secret, 10, false);
+	begin(secret, 10, false);
 	assert_int_equal(tries(1000, "192.0.2.1", "alice", 20), 10);
 	for (int i = 0; i < 100000; i++) {
 		char client[32];
@@ -117,7 +124,7 @@ static void test_strangers_share_a_limit(void **state)
 	char client[32];
 
 	(void)state;
-	penalty_init(&p, secret, 10, true);
+	begin(secret, 10, true);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(client, sizeof client, "10.0.%d.%d", i / 250, i % 250);
 		good += tries(1000, client, "alice", 1);
@@ -133,7 +140,7 @@ static void test_known_are_not_locked_out(void **state)
 	struct str known;
 
 	(void)state;
-	penalty_init(&p, secret, 10, true);
+	begin(secret, 10, true);
 	assert_int_equal(penalty_known(&p).n, 0);
 	assert_int_equal(tries(1000, "192.0.2.1", "alice", 1), 1);
 	penalty_success(&p, 1000, 20000, STR("192.0.2.1"), STR("alice"));
@@ -150,7 +157,7 @@ static void test_known_are_not_locked_out(void **state)
 	assert_int_equal(known.n, sizeof kept);
 	memcpy(kept, known.p, known.n);
 	assert_int_equal(penalty_known(&p).n, 0);
-	penalty_init(&p, (const uint64_t[2]){ 1, 2 }, 10, true);
+	begin((const uint64_t[2]){ 1, 2 }, 10, true);
 	penalty_restore(&p, str_bytes(kept, sizeof kept - 1)); /* does not fit: nothing of it */
 	penalty_restore(&p, str_bytes(kept, sizeof kept));
 	for (int i = 0; i < 30; i++) {
@@ -170,7 +177,7 @@ static void test_known_are_bounded(void **state)
 	char client[32];
 
 	(void)state;
-	penalty_init(&p, secret, 1, true);
+	begin(secret, 1, true);
 	for (unsigned i = 0; i < 20; i++) {
 		snprintf(client, sizeof client, "192.0.2.%u", i);
 		penalty_success(&p, 1000, 20000 + i, str_of(client), STR("alice"));
@@ -187,7 +194,7 @@ static void test_known_are_bounded(void **state)
 static void test_off(void **state)
 {
 	(void)state;
-	penalty_init(&p, secret, 0, false);
+	begin(secret, 0, false);
 	assert_int_equal(tries(1000, "192.0.2.1", "alice", 5000), 5000);
 	assert_int_equal(tries(1000, "", "", 10), 10);
 }

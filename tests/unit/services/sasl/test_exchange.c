@@ -58,7 +58,8 @@ static void note(const struct auth_who *who, struct str secret)
 
 static int on_question(struct chan *c, struct ipc_msg *m)
 {
-	struct auth_answer a = { .verdict = asked.verdict, .address = STR("alice@example.org") };
+	struct auth_answer a = { .verdict = (uint8_t)asked.verdict,
+		.address = STR("alice@example.org") };
 	struct get g = get_start(m->body);
 	struct auth_check check;
 	struct auth_token token;
