@@ -109,6 +109,9 @@ def test_reload(host):
     assert r.returncode != 0 and f'thurn.conf:{len(good.splitlines()) + 1}:' in r.stderr
     r = host.run('thurn', 'queue', 'list')  # the running suite can be talked to as before
     assert 'faulty' in r.stderr and 'empty' in r.stdout
+    conf.unlink()
+    r = host.run('thurn', 'queue', 'list')
+    assert 'thurn.conf does not exist:' in r.stderr and 'empty' in r.stdout
     conf.write_text(good)
     assert {k: r['pid'] for k, r in host.processes().items()} == {k: r['pid'] for k, r in before.items()}
     conf.write_text(good + 'listener other { service = smtp address = { 127.0.0.1 } port = 26 }\n')

@@ -170,9 +170,10 @@ const struct conf *tool_suite_conf(void)
 	buf_clear(&text);
 	if (conf != NULL)
 		return conf;
-	tool_warn(
-	    "%s is faulty (see thurn config check): the suite is looked for at the usual place",
-	    conf_path);
+	tool_warn("%s %s: the suite is looked for at the usual place", conf_path,
+	    access(conf_path, F_OK) == -1 && errno == ENOENT
+		? "does not exist"
+		: "is faulty (see thurn config check)");
 	usual = conf_new();
 	return usual;
 }
