@@ -144,6 +144,9 @@ static void load_retries(const struct conf *c, uint16_t n)
 	}
 }
 
+_Static_assert(
+    (int)SCHED_POLICIES_MAX >= (int)POLICY_SECTIONS + (int)CONF_SECTIONS_MAX, "none is left out");
+
 void policy_load(struct sched *s)
 {
 	static struct sched_policy p[SCHED_POLICIES_MAX];

@@ -36,7 +36,7 @@
 #include "bucket.h"
 #include "proto/lane.h"
 
-enum { SCHED_TRANSPORTS = 8, SCHED_POLICIES_MAX = 1000, SCHED_SOURCES_MAX = 1000 };
+enum { SCHED_TRANSPORTS = 8, SCHED_POLICIES_MAX = 1002, SCHED_SOURCES_MAX = 1000 };
 
 /* How one transport is used. */
 struct sched_limits {

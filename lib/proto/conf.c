@@ -20,7 +20,6 @@ enum {
 	MAGIC = 0x31464354, /* "TCF1" */
 	NAME_MAX_BYTES = 64,
 	WHERE_MAX = 300,
-	SECTIONS_MAX = 1000,
 };
 enum record { RECORD_END, RECORD_VALUE, RECORD_SECTION };
 
@@ -521,7 +520,7 @@ static struct conf_section *decode_section(struct get *g, struct conf *c)
 	const char *known = kind_of(kind);
 
 	if (get_ok(g) == -1 || known == NULL || !kind_visible(known, c->role) ||
-	    c->nsections >= SECTIONS_MAX)
+	    c->nsections >= CONF_SECTIONS_MAX)
 		return NULL;
 	return add_section(c, known, title, arena_z(&c->mem, where));
 }

@@ -41,6 +41,7 @@ enum setting_origin {
 	FROM_CONFIG, /* worked out by master/config; not to be set in the file (uid_smtpd) */
 };
 
+enum { CONF_SECTIONS_MAX = 1000 /* of all kinds together */ };
 enum { SETTING_TEXT_MAX = 4096, SETTING_ITEMS_MAX = 4096, SETTING_WHY = 256 };
 
 /* One row (settings.h). */

@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 #include "nearest.h"
 
-enum { TITLE_MAX = 255, SECTIONS_MAX = 500, SENTENCE_MAX = 1000, QUOTE_MAX = 200 };
+enum { TITLE_MAX = 255, SENTENCE_MAX = 1000, QUOTE_MAX = 200 };
 
 static struct parser {
 	const struct scan *scan;
@@ -25,7 +25,7 @@ static struct parser {
 	struct {
 		cfg_t *cfg;
 		struct conf_section *section;
-	} sections[SECTIONS_MAX];
+	} sections[CONF_SECTIONS_MAX];
 	size_t nsections;
 } parser;
 
@@ -101,7 +101,7 @@ static struct conf_section *section_of(cfg_t *cfg)
 	for (size_t i = 0; i < parser.nsections; i++)
 		if (parser.sections[i].cfg == cfg)
 			return parser.sections[i].section;
-	if (parser.nsections == SECTIONS_MAX)
+	if (parser.nsections == CONF_SECTIONS_MAX)
 		return NULL;
 	if (title == NULL || title[0] == '\0' || strlen(title) > TITLE_MAX)
 		fault(
@@ -136,7 +136,7 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
 		return 0;
 	}
 	if (cfg != parser.top && (section = section_of(cfg)) == NULL) {
-		fault(line, "more than %d sections", SECTIONS_MAX);
+		fault(line, "more than %d sections", CONF_SECTIONS_MAX);
 		return 1;
 	}
 	if (opt->nvalues == 1 && conf_is_set(parser.conf, section, row))
@@ -158,7 +158,7 @@ static int take_section(cfg_t *cfg, cfg_opt_t *opt)
 {
 	if (section_of(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1)) != NULL)
 		return 0;
-	fault(line_of(cfg), "more than %d sections", SECTIONS_MAX);
+	fault(line_of(cfg), "more than %d sections", CONF_SECTIONS_MAX);
 	return 1;
 }
 

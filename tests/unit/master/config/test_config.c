@@ -130,6 +130,30 @@ static void bad_files(void **state)
 	}
 }
 
+/* As many as anybody takes. */
+static void number_of_sections(void **state)
+{
+	struct faults f;
+	struct conf *c;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1024 * 1024);
+	for (int i = 0; i < CONF_SECTIONS_MAX; i++)
+		buf_printf(&b, "destination d%d {concurrency = 1\ndomains = {\"d%d.test\"}}\n", i, i);
+	c = read_text(buf_cstr(&b), &f);
+	assert_int_equal(f.n, 0);
+	assert_non_null(conf_section(c, "destination", CONF_SECTIONS_MAX - 1));
+	conf_free(c);
+	faults_clear(&f);
+	buf_z(&b, "destination more { concurrency = 1 }\n");
+	c = read_text(buf_cstr(&b), &f);
+	assert_true(str_starts(buf_view(&f.faults), STR("t.conf:2001: more than 1000 sections")));
+	conf_free(c);
+	faults_clear(&f);
+	buf_clear(&b);
+}
+
 static void good_file(void **state)
 {
 	static const char text[] =
@@ -345,6 +369,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_files),
+		cmocka_unit_test(number_of_sections),
 		cmocka_unit_test(good_file),
 		cmocka_unit_test(submission_without_tls),
 		cmocka_unit_test(empty_file),
