@@ -1,6 +1,6 @@
 """Bad inputs and their right answers. Every kind has a number, of one list for all protocols; here is where each is tested:
 below, by its number, with the real programs, or where WHERE says."""
-import contextlib, json, os, pathlib, re, shutil, smtplib, socket, subprocess, time
+import contextlib, ctypes, json, os, pathlib, re, shutil, smtplib, socket, subprocess, time
 import pytest
 import conftest
 from conftest import TESTS
@@ -534,6 +534,66 @@ def test_65_to_75_evil_mail(suite, number):
 @pytest.mark.parametrize('line', ids=lambda line: line[:30], argvalues=['no_such_setting = 1', 'hostname = "a.test"\nhostname = "b.test"', 'include("thurn.conf")',
                                   'hostname = "' + 'x' * (1 << 20) + '"', 'hostname = "unfinished', 'listener x {',
                                   'smtp_workers = 99999999999999999999', 'hostname = "${PATH}"', 'message_size_limit = -1'])
+def lmdb_file(path, rows):
+    """As another program would write it: with bytes that no text source can have."""
+    lib = ctypes.CDLL('liblmdb.so.0')
+
+    class Val(ctypes.Structure):
+        _fields_ = [('n', ctypes.c_size_t), ('p', ctypes.c_char_p)]
+
+    def call(name, *args):
+        assert getattr(lib, name)(*args) == 0, name
+
+    env, txn, dbi = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_uint()
+    call('mdb_env_create', ctypes.byref(env))
+    call('mdb_env_open', env, os.fsencode(path), 0x4000 | 0x400000, 0o644)  # MDB_NOSUBDIR, MDB_NOLOCK
+    call('mdb_txn_begin', env, None, 0, ctypes.byref(txn))
+    call('mdb_dbi_open', txn, None, 0, ctypes.byref(dbi))
+    for key, value in rows.items():
+        call('mdb_put', txn, dbi, ctypes.byref(Val(len(key), key)), ctypes.byref(Val(len(value), value)), 0)
+    call('mdb_txn_commit', txn)
+    lib.mdb_env_close(env)
+
+
+def test_83_any_byte_in_values():
+    """A value with LF, CR or NUL is a table that fails; with any other byte it is what it says, as far as that can be said,
+    and what makes no sense defers. Nobody is told lies for it, and the process lives."""
+    tables = {'to': lambda b: (b'to%02x@example.test' % b, b'user' + bytes([b]) + b'9@example.test'),
+              'may': lambda b: (b'may%02x@example.test' % b, b'REJECT go' + bytes([b]) + b'away'),
+              'way': lambda b: (b'way%02x.test' % b, b'smtp:[ho' + bytes([b]) + b'st.test]')}
+    s = conftest.Suite(conf='virtual_alias_maps = {"lmdb:to"}\nrecipient_access = {"lmdb:may"}\ntransport_maps = {"lmdb:way"}\n')
+    try:
+        (s.top / 'table').mkdir(mode=0o755)
+        for name, row in tables.items():
+            lmdb_file(s.top / f'table/{name}.lmdb', dict(map(row, range(256))))
+            (s.top / f'table/{name}.lmdb').chmod(0o644)
+        s.start()
+        for b in range(256):
+            faulty = b in b'\0\r\n'
+            with s.smtp_client() as c:
+                c.ehlo('client.test')
+                c.mail('sender@client.test')
+                assert c.rcpt(f'to{b:02x}@example.test')[0] == (451 if faulty else 250), b
+                code, text = c.rcpt(f'may{b:02x}@example.test')
+            if faulty:
+                assert code == 451
+                s.wait_event('table-failed', table=rf'lmdb:may(may{b:02x}@example.test)')
+            else:
+                assert code == 554 and text.startswith(b'5.7.1 go') and text.decode('ascii').isprintable(), (b, text)
+        odd = [0, 9, 10, 13, 27, 32, 64, 127, 128, 255]
+        for b in odd:
+            s.send(f'by way {b:02x}', to=[f'u@way{b:02x}.test'])
+        for b in odd:
+            out = s.outcome(f'u@way{b:02x}.test')
+            assert out['event'] == 'deferred' and out['status'].startswith('451 '), out
+            assert out['status'].isascii() and out['status'].isprintable()
+        for b in (64, 127, 128, 255):
+            s.send(f'to whom {b:02x}', to=[f'to{b:02x}@example.test'])
+            assert s.outcome(f'to{b:02x}@example.test')['event'] == 'deferred'
+    finally:
+        s.close()  # nothing has died
+
+
 def test_84_configuration(suite, line):
     """Not loaded; the old one stays; the place is named."""
     conf = pathlib.Path(suite.conf)
