@@ -3,6 +3,8 @@
 
 #include <linux/capability.h>
 
+#include "proto/boot.h"
+
 #define CAP(x) (1ull << CAP_##x)
 
 const struct process processes[] = {
@@ -68,9 +70,9 @@ const struct process processes[] = {
 	    .program = "services-lookup",
 	    .phase = 1,
 	    .reload = RELOAD_TRY,
-	    .calls = CALLS_READ,
+	    .calls = LOOKUP_CALLS,
 	    .dirs = { { DIR_TABLES + 1, DIR_READ } },
-	    .nofile = 1024,
+	    .nofile = LOOKUP_NOFILE,
 	},
 	{
 	    .role = ROLE_NOTIFY,

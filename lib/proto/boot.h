@@ -41,6 +41,9 @@ enum {
 	BOOT_TEXT_MAX = 1024,
 };
 
+/* What services/lookup is granted: in master's table, and when thurn starts one to ask it about a configuration. */
+enum { LOOKUP_CALLS = CALLS_READ, LOOKUP_NOFILE = 1024 };
+
 struct boot {
 	uint8_t role;
 	uint16_t instance;

@@ -22,7 +22,7 @@
 #include "proto/plan.h"
 #include "proto/types.h"
 
-enum { ANSWER_MS = 10 * 1000, DESCRIPTORS = 1024 };
+enum { ANSWER_MS = 10 * 1000 };
 
 /* The ends of its channels. */
 enum { TO_MASTER, TO_QUEUE, TO_AUTH, ENDS };
@@ -85,16 +85,16 @@ static int read_configuration(struct reading *r, const char *file, struct buf *w
 
 /* --- its start -------------------------------------------------------------------------------- */
 
-/* What its row in master/table.c grants. */
+/* As master does it. */
 static struct boot make_boot(const struct plan *p)
 {
 	const struct plan_role *role = &p->roles[ROLE_LOOKUP];
 
 	return (struct boot){ .role = ROLE_LOOKUP,
-		.privilege = { .calls = CALLS_READ,
+		.privilege = { .calls = LOOKUP_CALLS,
 		    .uid = role->uid,
 		    .gid = role->gid,
-		    .nofile = DESCRIPTORS,
+		    .nofile = LOOKUP_NOFILE,
 		    .root = geteuid() == 0,
 		    .refuse = p->refuse },
 		.extra = STR_NONE };
