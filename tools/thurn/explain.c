@@ -77,6 +77,12 @@ json_t *explain_bytes(struct str s)
 	return o;
 }
 
+json_t *explain_status(const struct status *st)
+{
+	return json_pack(
+	    "{s:i, s:s, s:s}", "code", st->code, "enhanced", st->enhanced, "text", st->text);
+}
+
 void explain_print(json_t *o)
 {
 	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);

@@ -7,6 +7,8 @@
 
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "mail/status.h"
+#include "proto/deliver.h"
 #include "proto/way.h"
 
 /*
@@ -21,12 +23,22 @@ int explain_ask(
 json_t *explain_text(struct str s);
 json_t *explain_bytes(struct str s); /* in hexadecimal */
 
+json_t *explain_status(const struct status *st);
+
 /* One object on a line of its own; takes o. */
 void explain_print(json_t *o);
 
 /* Adds with what mail from that sender would log in there, if it does, to the next hop; an exit status. */
 int explain_login(struct arena *a, struct str sender, const struct way_hop *h, json_t *hop);
 void explain_print_login(json_t *hop);
+
+/* A next hop of a route; and what deliver-remote says of it, added to that. */
+json_t *explain_hop(const struct way_hop *h);
+void explain_hop_reply(json_t *hop, const struct hop_reply *r);
+
+/* For people: the lookups that were made, and a route with what is known of it. */
+void explain_print_steps(json_t *o);
+void explain_print_route(json_t *o);
 
 int explain_dns(bool json, int argc, char **argv);
 int explain_reply(bool json, int argc, char **argv);

@@ -38,8 +38,6 @@ static const char *transport_name(uint8_t t)
 	return t < TRANSPORT_MAX ? names[t] : "?";
 }
 
-/* --- what is asked --------------------------------------------------------------------------- */
-
 static int on_routes(void *arg, struct get *g)
 {
 	struct explained *e = arg;
@@ -73,131 +71,6 @@ static int on_steps(void *arg, struct get *g)
 	return get_lookup_steps(g, &e->arena, &e->steps, &e->nsteps, &e->more_steps);
 }
 
-static json_t *status_json(const struct status *st)
-{
-	return json_pack(
-	    "{s:i, s:s, s:s}", "code", st->code, "enhanced", st->enhanced, "text", st->text);
-}
-
-static json_t *host_json(const struct mail_host *h, bool usable)
-{
-	json_t *o =
-	    json_pack("{s:o, s:i}", "host", explain_text(h->name), "preference", h->preference);
-	json_t *ips = json_array();
-	char text[IP_TEXT];
-
-	json_object_set_new(
-	    o, "status", json_string(h->unasked ? "not-asked" : dns_status_name(h->status)));
-	json_object_set_new(o, "security", json_string(dns_security_name(h->security)));
-	if (h->canonical.n > 0)
-		json_object_set_new(o, "canonical", explain_text(h->canonical));
-	for (uint32_t i = 0; i < h->nips; i++) {
-		ip_format(&h->ips[i], text);
-		json_array_append_new(ips, json_string(text));
-	}
-	json_object_set_new(o, "addresses", ips);
-	json_object_set_new(o, "usable", json_boolean(usable));
-	return o;
-}
-
-/* Its TLS policy lets nothing be sent to that host. */
-static bool is_refused(const struct hop_reply *r, uint32_t host)
-{
-	for (uint32_t i = 0; i < r->npolicies; i++)
-		if (r->policies[i].host == host && r->policies[i].status.code != 0)
-			return true;
-	return false;
-}
-
-static json_t *try_json(const struct hop_reply *r, const struct hop_try *t)
-{
-	char text[IP_TEXT];
-	json_t *o;
-
-	ip_format(&t->ip, text);
-	o = json_pack("{s:s, s:i, s:o}", "address", text, "port", r->port, "host",
-	    explain_text(r->mail.hosts[t->host].name));
-	if (t->dead_ms > 0)
-		json_object_set_new(o, "failed_lately_ms", json_integer((json_int_t)t->dead_ms));
-	if (is_refused(r, t->host))
-		json_object_set_new(o, "refused", json_true());
-	return o;
-}
-
-static json_t *record_json(const struct hop_record *r)
-{
-	char hex[2 * HOP_RECORD_DATA_MAX + 1] = "";
-
-	for (size_t i = 0; i < r->data.n; i++)
-		snprintf(hex + 2 * i, sizeof hex - 2 * i, "%02x", (unsigned char)r->data.p[i]);
-	return json_pack("{s:i, s:i, s:i, s:s, s:b}", "usage", r->usage, "selector", r->selector,
-	    "matching", r->matching, "data", hex, "usable", r->usable);
-}
-
-static json_t *policy_json(const struct hop_reply *r, const struct hop_policy *p)
-{
-	static const char *const sources[TLS_SOURCES] = { "table", "dane", "mta-sts",
-		"opportunistic" };
-	json_t *o = json_pack("{s:o, s:s, s:s, s:o}", "host",
-	    explain_text(r->mail.hosts[p->host].name), "source", sources[p->source], "level",
-	    tls_level_name(p->level), "reason", explain_text(p->reason));
-	json_t *records = json_array();
-
-	if (p->base.n > 0)
-		json_object_set_new(o, "tlsa_base", explain_text(p->base));
-	for (uint32_t i = 0; i < p->nrecords; i++)
-		json_array_append_new(records, record_json(&p->records[i]));
-	json_object_set_new(o, "tlsa", records);
-	json_object_set_new(o, "more", json_boolean(p->more));
-	if (p->status.code != 0)
-		json_object_set_new(o, "failure", status_json(&p->status));
-	return o;
-}
-
-/* Those that are used, the first one first. */
-static json_t *families_json(const struct families *f)
-{
-	json_t *list = json_array();
-
-	for (int turn = 0; turn < 2; turn++) {
-		bool six = (f->first == 6) == (turn == 0);
-
-		if (six ? f->six : f->four)
-			json_array_append_new(list, json_string(six ? "ipv6" : "ipv4"));
-	}
-	return list;
-}
-
-/* What is found out about a next hop. */
-static void add_reply(json_t *o, const struct hop_reply *r)
-{
-	static const char *const sources[HOP_SOURCES] = { "address", "static_hosts", "host", "mx",
-		"socket" };
-	json_t *hosts = json_array(), *tries = json_array(), *policies = json_array();
-
-	json_object_set_new(o, "source", json_string(sources[r->source]));
-	json_object_set_new(o, "families", families_json(&r->families));
-	if (r->source == HOP_MX) {
-		json_object_set_new(o, "status", json_string(dns_status_name(r->mail.status)));
-		json_object_set_new(
-		    o, "security", json_string(dns_security_name(r->mail.security)));
-		json_object_set_new(o, "implicit", json_boolean(r->mail.implicit));
-	}
-	if (r->source == HOP_MX || r->source == HOP_HOST)
-		json_object_set_new(o, "ttl", json_integer(r->mail.ttl));
-	for (uint32_t i = 0; i < r->mail.nhosts; i++)
-		json_array_append_new(hosts, host_json(&r->mail.hosts[i], i < r->usable));
-	json_object_set_new(o, "hosts", hosts);
-	for (uint32_t i = 0; i < r->ntries; i++)
-		json_array_append_new(tries, try_json(r, &r->tries[i]));
-	json_object_set_new(o, "tries", tries);
-	for (uint32_t i = 0; i < r->npolicies; i++)
-		json_array_append_new(policies, policy_json(r, &r->policies[i]));
-	json_object_set_new(o, "tls_hosts", policies);
-	if (r->status.code != 0)
-		json_object_set_new(o, "failure", status_json(&r->status));
-}
-
 static int on_hop(void *arg, struct get *g)
 {
 	struct explained *e = arg;
@@ -205,19 +78,8 @@ static int on_hop(void *arg, struct get *g)
 
 	if (get_hop_reply(g, &e->arena, &r) == -1)
 		return -1;
-	add_reply(e->hop, &r);
+	explain_hop_reply(e->hop, &r);
 	return 0;
-}
-
-static json_t *hop_json(const struct way_hop *h)
-{
-	struct str rule = h->family_rule;
-
-	if (rule.n == 0)
-		rule = STR("remote_address_preference");
-	return json_pack("{s:o, s:i, s:i, s:{s:o, s:o}, s:o}", "nexthop", explain_text(h->nexthop),
-	    "group", h->group, "weight", h->weight, "tls", "policy", explain_text(h->tls), "rule",
-	    explain_text(h->tls_rule), "families_rule", explain_text(rule));
 }
 
 /* Appends the hop with what deliver-remote says of it to the list. */
@@ -228,7 +90,7 @@ static int add_hop(
 	struct put w = put_into(space, sizeof space);
 	int status;
 
-	e->hop = hop_json(h);
+	e->hop = explain_hop(h);
 	json_array_append_new(list, e->hop);
 	put_hop_question(&w, &(struct hop_question){ .transport = r->transport, .hop = *h });
 	status = explain_ask(DELIVER_HOP, &w, on_hop, e);
@@ -275,8 +137,6 @@ static int add_limits(const struct route *r, json_t *o)
 	return status;
 }
 
-/* --- what is shown --------------------------------------------------------------------------- */
-
 static json_t *route_json(const struct route *r)
 {
 	json_t *o = json_pack("{s:o, s:s, s:o}", "recipient", explain_text(r->addr), "transport",
@@ -295,157 +155,8 @@ static json_t *route_json(const struct route *r)
 		json_object_set_new(o, "uid", json_integer(r->uid));
 	}
 	if (r->transport == TRANSPORT_ERROR)
-		json_object_set_new(o, "failure", status_json(&r->status));
+		json_object_set_new(o, "failure", explain_status(&r->status));
 	return o;
-}
-
-static const char *text_of(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
-}
-
-static long long number_of(json_t *o, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(o, key));
-}
-
-static void print_failure(const char *indent, json_t *o)
-{
-	json_t *f = json_object_get(o, "failure");
-
-	if (f != NULL)
-		printf("%s%lld %s %s\n", indent, number_of(f, "code"), text_of(f, "enhanced"),
-		    text_of(f, "text"));
-}
-
-static void print_host(json_t *h, bool mx)
-{
-	json_t *ips = json_object_get(h, "addresses"), *ip;
-	size_t i;
-
-	printf("        ");
-	if (mx)
-		printf("%lld ", number_of(h, "preference"));
-	printf("%s (%s, %s)", text_of(h, "host"), text_of(h, "status"), text_of(h, "security"));
-	if (text_of(h, "canonical")[0] != '\0')
-		printf(" alias of %s", text_of(h, "canonical"));
-	json_array_foreach(ips, i, ip) printf(" %s", json_string_value(ip));
-	if (json_is_false(json_object_get(h, "usable")))
-		printf(" - left out: mail would come back");
-	printf("\n");
-}
-
-/* "3 1 1 0123abcd..." as in a zone. */
-static void print_record(json_t *r)
-{
-	printf("          TLSA %lld %lld %lld %s%s\n", number_of(r, "usage"),
-	    number_of(r, "selector"), number_of(r, "matching"), text_of(r, "data"),
-	    json_is_true(json_object_get(r, "usable")) ? "" : " (not usable)");
-}
-
-static void print_policy(json_t *p)
-{
-	json_t *records = json_object_get(p, "tlsa"), *r;
-	size_t i;
-
-	printf("      TLS with %s: %s, by %s", text_of(p, "host"), text_of(p, "level"),
-	    text_of(p, "source"));
-	if (text_of(p, "reason")[0] != '\0')
-		printf(" (%s)", text_of(p, "reason"));
-	printf("\n");
-	if (text_of(p, "tlsa_base")[0] != '\0')
-		printf("        TLSA base domain %s\n", text_of(p, "tlsa_base"));
-	json_array_foreach(records, i, r) print_record(r);
-	if (json_is_true(json_object_get(p, "more")))
-		printf("          and more\n");
-	print_failure("        ", p);
-}
-
-static void print_families(json_t *hop)
-{
-	json_t *list = json_object_get(hop, "families"), *f;
-	size_t i;
-
-	if (strcmp(text_of(hop, "source"), "socket") == 0)
-		return;
-	printf("      families:");
-	json_array_foreach(list, i, f) printf(" %s", json_string_value(f));
-	printf(" (%s)\n", text_of(hop, "families_rule"));
-}
-
-static void print_hop(json_t *hop)
-{
-	json_t *policies = json_object_get(hop, "tls_hosts");
-	json_t *tls = json_object_get(hop, "tls");
-	json_t *hosts = json_object_get(hop, "hosts"), *tries = json_object_get(hop, "tries"), *x;
-	const char *source = text_of(hop, "source");
-	bool mx = strcmp(source, "mx") == 0;
-	size_t i;
-
-	printf("    next hop %s (group %lld, weight %lld)\n      TLS: %s (%s)\n",
-	    text_of(hop, "nexthop"), number_of(hop, "group"), number_of(hop, "weight"),
-	    text_of(tls, "policy"), text_of(tls, "rule"));
-	explain_print_login(hop);
-	print_families(hop);
-	if (mx)
-		printf("      MX records: %s, %s%s, for %lld s\n", text_of(hop, "status"),
-		    text_of(hop, "security"),
-		    json_is_true(json_object_get(hop, "implicit")) ? ", the domain is its own host"
-								   : "",
-		    number_of(hop, "ttl"));
-	else
-		printf("      addresses by: %s\n", strcmp(source, "host") == 0 ? "DNS" : source);
-	json_array_foreach(hosts, i, x) print_host(x, mx);
-	print_failure("      ", hop);
-	json_array_foreach(policies, i, x) print_policy(x);
-	if (json_array_size(tries) > 0)
-		printf("      to be tried, in this order:\n");
-	json_array_foreach(tries, i, x) printf("        %s port %lld (%s)%s%s\n",
-	    text_of(x, "address"), number_of(x, "port"), text_of(x, "host"),
-	    json_object_get(x, "failed_lately_ms") != NULL ? ", failed lately" : "",
-	    json_object_get(x, "refused") != NULL ? ", but its TLS policy refuses it" : "");
-}
-
-static void print_sources(json_t *pool)
-{
-	json_t *sources = json_object_get(pool, "sources"), *s, *addresses, *a;
-	size_t i, k;
-
-	if (pool == NULL) {
-		printf("    source address: any (no source pool)\n");
-		return;
-	}
-	printf("    source pool: %s (%s)\n", text_of(pool, "name"), text_of(pool, "rule"));
-	json_array_foreach(sources, i, s)
-	{
-		addresses = json_object_get(s, "addresses");
-		printf("      %s:", text_of(s, "source"));
-		json_array_foreach(addresses, k, a) printf(" %s", json_string_value(a));
-		printf(", EHLO %s%s\n", text_of(s, "helo"),
-		    json_object_get(s, "suspension") != NULL ? ", suspended" : "");
-	}
-}
-
-static void print_route(json_t *o)
-{
-	json_t *hop, *limit, *lane = json_object_get(o, "lane");
-	size_t i;
-
-	printf("%s\n    rule: %s\n    transport: %s%s%s\n", text_of(o, "recipient"),
-	    text_of(o, "rule"), text_of(o, "transport"),
-	    text_of(o, "nexthop")[0] != '\0' ? ", next hop " : "", text_of(o, "nexthop"));
-	if (text_of(o, "nexthop")[0] != '\0')
-		print_sources(json_object_get(o, "source_pool"));
-	printf("    lane: %s (%s)\n", text_of(lane, "name"), text_of(lane, "rule"));
-	if (text_of(o, "sender")[0] != '\0')
-		printf("    sender becomes: %s\n", text_of(o, "sender"));
-	if (text_of(o, "home")[0] != '\0')
-		printf("    mailbox: %s, uid %lld\n", text_of(o, "home"), number_of(o, "uid"));
-	print_failure("    ", o);
-	json_array_foreach(json_object_get(o, "hops"), i, hop) print_hop(hop);
-	json_array_foreach(json_object_get(o, "limits"), i, limit) queue_print_why("    ", limit);
 }
 
 static json_t *step_json(const struct lookup_step *s)
@@ -472,25 +183,6 @@ static json_t *steps_json(const struct explained *e)
 	return json_pack("{s:o, s:b}", "lookups", list, "more", e->more_steps);
 }
 
-static void print_steps(json_t *o)
-{
-	json_t *s;
-	size_t i;
-
-	json_array_foreach(json_object_get(o, "lookups"), i, s)
-	{
-		printf("%s \"%s\": %s", text_of(s, "setting"), text_of(s, "key"),
-		    text_of(s, "result"));
-		if (text_of(s, "rule")[0] != '\0')
-			printf(" in %s", text_of(s, "rule"));
-		if (text_of(s, "value")[0] != '\0')
-			printf(": %s", text_of(s, "value"));
-		printf("\n");
-	}
-	if (json_is_true(json_object_get(o, "more")))
-		printf("and more lookups\n");
-}
-
 static void show_steps(const struct explained *e, bool json)
 {
 	json_t *o = steps_json(e);
@@ -499,7 +191,7 @@ static void show_steps(const struct explained *e, bool json)
 		explain_print(o);
 		return;
 	}
-	print_steps(o);
+	explain_print_steps(o);
 	json_decref(o);
 }
 
@@ -580,7 +272,7 @@ static int show(struct explained *e, const struct route *r, bool json)
 		explain_print(o);
 		return status;
 	}
-	print_route(o);
+	explain_print_route(o);
 	json_decref(o);
 	return status;
 }
