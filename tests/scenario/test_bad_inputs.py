@@ -13,7 +13,7 @@ WHERE = {
     '1-6': 'scenario/test_smtp.py test_nothing_is_smuggled',
     '7': 'scenario/test_smtp.py test_end_in_pieces',
     '10': 'scenario/test_smtp.py test_endless_line_and_mass_of_chunks',
-    '11': 'unit/smtpd/test_session.c test_timeouts',
+    '11': 'unit/smtpd/test_misbehaviour.c test_timeouts',
     '13': 'scenario/test_smtp.py test_early_talker',
     '14': 'scenario/test_tls.py test_nothing_behind_starttls_is_obeyed',
     '15': 'scenario/test_tls.py test_mail_comes_in_under_tls, scenario/test_tls.py test_a_sender_cannot_leave_something_before_the_handshake',
