@@ -180,7 +180,9 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 	buf_z(b, "{\"destination\": ");
 	record_string(b, name);
 	buf_printf(b, ", \"transport\": \"%s\", \"group\": ",
-	    site->transport == TRANSPORT_LMTP ? "lmtp" : "smtp");
+	    site->transport == TRANSPORT_MAILDIR ? "maildir"
+	    : site->transport == TRANSPORT_LMTP  ? "lmtp"
+						 : "smtp");
 	record_string(b, site->key);
 	buf_z(b, ", \"policy\": ");
 	record_string(b, policy_name(v->policy));
@@ -195,7 +197,8 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 	if (v->slow > 1)
 		buf_printf(b, ", \"slowed\": %.1f, \"slowed_ms\": %llu", v->slow,
 		    (unsigned long long)v->slow_ms);
-	put_shortcut(b, name, site, v);
+	if (site->transport != TRANSPORT_MAILDIR)
+		put_shortcut(b, name, site, v);
 	put_lanes(b, "in_memory", v->queued);
 	if (s != NULL) {
 		aside = suspend_site(s);
@@ -260,6 +263,11 @@ int why_on_why(struct chan *chan, struct ipc_msg *m)
 		return -1;
 	if (control_refused(c, ref))
 		return 0;
+	if (name.n == 0) {
+		answer_for(c, ref, name, TRANSPORT_MAILDIR, STR_NONE, true);
+		control_end(c, ref, EX_OK, "");
+		return 0;
+	}
 	answer_for(c, ref, name, TRANSPORT_SMTP, STR_NONE, true);
 	answer_for(c, ref, name, TRANSPORT_LMTP, STR_NONE, false);
 	for (size_t i = 0; (pool = source_pool_at(i)).n > 0; i++)

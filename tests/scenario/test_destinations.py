@@ -30,6 +30,7 @@ def suite(hosts):
     with Zones({'.': {}, 'zone.test': ZONE}, signed=['.', 'zone.test']) as z:
         conf = z.settings() + f'''
 dns_timeout = 2s
+postmaster = "user1@example.test"
 minimal_backoff = 1s
 maximal_backoff = 2s
 remote_port = {hosts.port}
@@ -240,6 +241,15 @@ def test_a_domain_that_is_routed(suite):
     suite.tool('queue', 'delete', '--where', 'rcpt-domain=routed.zone.test')
     for name in '[127.0.0.99]', 'routed.zone.test':
         suite.tool('queue', 'resume', name)
+
+
+def test_a_local_domain(suite):
+    """Its mail goes to no next hop of that name: what is told is what holds for mailboxes."""
+    w, = [json.loads(l) for l in suite.tool('queue', 'why', '--json', 'example.test').stdout.splitlines()]
+    assert (w['destination'], w['transport'], w['policy'], w['limiter']) == ('example.test', 'maildir', 'local', 'none')
+    assert 'shortcut' not in w
+    text = suite.tool('queue', 'why', 'example.test').stdout
+    assert text.startswith('example.test by maildir\n') and 'group:' not in text and 'short cut' not in text
 
 
 def test_cap_counts_connections_that_close(suite, hosts):

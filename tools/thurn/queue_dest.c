@@ -218,14 +218,17 @@ void queue_print_why(const char *margin, json_t *o)
 		printf(", out from pool %s", text_of(o, "source_pool"));
 	putchar('\n');
 	print_limiter(margin, o);
-	printf("%s  group: %s, policy: %s\n", margin, text_of(o, "group"), text_of(o, "policy"));
+	if (text_of(o, "group")[0] != '\0')
+		printf("%s  group: %s, policy: %s\n", margin, text_of(o, "group"),
+		    text_of(o, "policy"));
 	printf("%s  deliveries: %lld, window %lld, cap %lld; of the transport: %lld, cap %lld\n",
 	    margin, number_of(o, "deliveries"), number_of(o, "window"), number_of(o, "cap"),
 	    number_of(o, "transport_jobs"), number_of(o, "transport_cap"));
 	if (slowed != NULL)
 		printf("%s  slowed down %.1f times for %lld s\n", margin, json_real_value(slowed),
 		    number_of(o, "slowed_ms") / 1000);
-	print_shortcut(margin, o);
+	if (json_object_get(o, "shortcut") != NULL)
+		print_shortcut(margin, o);
 	print_reactions(margin, json_object_get(o, "reactions"));
 	print_pool(margin, o);
 	print_lanes(margin, "in memory", json_object_get(o, "in_memory"));
@@ -286,6 +289,19 @@ static int ask_routed(const char *name, json_t *all)
 	return status;
 }
 
+/* Of a domain whose mail goes into mailboxes here: what keeps it from them. */
+static int ask_local(const char *name, json_t *all)
+{
+	int status = EX_OK;
+	json_t *o;
+	size_t i;
+
+	if (queue_is_local(name))
+		status = queue_ask_why("", name, all);
+	json_array_foreach(all, i, o) json_object_set_new(o, "destination", json_string(name));
+	return status;
+}
+
 /* Nothing has to do with a next hop of that name. */
 static bool is_idle(json_t *o)
 {
@@ -297,8 +313,11 @@ static int ask_all(const char *name, json_t *all)
 {
 	json_t *itself = json_array(), *o;
 	int status = ask_routed(name, all);
-	size_t i, routed = json_array_size(all);
+	size_t i, routed;
 
+	if (status == EX_OK && json_array_size(all) == 0)
+		status = ask_local(name, all);
+	routed = json_array_size(all);
 	if (status == EX_OK)
 		status = queue_ask_why(name, routed == 0 ? name : NULL, itself);
 	json_array_foreach(itself, i, o)

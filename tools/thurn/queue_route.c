@@ -9,7 +9,8 @@
 struct found {
 	struct arena *a;
 	struct route *route;
-	bool any;
+	bool any; /* to another host */
+	bool local;
 };
 
 static int on_routes(void *arg, struct get *g)
@@ -21,31 +22,50 @@ static int on_routes(void *arg, struct get *g)
 		return -1;
 	for (uint32_t i = 0; i < answer.nroutes && !f->any; i++) {
 		*f->route = answer.routes[i];
+		f->local = f->local || f->route->transport == TRANSPORT_MAILDIR;
 		f->any =
 		    f->route->transport == TRANSPORT_SMTP || f->route->transport == TRANSPORT_LMTP;
 	}
 	return 0;
 }
 
-/* Asks, and tells whether it goes to another host. */
-static bool ask(struct arena *a, const struct route_question *q, struct route *r)
+static struct found ask(struct arena *a, const struct route_question *q, struct route *r)
 {
 	struct found f = { .a = a, .route = r };
 	struct put w = put_start();
 
 	put_route_question(&w, q);
-	return explain_ask(LOOKUP_ROUTE, &w, on_routes, &f) == EX_OK && f.any;
+	if (explain_ask(LOOKUP_ROUTE, &w, on_routes, &f) != EX_OK)
+		f.any = f.local = false;
+	return f;
 }
 
-bool queue_route(struct arena *a, const char *domain, struct route *r)
+static struct found ask_domain(struct arena *a, const char *domain, struct route *r)
 {
 	/* each domain that takes mail has one (RFC 5321 4.5.1) */
 	const char *anybody = arena_printf(a, "postmaster@%s", domain).p;
 	struct address to;
 
 	if (address_parse(str_of(anybody), ADDRESS_UTF8, &to) != ADDRESS_OK)
-		return false;
+		return (struct found){ 0 };
 	return ask(a, &(struct route_question){ .rcpt = to.text }, r);
+}
+
+bool queue_route(struct arena *a, const char *domain, struct route *r)
+{
+	return ask_domain(a, domain, r).any;
+}
+
+bool queue_is_local(const char *domain)
+{
+	struct arena a;
+	struct route r;
+	bool local;
+
+	arena_init(&a);
+	local = ask_domain(&a, domain, &r).local;
+	arena_clear(&a);
+	return local;
 }
 
 /* "[mail.example.net]", "mail.example.net:25", with no transport before it. */
@@ -63,7 +83,8 @@ static bool is_hop(struct arena *a, const char *text)
 	struct route r;
 
 	return ask(
-	    a, &(struct route_question){ .rcpt = STR("postmaster"), .filter = str_of(text) }, &r);
+	    a, &(struct route_question){ .rcpt = STR("postmaster"), .filter = str_of(text) }, &r)
+	    .any;
 }
 
 const char *queue_hop(struct arena *a, const char *text)

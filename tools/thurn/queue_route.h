@@ -11,6 +11,9 @@
  */
 bool queue_route(struct arena *a, const char *domain, struct route *r);
 
+/* Whether mail for that domain is delivered into mailboxes here. */
+bool queue_is_local(const char *domain);
+
 /*
  * A next hop as it may be ordered, "smtp:[mail.example.net]:25", with the transport that was not said: in a, or text itself.
  * NULL when it is none.
