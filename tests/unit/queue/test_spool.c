@@ -93,9 +93,12 @@ static void test_probe_syncs_the_root(void **state)
 /* Some hundred ids in a row share a directory, until it is lost. */
 static void test_ids_pass_lost_directories_over(void **state)
 {
-	unsigned dir = spool_dir_of(message_id());
+	unsigned dir;
 
 	(void)state;
+	do /* none that the tests before have made */
+		dir = spool_dir_of(message_id());
+	while (dir <= 5);
 	make_in(dir);
 	root_error = EIO;
 	assert_int_equal(spool_sync_dir(dir), -1);
