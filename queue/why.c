@@ -258,18 +258,19 @@ int why_on_why(struct chan *chan, struct ipc_msg *m)
 	struct chan_ref ref = { m->id, m->gen };
 	struct get g = get_start(m->body);
 	struct str name = get_line(&g, NEXTHOP_MAX), pool;
+	uint8_t transport = get_u8(&g);
 
-	if (get_end(&g) == -1)
+	if (get_end(&g) == -1 || transport >= TRANSPORT_MAX)
 		return -1;
 	if (control_refused(c, ref))
 		return 0;
-	if (name.n == 0) {
-		answer_for(c, ref, name, TRANSPORT_MAILDIR, STR_NONE, true);
+	if (transport == TRANSPORT_MAILDIR) {
+		answer_for(c, ref, STR(""), TRANSPORT_MAILDIR, STR_NONE, true);
 		control_end(c, ref, EX_OK, "");
 		return 0;
 	}
-	answer_for(c, ref, name, TRANSPORT_SMTP, STR_NONE, true);
-	answer_for(c, ref, name, TRANSPORT_LMTP, STR_NONE, false);
+	answer_for(c, ref, name, TRANSPORT_SMTP, STR_NONE, transport != TRANSPORT_LMTP);
+	answer_for(c, ref, name, TRANSPORT_LMTP, STR_NONE, transport == TRANSPORT_LMTP);
 	for (size_t i = 0; (pool = source_pool_at(i)).n > 0; i++)
 		answer_for(c, ref, name, TRANSPORT_SMTP, pool, false);
 	control_end(c, ref, EX_OK, "");

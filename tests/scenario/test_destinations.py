@@ -35,7 +35,7 @@ minimal_backoff = 1s
 maximal_backoff = 2s
 remote_port = {hosts.port}
 remote_ports = {{{hosts.port}}}
-transport_maps = {{"inline:{{routed.zone.test=smtp:[127.0.0.99]}}"}}
+transport_maps = {{"inline:{{routed.zone.test=smtp:[127.0.0.99], lmtp.zone.test=lmtp:[127.0.0.98]}}"}}
 destination paced {{
   domains = {{"paced.zone.test"}}
   rate = {{"2 messages/1s"}}
@@ -241,6 +241,14 @@ def test_a_domain_that_is_routed(suite):
     suite.tool('queue', 'delete', '--where', 'rcpt-domain=routed.zone.test')
     for name in '[127.0.0.99]', 'routed.zone.test':
         suite.tool('queue', 'resume', name)
+
+
+def test_by_lmtp_alone(suite):
+    """A next hop of LMTP has no record of SMTP, by which no mail goes there."""
+    w, = [json.loads(l) for l in suite.tool('queue', 'why', '--json', 'lmtp.zone.test').stdout.splitlines()]
+    assert (w['destination'], w['transport'], w['limiter']) == ('[127.0.0.98]', 'lmtp', 'none')
+    hop = json.loads(suite.tool('explain', 'route', '--json', SENDER, 'b@lmtp.zone.test').stdout.splitlines()[1])
+    assert [l['transport'] for l in hop['limits']] == ['lmtp']
 
 
 def test_a_local_domain(suite):

@@ -124,7 +124,7 @@ static int add_limits(const struct route *r, json_t *o)
 
 	if (str_copy(r->nexthop, name, sizeof name) == 0 &&
 	    str_copy(of, domain, sizeof domain) == 0)
-		status = queue_ask_why(name, domain, all);
+		status = queue_ask_why(name, r->transport, domain, all);
 	json_array_foreach(all, i, one)
 	{
 		const char *by = json_string_value(json_object_get(one, "transport"));

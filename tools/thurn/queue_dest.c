@@ -248,7 +248,7 @@ static void on_why(void *arg, struct str json, struct ipc_msg *m)
 	json_array_append_new(*all, json_loadb(json.p, json.n, 0, NULL));
 }
 
-int queue_ask_why(const char *name, const char *domain, json_t *all)
+int queue_ask_why(const char *name, uint8_t transport, const char *domain, json_t *all)
 {
 	struct put w = put_start();
 	json_t *o;
@@ -256,6 +256,7 @@ int queue_ask_why(const char *name, const char *domain, json_t *all)
 	int r;
 
 	put_z(&w, name);
+	put_u8(&w, transport);
 	r = tool_ask("queue", QUEUE_CTL_WHY, &w, on_why, &all);
 	json_array_foreach(all, i, o)
 	{
@@ -278,7 +279,7 @@ static int ask_routed(const char *name, json_t *all)
 	arena_init(&a);
 	if (queue_route(&a, name, &r) && !str_caseeq(r.nexthop, str_of(name)) &&
 	    str_copy(r.nexthop, nexthop, sizeof nexthop) == 0) {
-		status = queue_ask_why(nexthop, name, all);
+		status = queue_ask_why(nexthop, r.transport, name, all);
 		json_array_foreach(all, i, o)
 		{
 			json_object_set_new(o, "domain", json_string(name));
@@ -297,7 +298,7 @@ static int ask_local(const char *name, json_t *all)
 	size_t i;
 
 	if (queue_is_local(name))
-		status = queue_ask_why("", name, all);
+		status = queue_ask_why("", TRANSPORT_MAILDIR, name, all);
 	json_array_foreach(all, i, o) json_object_set_new(o, "destination", json_string(name));
 	return status;
 }
@@ -319,7 +320,7 @@ static int ask_all(const char *name, json_t *all)
 		status = ask_local(name, all);
 	routed = json_array_size(all);
 	if (status == EX_OK)
-		status = queue_ask_why(name, routed == 0 ? name : NULL, itself);
+		status = queue_ask_why(name, TRANSPORT_SMTP, routed == 0 ? name : NULL, itself);
 	json_array_foreach(itself, i, o)
 	{
 		if (routed == 0 || !is_idle(o))
