@@ -65,10 +65,17 @@ static void put_field(struct writer *w, const char *before, struct str value, co
 }
 
 /* What the other side said; of an address that leads elsewhere only that. */
-static struct str said(const struct dsn_rcpt *r)
+static struct str said(const struct writer *w, const struct dsn_rcpt *r)
 {
-	return r->hidden ? STR("the address that this one leads to could not take it")
-			 : str_of(r->status.text);
+	static const struct str hidden[] = {
+		[DSN_FAILURE] = STR("the address that this one leads to could not take it"),
+		[DSN_DELAY] = STR("the address that this one leads to could not take it yet"),
+		[DSN_SUCCESS] = STR("the address that this one leads to has taken it"),
+	};
+
+	if (w->d->kind == DSN_SUCCESS && r->action == DSN_EXPANDED)
+		return STR("passed on to the addresses that this one stands for");
+	return r->hidden ? hidden[w->d->kind] : str_of(r->status.text);
 }
 
 static enum words_kind words_kind(const struct dsn *d)
@@ -216,9 +223,9 @@ static void put_why(struct writer *w, const struct dsn_rcpt *r)
 	if (r->hidden && reason.n > 0)
 		return;
 	buf_z(w->b, "    ");
-	if (r->status.enhanced[0] != '\0' && !said_is_reply(said(r), &reply))
+	if (r->status.enhanced[0] != '\0' && !said_is_reply(said(w, r), &reply))
 		buf_printf(w->b, "%s ", r->status.enhanced);
-	put_text(w, said_why(r->relay, said(r), why));
+	put_text(w, said_why(r->relay, said(w, r), why));
 	buf_z(w->b, "\r\n");
 }
 
@@ -301,14 +308,14 @@ static void put_rcpt_fields(struct writer *w, const struct dsn_rcpt *r)
 	put_status_code(w, r);
 	if (r->relay.n > 0)
 		put_field(w, "Remote-MTA: dns; ", relay_name(r->relay), "\r\n");
-	if (said_is_reply(said(r), &reply)) {
+	if (said_is_reply(said(w, r), &reply)) {
 		put_field(w, "Diagnostic-Code: smtp; ", reply, "\r\n");
 	} else if (status_good(&r->status) && r->relay.n > 0) {
 		buf_printf(
 		    w->b, "Diagnostic-Code: smtp; %d %s ", r->status.code, r->status.enhanced);
-		put_field(w, "", said(r), "\r\n");
+		put_field(w, "", said(w, r), "\r\n");
 	} else if (r->status.text[0] != '\0') {
-		put_field(w, "Diagnostic-Code: x-thurn; ", said(r), "\r\n");
+		put_field(w, "Diagnostic-Code: x-thurn; ", said(w, r), "\r\n");
 	}
 	if (r->last != 0)
 		buf_printf(w->b, "Last-Attempt-Date: %s\r\n", date(r->last, when));

@@ -246,6 +246,35 @@ static void test_hidden(void **state)
 	has("    5.9.9 the address that this one leads to could not take it\r\n");
 }
 
+/* What has gone well is not told in the words of a failure, and what was expanded has some of its own. */
+static void test_hidden_success(void **state)
+{
+	struct dsn d = report(DSN_SUCCESS);
+	struct dsn_rcpt r = bob;
+
+	(void)state;
+	r.hidden = true;
+	r.relay = STR_NONE;
+	status_set(&r.status, 250, "2.0.0", "delivered to private");
+	d.rcpts = &r;
+	write_report(&d);
+	has_not("private");
+	has("    2.0.0 the address that this one leads to has taken it\r\n");
+	has("Diagnostic-Code: x-thurn; the address that this one leads to has taken it\r\n");
+	r.status = (struct status){ 0 };
+	r.hidden = false;
+	r.action = DSN_EXPANDED;
+	write_report(&d);
+	has("    passed on to the addresses that this one stands for\r\n");
+	has("Action: expanded\r\nStatus: 2.0.0\r\n");
+	has_not("Diagnostic-Code");
+	d.kind = DSN_DELAY;
+	r.hidden = true;
+	status_set(&r.status, 451, "4.9.9", "private");
+	write_report(&d);
+	has("    4.9.9 the address that this one leads to could not take it yet\r\n");
+}
+
 /* Another language: encoded in the subject, and in the text unless the report is 8bit anyway. */
 static void test_language(void **state)
 {
@@ -322,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_hidden_success),
 		cmocka_unit_test(test_language),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_id),
