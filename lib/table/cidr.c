@@ -7,17 +7,18 @@
 #include "base/alloc.h"
 #include "table/rules.h"
 
-/* An address as 128 bits; IPv4 as the IPv6 addresses that map it, ::ffff:0:0/96. */
+/* An address as 128 bits, of which IPv4 has the last 32; bits: 32 or 128. */
 struct address {
 	uint64_t high, low;
+	unsigned bits;
 };
 
 struct network {
 	struct address net, mask;
 };
 
-/* -1 if text is no numeric address. *bits: 32 or 128. */
-static int read_address(struct str text, struct address *out, unsigned *bits)
+/* -1 if text is no numeric address. */
+static int read_address(struct str text, struct address *out)
 {
 	char z[INET6_ADDRSTRLEN + 1];
 	struct in_addr four;
@@ -26,16 +27,14 @@ static int read_address(struct str text, struct address *out, unsigned *bits)
 	if (str_copy(text, z, sizeof z) == -1)
 		return -1;
 	if (inet_pton(AF_INET, z, &four) == 1) {
-		*out = (struct address){ 0, 0xffff00000000u | ntohl(four.s_addr) };
-		*bits = 32;
+		*out = (struct address){ 0, ntohl(four.s_addr), 32 };
 		return 0;
 	}
 	if (inet_pton(AF_INET6, z, &six) != 1)
 		return -1;
-	memcpy(out, &six, sizeof *out);
-	out->high = be64toh(out->high);
-	out->low = be64toh(out->low);
-	*bits = 128;
+	memcpy(&out->high, six.s6_addr, 8);
+	memcpy(&out->low, six.s6_addr + 8, 8);
+	*out = (struct address){ be64toh(out->high), be64toh(out->low), 128 };
 	return 0;
 }
 
@@ -46,6 +45,7 @@ static struct address mask_of(unsigned length)
 		: length >= 64 ? UINT64_MAX
 			       : UINT64_MAX << (64 - length),
 		length <= 64 ? 0 : UINT64_MAX << (128 - length),
+		0,
 	};
 }
 
@@ -54,21 +54,20 @@ static int compile(struct rules *rs, struct rule *r, struct str *rest, char *why
 	struct str word, text, length;
 	struct network *n = arena_alloc(&rs->arena, sizeof *n);
 	uint64_t len;
-	unsigned bits;
 
 	str_word(rest, &word);
 	text = word;
 	str_cut(&text, '/', &length);
 	if (length.n > 2 && length.p[0] == '[' && length.p[length.n - 1] == ']')
 		length = (struct str){ length.p + 1, length.n - 2 };
-	if (read_address(length, &n->net, &bits) == -1)
+	if (read_address(length, &n->net) == -1)
 		return table_why(
 		    why, "\"%.*s\" is no network (address/length)", STR_ARG(str_take(word, 80)));
-	len = bits;
-	if (text.p != NULL && str_u64(text, bits, &len) == -1)
-		return table_why(
-		    why, "\"%.*s\": the length must be 0 to %u", STR_ARG(str_take(word, 80)), bits);
-	n->mask = mask_of((unsigned)len + 128 - bits);
+	len = n->net.bits;
+	if (text.p != NULL && str_u64(text, n->net.bits, &len) == -1)
+		return table_why(why, "\"%.*s\": the length must be 0 to %u",
+		    STR_ARG(str_take(word, 80)), n->net.bits);
+	n->mask = mask_of((unsigned)len + 128 - n->net.bits);
 	if ((n->net.high & ~n->mask.high) != 0 || (n->net.low & ~n->mask.low) != 0)
 		return table_why(why, "\"%.*s\": address bits are set behind the length",
 		    STR_ARG(str_take(word, 80)));
@@ -83,6 +82,9 @@ static int match(struct rules *rs, const struct rule *r, const void *subject, ch
 
 	(void)rs;
 	(void)why;
+	/* a rule about IPv4 says nothing of IPv6, turned round or not: that would be all of it */
+	if (a->bits != n->net.bits)
+		return r->negate;
 	return (a->high & n->mask.high) == n->net.high && (a->low & n->mask.low) == n->net.low;
 }
 
@@ -112,9 +114,8 @@ static enum table_result lookup(
 	struct address address;
 	const struct rule *r, *failed;
 	char why[TABLE_WHY];
-	unsigned bits;
 
-	if (read_address(key, &address, &bits) == -1)
+	if (read_address(key, &address) == -1)
 		return TABLE_NONE;
 	r = rules_find(t->content, &hooks, &address, &failed, why);
 	if (r == NULL)

@@ -215,3 +215,11 @@ def test_tables_of_each_other(both):
     for key in ('key0@example.org', 'KEY2999@example.org', 'long', 'key3000@example.org'):
         both('postmap', '-q', key, 'hash:v', messages=False)
     both('postmap', '-s', 'hash:v', sort=True, messages=False)
+
+
+def test_networks(both):
+    """What a rule of one family says of the other: nothing, also when it is turned round."""
+    both.write('c', '!127.0.0.0/8 outside\n2001:db8::/32 six\nif !10.0.0.0/8\n0.0.0.0/0 four\n::/0 any6\nendif\n'
+                    'if ::/0\n!2001:db9::/32 other\nendif\n')
+    for key in ('127.0.0.1', '10.1.1.1', '192.0.2.1', '2001:db8::1', '2001:db9::1', '::1', '::ffff:127.0.0.1'):
+        both('postmap', '-q', key, 'cidr:c')

@@ -118,10 +118,20 @@ static void test_cidr(void **state)
 	want(t, "192.0.2.2", "net", "cidr:c:2");
 	want(t, "10.9.9.9", "other", "cidr:c:4");
 	want(t, "10.1.9.9", "inner", "cidr:c:6");
-	want(t, "10.1.2.9", "any6", "cidr:c:10");
+	want(t, "10.1.2.9", NULL, NULL);
 	want(t, "2001:DB8::1", "six", "cidr:c:9");
 	want(t, "2001:db9::1", "any6", NULL);
 	want(t, "not an address", NULL, NULL);
+	table_close(t);
+	/* turned round, a rule speaks of the other addresses of its family */
+	dir_text("c", "!192.0.2.0/24 outside\nif !2001:db8::/32\n::/0 six\n0.0.0.0/0 four\nendif\n"
+		      "::ffff:192.0.2.0/120 mapped\n");
+	t = dir_open("cidr:c");
+	want(t, "192.0.2.1", NULL, NULL);
+	want(t, "10.0.0.1", "outside", "cidr:c:1");
+	want(t, "2001:db9::1", "six", "cidr:c:3");
+	want(t, "2001:db8::1", NULL, NULL);
+	want(t, "::ffff:192.0.2.1", "six", "cidr:c:3");
 	table_close(t);
 	dir_text("c", "192.0.2.1/24 x\n");
 	dir_refused("cidr:c", "c:1: \"192.0.2.1/24\": address bits");
