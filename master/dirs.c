@@ -24,17 +24,19 @@ static void parent_of(const char *path, char out[PATH_MAX])
 	*(slash != NULL ? slash : out) = '\0';
 }
 
-/* 1 = made, 0 = was there, -1 = errno. Only the last component; its parent is synced. */
-static int make_dir(const char *path, unsigned mode)
+/* 1 = made, 0 = was there, -1 = errno. Only the last component, and the one before if asked to; its parent is synced. */
+static int make_dir(const char *path, unsigned mode, bool with_parent)
 {
 	char parent[PATH_MAX];
 	int fd;
 
+	parent_of(path, parent);
+	if (with_parent && parent[0] != '\0' && make_dir(parent, 0755, false) == -1)
+		return -1;
 	if (mkdir(path, mode) == -1)
 		return errno == EEXIST ? 0 : -1;
 	if (chmod(path, mode) == -1)
 		return -1;
-	parent_of(path, parent);
 	if (parent[0] == '\0')
 		return 1;
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,19 +73,6 @@ static int check_owner(struct suite *s, const struct stat *st, uint32_t uid, con
 	return -1;
 }
 
-/* As make_dir(). What a later version brought must not keep a suite that has its directories elsewhere from starting. */
-static int make_directory(const struct directory *d, const char *path)
-{
-	char parent[PATH_MAX];
-
-	if (d->mode == 0)
-		return 0;
-	parent_of(path, parent);
-	if (d->parent && parent[0] != '\0' && make_dir(parent, 0755) == -1)
-		return -1;
-	return make_dir(path, d->mode);
-}
-
 static int open_directory(struct suite *s, enum dir i)
 {
 	const struct directory *d = &directories[i];
@@ -94,7 +83,7 @@ static int open_directory(struct suite *s, enum dir i)
 	struct stat st;
 	int made, fd;
 
-	made = make_directory(d, path);
+	made = d->mode == 0 ? 0 : make_dir(path, d->mode, d->parent);
 	if (made == -1)
 		return fail(s, "cannot make", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -114,7 +103,7 @@ static int open_root(struct suite *s, const char *run)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof path, "%s/empty", run);
-	if (make_dir(path, 0555) == -1)
+	if (make_dir(path, 0555, false) == -1)
 		return fail(s, "cannot make", path);
 	s->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return s->root_fd == -1 ? fail(s, "cannot open", path) : 0;
@@ -142,7 +131,7 @@ int dirs_open(struct suite *s)
 {
 	const char *run = s->plan->run;
 
-	if (make_dir(run, 0755) == -1)
+	if (make_dir(run, 0755, false) == -1)
 		return fail(s, "cannot make", run);
 	if (lock_run(s, run) == -1)
 		return -1;

@@ -61,11 +61,6 @@ void put_u64(struct put *w, uint64_t v)
 	put_number(w, v, 8);
 }
 
-void put_i64(struct put *w, int64_t v)
-{
-	put_number(w, (uint64_t)v, 8);
-}
-
 void put_str(struct put *w, struct str s)
 {
 	uint8_t *p;
@@ -124,11 +119,6 @@ uint32_t get_u32(struct get *g)
 uint64_t get_u64(struct get *g)
 {
 	return get_number(g, 8);
-}
-
-int64_t get_i64(struct get *g)
-{
-	return (int64_t)get_number(g, 8);
 }
 
 bool get_bool(struct get *g)

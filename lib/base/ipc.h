@@ -76,7 +76,10 @@ void put_u8(struct put *w, uint8_t v);
 void put_u16(struct put *w, uint16_t v);
 void put_u32(struct put *w, uint32_t v);
 void put_u64(struct put *w, uint64_t v);
-void put_i64(struct put *w, int64_t v);
+static inline void put_i64(struct put *w, int64_t v)
+{
+	put_u64(w, (uint64_t)v);
+}
 void put_str(struct put *w, struct str s); /* u32 length and the bytes */
 void put_z(struct put *w, const char *z);
 static inline struct str put_view(const struct put *w)
@@ -96,7 +99,10 @@ uint8_t get_u8(struct get *g);
 uint16_t get_u16(struct get *g);
 uint32_t get_u32(struct get *g);
 uint64_t get_u64(struct get *g);
-int64_t get_i64(struct get *g);
+static inline int64_t get_i64(struct get *g)
+{
+	return (int64_t)get_u64(g);
+}
 bool get_bool(struct get *g); /* a byte that must be 0 or 1 */
 /* Borrowed from the packet; longer than max is a fault. */
 struct str get_str(struct get *g, size_t max);

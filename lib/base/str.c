@@ -21,11 +21,6 @@ bool str_eq(struct str a, struct str b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool str_starts(struct str s, struct str prefix)
-{
-	return s.n >= prefix.n && str_eq(str_take(s, prefix.n), prefix);
-}
-
 ssize_t str_find(struct str s, char c)
 {
 	const char *p = s.n == 0 ? NULL : memchr(s.p, c, s.n);

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+bool str_starts(struct str s, struct str prefix)
+{
+	return s.n >= prefix.n && str_eq(str_take(s, prefix.n), prefix);
+}
+
 bool str_caseeq(struct str a, struct str b)
 {
 	return a.n == b.n && str_casecmp(a, b) == 0;
