@@ -123,6 +123,7 @@ def test_fault(suite, action, call, error):
 
 def test_last_page_of_the_index(suite):
     """LMDB takes no more after that: what was known is known all the same, and the next change goes through at once."""
+    rebuilt = len(suite.events('index-rebuilt'))
     m = Imap(suite)
     m.do('DELETE Pages')
     m.do('CREATE Pages')
@@ -144,5 +145,5 @@ def test_last_page_of_the_index(suite):
     assert m.do('STORE 1 +FLAGS (again)').startswith('OK')
     m.do('FETCH 1 FLAGS')
     assert set(m.told(r'FLAGS \(([^)]*)\)').split()) - {'\\Recent'} == {'before', 'again'}
-    assert not suite.events('index-rebuilt')
+    assert len(suite.events('index-rebuilt')) == rebuilt
     m.close()

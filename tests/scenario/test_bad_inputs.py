@@ -531,9 +531,6 @@ def test_65_to_75_evil_mail(suite, number):
 
 # --- configuration, disk, processes --------------------------------------------------------------
 
-@pytest.mark.parametrize('line', ids=lambda line: line[:30], argvalues=['no_such_setting = 1', 'hostname = "a.test"\nhostname = "b.test"', 'include("thurn.conf")',
-                                  'hostname = "' + 'x' * (1 << 20) + '"', 'hostname = "unfinished', 'listener x {',
-                                  'smtp_workers = 99999999999999999999', 'hostname = "${PATH}"', 'message_size_limit = -1'])
 def lmdb_file(path, rows):
     """As another program would write it: with bytes that no text source can have."""
     lib = ctypes.CDLL('liblmdb.so.0')
@@ -594,6 +591,9 @@ def test_83_any_byte_in_values():
         s.close()  # nothing has died
 
 
+@pytest.mark.parametrize('line', ids=lambda line: line[:30], argvalues=['no_such_setting = 1', 'hostname = "a.test"\nhostname = "b.test"', 'include("thurn.conf")',
+                                  'hostname = "' + 'x' * (1 << 20) + '"', 'hostname = "unfinished', 'listener x {',
+                                  'smtp_workers = 99999999999999999999', 'hostname = "${PATH}"', 'message_size_limit = -1'])
 def test_84_configuration(suite, line):
     """Not loaded; the old one stays; the place is named."""
     conf = pathlib.Path(suite.conf)

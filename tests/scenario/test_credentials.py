@@ -521,7 +521,7 @@ remote_idle_time = 0s
                 settings.write_text(re.sub(r'(remote_auth_mechanisms) = .*', rf'\1 = {{"{m}"}}', settings.read_text()))
                 before = remote_of(here)
                 here.tool('reload')
-                here.wait_for(lambda: remote_of(here) != before, 60)
+                here.wait_for(lambda: (now := remote_of(here)) and not set(now) & set(before), 60)
                 with smtplib.SMTP(here.host, here.smtp_port, timeout=20) as s:
                     s.sendmail(SENDER, ['user2@example.test'], f'Subject: by {m}\r\nFrom: {SENDER}\r\n\r\nbody\r\n')
                 there.wait_for(lambda: [f for f in there.messages(1) if f'Subject: by {m}\n' in f.read_text()], 60)

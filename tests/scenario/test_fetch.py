@@ -1,5 +1,5 @@
 """services/fetch between peers that test it: what may be asked, by whom, where it connects, and what servers cannot do."""
-import pathlib, select, shutil, ssl, sys, tempfile, threading, time
+import pathlib, select, shutil, socket, ssl, sys, tempfile, threading, time
 import pytest
 import conftest
 import https_server
@@ -199,7 +199,7 @@ def test_odd_hosts(world, fetch, outcome, host):
 
 def test_ports(world, fetch):
     """To a port that no setting names, the kernel lets nobody connect."""
-    with https_server.socket.create_server(('127.0.0.1', 0)) as s:
+    with socket.create_server(('127.0.0.1', 0)) as s:
         out = fetch.ask('FETCH_REPORT', f'https://reports.test:{s.getsockname()[1]}/', body=b'x')
         assert out[0] == 'no_connection', out
         s.settimeout(0.05)
@@ -314,7 +314,7 @@ def test_many_at_once(world, fetch):
 def test_one_kind_does_not_keep_another_waiting(world):
     """Hosts of strangers that take connections and say nothing: as many as there may be, of two kinds."""
     p = world.server.port
-    with https_server.socket.create_server(('127.0.0.1', 0), backlog=256) as silent:
+    with socket.create_server(('127.0.0.1', 0), backlog=256) as silent:
         q = silent.getsockname()[1]
         conf = world.conf().replace(f'fetch_port = {p}', f'fetch_port = {q}').replace(f'fetch_ports = {{{p}}}', f'fetch_ports = {{{p}, {q}}}')
         with Fetch(world, conf + 'fetch_timeout = 20s\n') as fetch:
