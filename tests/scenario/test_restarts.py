@@ -77,19 +77,23 @@ def test_a_check_under_way_is_temporary(suite):
     assert m.readline().startswith(b'b OK')
 
 
-def test_directories_that_came_later(tmp_path):
+def test_directories_that_came_later():
     """An installation that has its directories elsewhere starts with a version that wants one more; what must not be
     empty is not made where its file system may be missing."""
-    for p in (tmp_path, *list(tmp_path.parents)[:2]):
-        p.chmod(0o755)
-    with conftest.running(conf=f'token_directory = "{tmp_path}/later/tokens"\npolicy_directory = "{tmp_path}/more/policies"\n') as s:
-        assert (tmp_path / 'later').stat().st_mode & 0o7777 == 0o755
-        assert (tmp_path / 'later/tokens').stat().st_mode & 0o7777 == 0o700
+    s = conftest.Suite()
+    s.extra.write_text(f'token_directory = "{s.top}/later/tokens"\npolicy_directory = "{s.top}/more/policies"\n')
+    try:
+        s.start()
+        assert (s.top / 'later').stat().st_mode & 0o7777 == 0o755
+        assert (s.top / 'later/tokens').stat().st_mode & 0o7777 == 0o700
         s.send('as before')
         s.wait_for(lambda: s.messages(0))
+    finally:
+        s.close()
     for name in ('spool', 'account', 'mail'):
-        s = conftest.Suite(conf=f'{name}_directory = "{tmp_path}/away/x"\n')
-        with pytest.raises(Failed, match=f'cannot make {tmp_path}/away/x: No such file'):
+        s = conftest.Suite()
+        s.extra.write_text(f'{name}_directory = "{s.top}/away/x"\n')
+        with pytest.raises(Failed, match=f'cannot make {s.top}/away/x: No such file'):
             s.start()
+        assert not (s.top / 'away').exists()
         shutil.rmtree(s.top)
-    assert not (tmp_path / 'away').exists()
