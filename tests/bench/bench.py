@@ -368,9 +368,9 @@ class Bench:
                 a, b = median(ours), median(theirs)
                 better = (b / a if metric in LOWER else a / b) if a and b else None
                 low = metric in LOWER
-                goal = f'x {ratio}' if ratio else f'{"<" if low else ">"} {value} {unit}' if value else ''
+                goal = f'x {ratio}' if ratio else f'{"at most" if low else "at least"} {value} {unit}' if value else ''
                 known = better if ratio else a if value else None
-                met = known is not None and (better >= ratio if ratio else a < value if low else a >= value)
+                met = known is not None and (better >= ratio if ratio else a <= value if low else a >= value)
                 print(row(f'  {words}' + (f' ({unit})' if unit else ''), spread(ours), spread(theirs),
                           f'x {better:.1f}' if better else '-', goal,
                           '' if not goal else '-' if known is None else 'met' if met else 'missed').rstrip())
