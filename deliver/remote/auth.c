@@ -86,7 +86,7 @@ static void refuse(struct session *s, const struct reply *r)
 	    KZ("mechanism", login_mechanism_name(s->login->mechanism)), KZ("rule", c->rule),
 	    KI("code", r->code), KZ("text", r->text), KI("again_s", ms / 1000));
 	refused_note(c->id, s->hop->way.nexthop, &st, loop_now() + ms);
-	credential_refused(c, s->hop->way.nexthop, &st, loop_now() + ms);
+	credential_refused(c, s->hop->way.nexthop, &st);
 	s->decided = true;
 	session_fail(s, &st);
 }

@@ -60,10 +60,9 @@ struct credential *credential_take(struct ipc_msg *m, struct status *st)
 	return c;
 }
 
-void credential_refused(
-    const struct credential *c, struct str nexthop, const struct status *st, uint64_t until)
+void credential_refused(const struct credential *c, struct str nexthop, const struct status *st)
 {
-	const struct credential_refusal r = { c->id, until, nexthop, *st };
+	const struct credential_refusal r = { c->id, nexthop, *st };
 	struct put w = put_start();
 
 	put_credential_refusal(&w, &r);

@@ -23,9 +23,8 @@ void credential_ask(struct ask *a, const struct job *j, uint64_t rejected,
     void (*done)(struct ask *a, struct ipc_msg *m), void *arg);
 /* The answer: yours to release, and the message is overwritten; or NULL, and st is why. */
 struct credential *credential_take(struct ipc_msg *m, struct status *st);
-/* It was refused at that next hop: nobody is to have it for mail there until then (loop's clock). */
-void credential_refused(
-    const struct credential *c, struct str nexthop, const struct status *st, uint64_t until);
+/* It was refused at that next hop: for a while nobody is to have it for mail there. */
+void credential_refused(const struct credential *c, struct str nexthop, const struct status *st);
 
 struct credential *credential_ref(struct credential *c);
 void credential_release(struct credential *c); /* NULL is fine */

@@ -128,7 +128,6 @@ int get_credential_look(struct get *g, struct credential_look *l)
 void put_credential_refusal(struct put *w, const struct credential_refusal *r)
 {
 	put_u64(w, r->id);
-	put_u64(w, r->until);
 	put_str(w, r->nexthop);
 	put_status(w, &r->status);
 }
@@ -136,7 +135,6 @@ void put_credential_refusal(struct put *w, const struct credential_refusal *r)
 int get_credential_refusal(struct get *g, struct credential_refusal *r)
 {
 	r->id = get_u64(g);
-	r->until = get_u64(g);
 	r->nexthop = get_line(g, NEXTHOP_MAX);
 	get_status(g, &r->status);
 	if (r->status.code / 100 != 4) /* the mail waits: it does not bounce, nor count as sent */

@@ -8,7 +8,7 @@
  * CREDENTIALS_LOOK (request, queue -> credentials): the same for whoever wants it explained: no ticket, no
  *	secret. Both are answered within CREDENTIALS_MS.
  * CREDENTIALS_REFUSED (notice, remote -> credentials): that login was refused at that next hop (struct
- *	credential_refusal). Whoever asks for it there until then hears so instead.
+ *	credential_refusal). Whoever asks for it there hears so instead, for remote_auth_refused_time.
  */
 #ifndef PROTO_CREDENTIALS_H
 #define PROTO_CREDENTIALS_H
@@ -78,7 +78,6 @@ int get_credential_look(struct get *g, struct credential_look *l); /* borrows fr
 /* Whoever has not been given a login does not know its id. */
 struct credential_refusal {
 	uint64_t id; /* credential_reply.id */
-	uint64_t until; /* on the loop's clock */
 	struct str nexthop;
 	struct status status; /* what becomes of mail meanwhile; its code is not 0 */
 };

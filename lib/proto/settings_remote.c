@@ -110,7 +110,7 @@ static const struct setting rows[] = {
 	    .type = SET_TIME,
 	    .def = "15m",
 	    .max = 86400 * 1000,
-	    .roles = R(REMOTE),
+	    .roles = R(REMOTE) | R(CREDENTIALS),
 	    .help = "For so long a login that was refused is not tried again at that next hop, "
 		    "unless it is changed. Its mail waits." },
 	{ .name = "remote_tls_plain_time",
@@ -128,9 +128,11 @@ static const struct setting rows[] = {
 	    .help =
 		"For so long a server is not believed to have what it has failed at: that is "
 		"BDAT it does not know, pipelined commands that it loses, TLS that it cannot do "
-		"where the level is `may` (that for no longer than `remote_tls_plain_time`, because "
-		"somebody in between may have made it fail). `thurn remote quirks` shows and changes it; with 0 "
-		"nothing is learned." },
+		"where the level is `may` (that for no longer than `remote_tls_plain_time`, "
+		"because "
+		"somebody in between may have made it fail). `thurn remote quirks` shows and "
+		"changes "
+		"it; with 0 nothing is learned." },
 	{ .name = "tls_ca_file",
 	    .type = SET_STR,
 	    .form = FORM_PATH,

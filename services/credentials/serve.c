@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "proto/proc.h"
 #include "proto/refused.h"
 #include "proto/tls_wish.h"
 #include "proto/types.h"
@@ -222,7 +223,9 @@ static int on_refused(struct chan *c, struct ipc_msg *m)
 	(void)c;
 	if (get_credential_refusal(&g, &r) == -1)
 		return -1;
-	refused_note(r.id, r.nexthop, &r.status, r.until);
+	/* for how long, it does not leave to whoever talks to strangers */
+	refused_note(r.id, r.nexthop, &r.status,
+	    loop_now() + conf_time(proc_conf(), "remote_auth_refused_time"));
 	return 0;
 }
 

@@ -34,7 +34,7 @@ static int refusal(struct get *g)
 	struct credential_refusal x;
 
 	if (get_credential_refusal(g, &x) == 0)
-		refused_note(x.id, x.nexthop, &x.status, x.until);
+		refused_note(x.id, x.nexthop, &x.status, 1);
 	return 0;
 }
 
