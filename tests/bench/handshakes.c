@@ -14,12 +14,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "load.h"
 
 enum { THREADS_MAX = 64, LINE = 2048 };
 
@@ -35,20 +34,6 @@ struct worker {
 	SSL_SESSION *session;
 	unsigned done, resumed;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "%s\n", what);
-	exit(1);
-}
 
 static int keep(SSL *s, SSL_SESSION *session)
 {

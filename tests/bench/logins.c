@@ -19,12 +19,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "load.h"
 
 enum { THREADS_MAX = 64, LINE = 2048, PART = 512, HASH = 32, SALT = 64, NONCE = 18 };
 
@@ -42,20 +41,6 @@ struct worker {
 	uint8_t client[HASH], stored[HASH], server[HASH];
 	unsigned done;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "%s\n", what);
-	exit(1);
-}
 
 /* --- SCRAM ------------------------------------------------------------------------------------ */
 
