@@ -24,7 +24,10 @@ static void parent_of(const char *path, char out[PATH_MAX])
 	*(slash != NULL ? slash : out) = '\0';
 }
 
-/* 1 = made, 0 = was there, -1 = errno. Only the last component, and the one before if asked to; its parent is synced. */
+/*
+ * 1 = made, 0 = was there, -1 = errno. Only the last component, and the one before if asked to; its
+ * parent is synced.
+ */
 static int make_dir(const char *path, unsigned mode, bool with_parent)
 {
 	char parent[PATH_MAX];

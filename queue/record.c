@@ -79,6 +79,7 @@ static void put_rcpt(struct buf *b, const struct facts_rcpt *r, bool first)
 	if (st.code != 0) {
 		bool failed = r->state == SLOT_FAILED || r->state == SLOT_BOUNCED;
 		char why[SAID_WHY_MAX];
+
 		json_text(
 		    b, failed ? "bounce_reason" : "delay_reason", said_why(r->relay, st.text, why));
 		buf_printf(b, ", \"code\": %u", st.code);

@@ -30,10 +30,11 @@
  *	redirect: to is an address, or nexthop as in transport(5). A record {"count": messages that it was done to}; dry: nothing
  *	is done, and the records of those messages come before. For a single id that is not there, the end
  *	has status EX_DATAERR and a text
- * QUEUE_CTL_WHY {str next hop, or name of a destination, u8 transport, which is told in any case; TRANSPORT_MAILDIR: that alone}:
- *	what keeps mail for it from going now: a record per
- *	transport {destination, transport, group, policy, limiter, wait_ms, rate, deliveries, window, cap,
- *	transport_jobs, transport_cap, slowed, slowed_ms, shortcut, pace_ms, in_memory {users, bulk, reports, bounces}, on_disk, suspension}
+ * QUEUE_CTL_WHY {str next hop, or name of a destination, u8 transport, which is told in any case;
+ *	TRANSPORT_MAILDIR: that alone}: what keeps mail for it from going now: a record per transport
+ *	{destination, transport, group, policy, limiter, wait_ms, rate, deliveries, window, cap,
+ *	transport_jobs, transport_cap, slowed, slowed_ms, shortcut, pace_ms,
+ *	in_memory {users, bulk, reports, bounces}, on_disk, suspension}
  * QUEUE_CTL_SUSPEND {str name, i64 seconds (0 = until resumed), str reason}, QUEUE_CTL_RESUME {str name}
  *	name: of a destination, or "source=" and that of a source
  * QUEUE_CTL_SUSPENDED {}             a record {name, since, until, reason} for each

@@ -118,11 +118,9 @@ static const struct setting rows[] = {
 	    .max = 500,
 	    .roles = R(QUEUE),
 	    .help = "When a next hop has lately taken mail within that time, a message for it is "
-		    "passed on "
-		    "before the client is told that it has been accepted, and is written to the "
-		    "spool only "
-		    "when it is not there within a second. 0: every message is written to the "
-		    "spool first." },
+		    "passed on before the client is told that it has been accepted, and is "
+		    "written to the spool only when it is not there within a second. 0: every "
+		    "message is written to the spool first." },
 	{ .name = "destination_concurrency",
 	    .type = SET_INT,
 	    .def = "20",

@@ -14,8 +14,8 @@ int queue_do_sources(int argc, char **argv);
 
 /*
  * What keeps mail from that next hop or destination now: appends an object for that transport and
- * for each other by which there is or was mail for it, with what waits for recipients of that domain (NULL = none). An exit status; says itself
- * what is wrong.
+ * for each other by which there is or was mail for it, with what waits for recipients of that domain
+ * (NULL = none). An exit status; says itself what is wrong.
  */
 int queue_ask_why(const char *name, uint8_t transport, const char *domain, json_t *all);
 /* One of these in words; margin stands before each line. */

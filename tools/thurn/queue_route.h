@@ -15,8 +15,8 @@ bool queue_route(struct arena *a, const char *domain, struct route *r);
 bool queue_is_local(const char *domain);
 
 /*
- * A next hop as it may be ordered, "smtp:[mail.example.net]:25", with the transport that was not said: in a, or text itself.
- * NULL when it is none.
+ * A next hop as it may be ordered, "smtp:[mail.example.net]:25", with the transport that was not said: in a,
+ * or text itself. NULL when it is none.
  */
 const char *queue_hop(struct arena *a, const char *text);
 
