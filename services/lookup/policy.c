@@ -10,6 +10,8 @@
 #include "mail/address.h"
 #include "relay.h"
 
+enum { SPEC_SHOWN = 200 /* bytes of a table that stands in a setting */ };
+
 /* Where each table setting goes. */
 struct maps_row {
 	const char *setting;
@@ -65,13 +67,25 @@ static struct str relative(struct policy *p, struct str spec)
 	    STR_ARG(str_skip(name, p->dir_path.n + 1)));
 }
 
-static int maps_add(struct policy *p, struct maps *m, struct str spec, char *why)
+/* What stands in the setting itself (inline:, static:) has no file of its own to be found in. */
+static struct str rule_of(struct policy *p, const struct table *t, struct str where)
+{
+	struct str spec = table_spec(t);
+
+	return arena_printf(&p->arena, "%.*s%s (%.*s)", STR_ARG(str_take(spec, SPEC_SHOWN)),
+	    spec.n > SPEC_SHOWN ? "..." : "", STR_ARG(where));
+}
+
+/* where: file:line of the setting. */
+static int maps_add(struct policy *p, struct maps *m, struct str spec, struct str where, char *why)
 {
 	struct table *t = table_open(p->dir, relative(p, spec), 0, why);
 
 	if (t == NULL)
 		return -1;
 	m->table = xreallocarray(m->table, m->n + 1, sizeof(struct table *));
+	m->rule = xreallocarray(m->rule, m->n + 1, sizeof *m->rule);
+	m->rule[m->n] = rule_of(p, t, where);
 	m->table[m->n++] = t;
 	return 0;
 }
@@ -82,9 +96,9 @@ static int load_maps(struct policy *p, const struct conf *c, const struct maps_r
 	char fault[TABLE_WHY];
 
 	m->setting = row->setting;
-	m->where = arena_str(&p->arena, conf_where(c, row->setting));
 	for (size_t i = 0; i < conf_count(c, row->setting); i++) {
-		if (maps_add(p, m, conf_item(c, row->setting, i), fault) == -1)
+		if (maps_add(p, m, conf_item(c, row->setting, i), conf_where(c, row->setting),
+			fault) == -1)
 			return explain(why, c, row->setting, fault);
 	}
 	return 0;
@@ -130,14 +144,14 @@ static int load_domains(struct policy *p, const struct conf *c, enum class class
 	char fault[TABLE_WHY];
 
 	d->setting = d->maps.setting = class_settings[class];
-	d->where = d->maps.where = arena_str(&p->arena, conf_where(c, d->setting));
+	d->where = arena_str(&p->arena, conf_where(c, d->setting));
 	for (size_t i = 0; i < conf_count(c, d->setting); i++) {
 		struct str item = conf_item(c, d->setting, i);
 
 		if (!table_is_spec(item)) {
 			if (add_name(p, c, d, item, why) == -1)
 				return -1;
-		} else if (maps_add(p, &d->maps, item, fault) == -1) {
+		} else if (maps_add(p, &d->maps, item, d->where, fault) == -1) {
 			return explain(why, c, d->setting, fault);
 		}
 	}
@@ -378,6 +392,7 @@ static void free_maps(struct maps *m)
 	for (size_t i = 0; i < m->n; i++)
 		table_close(m->table[i]);
 	free(m->table);
+	free(m->rule);
 }
 
 void policy_free(struct policy *p)

@@ -14,8 +14,8 @@
 /* The tables of one setting, asked in order. */
 struct maps {
 	const char *setting;
-	struct str where; /* file:line of that */
 	struct table **table;
+	struct str *rule; /* of each: what answers name that stand in the setting itself */
 	size_t n;
 };
 

@@ -5,8 +5,6 @@
 
 #include "mail/domain.h"
 
-enum { SPEC_SHOWN = 200 /* of a table that stands in a setting */ };
-
 enum found run_fail(struct run *r, struct str rule, struct str why)
 {
 	if (!r->failed) {
@@ -36,16 +34,6 @@ void run_step(struct run *r, enum found f, const char *setting, struct str key, 
 		.value = value };
 }
 
-/* What stands in the setting itself (inline:, static:) has no file of its own to be found in. */
-static struct str rule_of(
-    struct run *r, const struct maps *m, const struct table *t, struct str rule)
-{
-	if (!str_eq(rule, table_spec(t)))
-		return rule;
-	return arena_printf(r->arena, "%.*s%s (%.*s)", STR_ARG(str_take(rule, SPEC_SHOWN)),
-	    rule.n > SPEC_SHOWN ? "..." : "", STR_ARG(m->where));
-}
-
 enum found run_find(
     struct run *r, const struct maps *m, struct str key, bool part, struct table_answer *out)
 {
@@ -54,7 +42,8 @@ enum found run_find(
 			continue;
 		switch (table_lookup(m->table[i], key, r->arena, out)) {
 		case TABLE_FOUND:
-			out->rule = rule_of(r, m, m->table[i], out->rule);
+			if (str_eq(out->rule, table_spec(m->table[i])))
+				out->rule = m->rule[i];
 			run_step(r, FOUND, m->setting, key, out->rule, out->value);
 			return FOUND;
 		case TABLE_FAILED:
