@@ -12,6 +12,7 @@
 #include "load.h"
 #include "record.h"
 #include "run.h"
+#include "scan.h"
 #include "settings.h"
 #include "trash.h"
 
@@ -295,13 +296,14 @@ static uint64_t now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* Whether there is room for what comes next: in memory, and towards the tool. */
+/* Whether what comes next may come: there is room in memory, and towards the tool. */
 static bool room(const struct walk *w)
 {
 	if (w->conn->chan.out_bytes > OUT_HIGH)
 		return false;
-	return w->action == NULL ||
-	       (!trash_full() && load_room() && message_count(M_LOADING) < LOADING_MAX);
+	/* an order is for all that there is, also for what a start has not come to yet */
+	return w->action == NULL || (scan_complete() && !trash_full() && load_room() &&
+					message_count(M_LOADING) < LOADING_MAX);
 }
 
 /* Some of them; false after the last. */
