@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "pair.h"
+#include "keyfile.h"
 #include "proto/service.h"
 
 struct set {
@@ -22,7 +22,7 @@ static char *paths[KEYS_ANCHOR_FILES];
 static size_t npaths;
 static uint32_t roles; /* ROLE_BIT */
 static struct set current;
-static char told[PAIR_WHY]; /* why the files were not taken at the last look */
+static char told[KEYFILE_WHY]; /* why the files were not taken at the last look */
 
 static void clear_set(struct set *s)
 {
@@ -77,11 +77,11 @@ static int parse(struct set *s, struct str pem, const char *path, char *why)
 	}
 	BIO_free(b);
 	if (r == -1)
-		snprintf(why, PAIR_WHY, "more than %d certificates, or %d bytes of them",
+		snprintf(why, KEYFILE_WHY, "more than %d certificates, or %d bytes of them",
 		    KEYS_ANCHORS, KEYS_CHAIN_BYTES);
 	if (r == 0 &&
 	    (s->n == before || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)) {
-		snprintf(why, PAIR_WHY, "%.100s: not certificates in PEM form", path);
+		snprintf(why, KEYFILE_WHY, "%.100s: not certificates in PEM form", path);
 		r = -1;
 	}
 	ERR_clear_error();
@@ -94,9 +94,9 @@ static int load(
 	int fd = find(path, why), r = -1;
 	struct str text = { NULL, 0 };
 
-	if (fd != -1 && pair_read(fd, &text, "tls_client_ca", why) == 0)
+	if (fd != -1 && keyfile_read(fd, &text, "tls_client_ca", why) == 0)
 		r = parse(s, text, path, why);
-	pair_wipe(text);
+	keyfile_wipe(text);
 	return r;
 }
 
@@ -113,7 +113,7 @@ static bool same(const struct set *a, const struct set *b)
 bool anchors_take(int (*find)(const char *path, char *why), bool loud)
 {
 	struct set fresh = { 0 };
-	char why[PAIR_WHY] = "";
+	char why[KEYFILE_WHY] = "";
 	bool news = false;
 	int r = 0;
 

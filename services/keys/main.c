@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "control.h"
+#include "keyfile.h"
 #include "proto/callers.h"
 #include "proto/proc.h"
 #include "serve.h"
@@ -102,7 +103,7 @@ static int keys_open(void)
 {
 	if (CRYPTO_set_mem_functions(plain_malloc, wiping_realloc, wipe_and_free) != 1)
 		abort();
-	if (pair_open() == -1)
+	if (keyfile_open() == -1)
 		log_warning(NULL, EV("memory-not-locked"), KERRNO);
 	callers_prepare();
 	load_settings();

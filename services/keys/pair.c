@@ -1,85 +1,22 @@
 /* A certificate chain and its private key. See pair.h. */
 #include "pair.h"
 
-#include <errno.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "net/certificate.h"
 
 enum {
-	SECURE_HEAP = 4 * 1024 * 1024, /* bytes; a power of two */
-	SECURE_LEAST = 16,
 	RSA_BITS_MIN = 2048,
 	RSA_BITS_MAX = 8192,
 	CHAIN_BYTES_MAX = 48 * 1024, /* what a packet takes */
 };
-
-int pair_open(void)
-{
-	struct rlimit all;
-	uint8_t byte;
-
-	OPENSSL_init_crypto(
-	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-	    NULL);
-	if (getrlimit(RLIMIT_MEMLOCK, &all) == 0) {
-		all.rlim_cur = all.rlim_max;
-		setrlimit(RLIMIT_MEMLOCK, &all);
-	}
-	if (RAND_bytes(&byte, 1) != 1 || RAND_priv_bytes(&byte, 1) != 1)
-		abort();
-	/* everything where the limit allows it; the keys' own heap in any case */
-	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST) != 1)
-		return -1;
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) == -1)
-		errno = 0;
-	return 0;
-}
-
-/* --- files ------------------------------------------------------------------------------------ */
-
-/* A process without files cannot ask for the size. */
-int pair_read(int fd, struct str *text, const char *what, char *why)
-{
-	char *p = OPENSSL_secure_malloc(PAIR_FILE_MAX + 1);
-	size_t got = 0;
-
-	if (p == NULL)
-		abort();
-	*text = str_bytes(p, 0);
-	while (got <= PAIR_FILE_MAX) {
-		ssize_t n = pread(fd, p + got, PAIR_FILE_MAX + 1 - got, (off_t)got);
-
-		if (n == 0) {
-			text->n = got;
-			return 0;
-		}
-		if (n == -1 && errno != EINTR) {
-			snprintf(why, PAIR_WHY, "reading the %s file: %s", what, strerror(errno));
-			return -1;
-		}
-		got += n > 0 ? (size_t)n : 0;
-	}
-	snprintf(why, PAIR_WHY, "the %s file has more than %d bytes", what, PAIR_FILE_MAX);
-	return -1;
-}
-
-void pair_wipe(struct str text)
-{
-	OPENSSL_secure_clear_free((void *)(uintptr_t)text.p, PAIR_FILE_MAX + 1);
-}
 
 /* --- certificates ----------------------------------------------------------------------------- */
 
@@ -94,7 +31,7 @@ static int add_certificate(struct pair *p, X509 *x, char *why)
 		sum += c->chain[i].n;
 	if (n <= 0 || c->n == TLS_CHAIN || sum > CHAIN_BYTES_MAX) {
 		OPENSSL_free(der);
-		snprintf(why, PAIR_WHY, "the chain is too long");
+		snprintf(why, KEYFILE_WHY, "the chain is too long");
 		return -1;
 	}
 	c->chain[c->n].p = str_dup(str_bytes(der, (size_t)n));
@@ -142,7 +79,7 @@ static X509 *parse_chain(struct pair *p, struct str pem, char *why)
 		BIO_free(b);
 		return leaf;
 	}
-	snprintf(why, PAIR_WHY, "the certificate file %s",
+	snprintf(why, KEYFILE_WHY, "the certificate file %s",
 	    leaf == NULL ? "holds no certificate in PEM form" : "is damaged");
 fail:
 	if (last != leaf)
@@ -153,29 +90,6 @@ fail:
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */
-
-static int no_passphrase(char *to, int size, int writing, void *asked)
-{
-	(void)to;
-	(void)size;
-	(void)writing;
-	*(bool *)asked = true;
-	return -1;
-}
-
-static EVP_PKEY *parse_key(struct str pem, char *why)
-{
-	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
-	bool asked = false;
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, no_passphrase, &asked);
-
-	BIO_free(b);
-	if (key == NULL)
-		snprintf(why, PAIR_WHY, "the key file %s",
-		    asked ? "is encrypted: nobody is there to say its passphrase"
-			  : "holds no private key in PEM form");
-	return key;
-}
 
 static bool usable(struct pair *p)
 {
@@ -208,16 +122,16 @@ struct pair *pair_parse(struct str certificate, struct str key, char *why)
 	ERR_clear_error();
 	leaf = parse_chain(p, certificate, why);
 	ERR_clear_error();
-	p->key = leaf == NULL ? NULL : parse_key(key, why);
+	p->key = leaf == NULL ? NULL : keyfile_key(key, why);
 	if (p->key == NULL)
 		goto fail;
 	if (X509_check_private_key(leaf, p->key) != 1) {
-		snprintf(why, PAIR_WHY, "the key is not that of the certificate%s",
+		snprintf(why, KEYFILE_WHY, "the key is not that of the certificate%s",
 		    p->certificate.n > 1 ? " that comes first in its file" : "");
 		goto fail;
 	}
 	if (!usable(p)) {
-		snprintf(why, PAIR_WHY,
+		snprintf(why, KEYFILE_WHY,
 		    "keys can be RSA of %d to %d bits, EC on P-256 or P-384, or Ed25519",
 		    RSA_BITS_MIN, RSA_BITS_MAX);
 		goto fail;
@@ -241,11 +155,11 @@ struct pair *pair_load(int certificate_fd, int key_fd, char *why)
 	struct str certificate = { NULL, 0 }, key = { NULL, 0 };
 	struct pair *p = NULL;
 
-	if (pair_read(certificate_fd, &certificate, "certificate", why) == 0 &&
-	    pair_read(key_fd, &key, "key", why) == 0)
+	if (keyfile_read(certificate_fd, &certificate, "certificate", why) == 0 &&
+	    keyfile_read(key_fd, &key, "key", why) == 0)
 		p = pair_parse(certificate, key, why);
-	pair_wipe(certificate);
-	pair_wipe(key);
+	keyfile_wipe(certificate);
+	keyfile_wipe(key);
 	return p;
 }
 

@@ -1,15 +1,11 @@
-/*
- * A certificate chain and its private key, out of two PEM files. Bytes of the key are in memory of
- * OpenSSL's secure heap, locked and not in dumps.
- */
+/* A certificate chain and its private key, out of two PEM files. */
 #ifndef KEYS_PAIR_H
 #define KEYS_PAIR_H
 
-#include <openssl/evp.h>
-
+#include "keyfile.h"
 #include "net/tls.h"
 
-enum { PAIR_FILE_MAX = 256 * 1024 - 1, PAIR_WHY = 160, PAIR_SECONDS_PER_DAY = 86400 };
+enum { PAIR_SECONDS_PER_DAY = 86400 };
 
 struct pair {
 	uint64_t id; /* of the public key: the same for a renewed certificate */
@@ -22,18 +18,9 @@ struct pair {
 	bool disordered; /* a certificate of the chain was not issued by the next one */
 };
 
-/* Before confinement: the secure heap, and everything that OpenSSL sets up at first use. -1 = not
- * locked. */
-int pair_open(void);
-/*
- * Reads a file whole into locked memory; `what` names it in why. The text is to be wiped by
- * pair_wipe(), also after -1.
- */
-int pair_read(int fd, struct str *text, const char *what, char *why);
-void pair_wipe(struct str text);
 /*
  * Reads both files (from their start; the descriptors stay the caller's). NULL with a sentence in
- * why (PAIR_WHY bytes) when either is malformed, too large, encrypted, of an unusable kind, or they
+ * why (KEYFILE_WHY bytes) when either is malformed, too large, encrypted, of an unusable kind, or they
  * do not belong together. Dates are not judged here.
  */
 struct pair *pair_load(int certificate_fd, int key_fd, char *why);

@@ -10,6 +10,7 @@
 #include "anchors.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "json.h"
 #include "proto/keys.h"
 #include "proto/service.h"
 
@@ -162,7 +163,7 @@ static int find_file(const char *path, char *why)
 				return files[i].fd;
 			error = files[i].error;
 		}
-	snprintf(why, PAIR_WHY, "%.100s: %s", path, strerror(error));
+	snprintf(why, KEYFILE_WHY, "%.100s: %s", path, strerror(error));
 	return -1;
 }
 
@@ -204,7 +205,7 @@ static bool is_better(const struct slot *s, const struct pair *fresh, int64_t no
 
 	if (fault == NULL || s->pair == NULL || pair_date_fault(s->pair, now) != NULL)
 		return true;
-	snprintf(why, PAIR_WHY, "%s", fault);
+	snprintf(why, KEYFILE_WHY, "%s", fault);
 	return false;
 }
 
@@ -227,7 +228,7 @@ static void log_refused(const struct slot *s, const char *why)
 /* Whether the pair in use has changed. */
 static bool take_one(struct slot *s, int64_t now, bool loud)
 {
-	char why[PAIR_WHY] = "";
+	char why[KEYFILE_WHY] = "";
 	struct pair *fresh = load(s, why);
 	bool good = fresh != NULL && is_better(s, fresh, now, why);
 	bool news = good && (s->pair == NULL || !same(s->pair, fresh));
@@ -283,36 +284,23 @@ EVP_PKEY *store_key(uint64_t id, enum role role)
 	return NULL;
 }
 
-/* Text of a file or of an error, in a JSON string. */
-static void put_json(struct buf *b, const char *text)
-{
-	buf_char(b, '"');
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || (unsigned char)*text > '~' || *text == '"' ||
-		    *text == '\\')
-			buf_printf(b, "\\u%04x", (unsigned char)*text);
-		else
-			buf_char(b, *text);
-	buf_char(b, '"');
-}
-
 void store_describe(const struct slot *s, int64_t now, struct buf *out)
 {
 	const struct pair *p = s->pair;
 
 	buf_z(out, "{\"certificate\":");
-	put_json(out, s->name);
+	json_text(out, s->name);
 	buf_z(out, ",\"hosts\":");
-	put_json(out, p == NULL ? "" : p->names);
+	json_text(out, p == NULL ? "" : p->names);
 	buf_z(out, ",\"kind\":");
-	put_json(out, p == NULL ? "" : p->kind);
+	json_text(out, p == NULL ? "" : p->kind);
 	buf_printf(out, ",\"bits\":%u,\"not_before\":%lld,\"not_after\":%lld,\"days\":%d",
 	    p == NULL ? 0 : p->bits, (long long)(p == NULL ? 0 : p->not_before),
 	    (long long)(p == NULL ? 0 : p->not_after), p == NULL ? 0 : pair_days(p, now));
 	buf_printf(out, ",\"in_use\":%s,\"fault\":", p == NULL ? "false" : "true");
-	put_json(out, s->why[0] != '\0' || p == NULL ? s->why
-		      : pair_fault(p, now) == NULL   ? ""
-						     : pair_fault(p, now));
+	json_text(out, s->why[0] != '\0' || p == NULL ? s->why
+		       : pair_fault(p, now) == NULL   ? ""
+						      : pair_fault(p, now));
 	buf_char(out, '}');
 }
 

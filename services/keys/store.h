@@ -15,7 +15,7 @@ struct slot {
 	char *name, *certificate_path, *key_path;
 	uint32_t roles; /* whose listeners use it (ROLE_BIT) */
 	struct pair *pair; /* in use; NULL = none yet */
-	char why[PAIR_WHY]; /* why the files were not taken at the last look; "" = they were */
+	char why[KEYFILE_WHY]; /* why the files were not taken at the last look; "" = they were */
 	int days_told; /* the last warning of its expiry */
 };
 

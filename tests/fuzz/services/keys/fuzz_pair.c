@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str all = str_bytes(data, size);
 	ssize_t nul = str_find(all, '\0');
 	size_t first = nul == -1 ? size : (size_t)nul;
-	char why[PAIR_WHY];
+	char why[KEYFILE_WHY];
 	struct pair *p = pair_parse(str_take(all, first), str_skip(all, first + 1), why);
 
 	if ((p == NULL) != (why[0] != '\0'))

@@ -89,7 +89,7 @@ static void test_pairs(void **state)
 		const char *kind; /* NULL = refused */
 	} rows[] = { { f.ec, "EC" }, { f.p384, "EC" }, { f.rsa, "RSA" }, { f.ed, "ED25519" },
 		{ f.weak, NULL } };
-	char why[PAIR_WHY];
+	char why[KEYFILE_WHY];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -124,7 +124,7 @@ static void test_pairs(void **state)
 
 static void refused(struct str certificate, struct str key, const char *expected)
 {
-	char why[PAIR_WHY];
+	char why[KEYFILE_WHY];
 
 	assert_null(pair_parse(certificate, key, why));
 	if (strstr(why, expected) == NULL)
@@ -148,7 +148,7 @@ static void test_bad_pairs(void **state)
 	/* cut anywhere, and with any byte changed: never a crash, and never a pair that is half of
 	 * one */
 	for (size_t i = 0; i < cert.n; i++) {
-		char why[PAIR_WHY], *copy = malloc(cert.n);
+		char why[KEYFILE_WHY], *copy = malloc(cert.n);
 		struct pair *p;
 
 		pair_free(pair_parse(str_take(cert, i), key, why));
@@ -167,7 +167,7 @@ static void test_bad_pairs(void **state)
 
 static void test_both_in_one_file(void **state)
 {
-	char why[PAIR_WHY], *both;
+	char why[KEYFILE_WHY], *both;
 	struct pair *p;
 
 	(void)state;
@@ -528,6 +528,6 @@ int main(void)
 		cmocka_unit_test(test_tickets),
 	};
 
-	pair_open();
+	keyfile_open();
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

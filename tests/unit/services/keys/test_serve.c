@@ -369,7 +369,7 @@ int main(void)
 	};
 
 	loop_init();
-	pair_open();
+	keyfile_open();
 	log_threshold(LEVEL_ERROR + 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
