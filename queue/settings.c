@@ -21,11 +21,7 @@ static void load_names(const struct conf *c)
 	if (settings.postmaster[0] == '\0')
 		snprintf(settings.postmaster, sizeof settings.postmaster, "postmaster@%s",
 		    settings.hostname);
-	if (str_copy(conf_str(c, "tls_report_sender"), settings.tls_report_sender,
-		sizeof settings.tls_report_sender) == -1 ||
-	    settings.tls_report_sender[0] == '\0')
-		snprintf(settings.tls_report_sender, sizeof settings.tls_report_sender,
-		    "tls-reports@%s", settings.hostname);
+	reporter_address(c, settings.tls_report_sender);
 }
 
 void settings_load(struct sched *s)

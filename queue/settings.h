@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "breaker.h"
+#include "proto/reporter.h"
 #include "sched.h"
 
 struct settings {
@@ -22,7 +23,7 @@ struct settings {
 	unsigned threads;
 	char hostname[256];
 	char postmaster[321];
-	char tls_report_sender[321];
+	char tls_report_sender[REPORTER_MAX + 1];
 };
 extern struct settings settings;
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "mail/domain.h"
+
 void put_keys_certificate(struct put *w, const struct keys_certificate *c)
 {
 	put_str(w, c->name);
@@ -92,5 +94,35 @@ int get_keys_question(struct get *g, struct keys_question *q)
 	q->key = get_u64(g);
 	q->scheme = get_u16(g);
 	q->text = get_str(g, TLS_TEXT_MAX);
+	return get_end(g);
+}
+
+void put_keys_dkim(struct put *w, const struct keys_dkim *k)
+{
+	put_u64(w, k->id);
+	put_str(w, k->key.domain);
+	put_str(w, k->key.selector);
+	put_str(w, k->key.algorithm);
+}
+
+int get_keys_dkim(struct get *g, struct keys_dkim *k)
+{
+	k->id = get_u64(g);
+	k->key.domain = get_line(g, DOMAIN_MAX);
+	k->key.selector = get_line(g, DKIM_SELECTOR_MAX);
+	k->key.algorithm = get_line(g, DKIM_ALGORITHM_MAX);
+	return get_end(g);
+}
+
+void put_keys_dkim_question(struct put *w, const struct keys_dkim_question *q)
+{
+	put_u64(w, q->id);
+	put_str(w, q->text);
+}
+
+int get_keys_dkim_question(struct get *g, struct keys_dkim_question *q)
+{
+	q->id = get_u64(g);
+	q->text = get_str(g, DKIM_TEXT_MAX);
 	return get_end(g);
 }

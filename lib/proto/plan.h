@@ -37,7 +37,7 @@ enum {
 	PLAN_TEXT_MAX = 320,
 	PLAN_LISTENERS_MAX = 256,
 	PLAN_WORKERS_MAX = 256,
-	PLAN_FILES_MAX = 176, /* of these, sockets: */
+	PLAN_FILES_MAX = 192, /* of these, sockets: */
 	PLAN_SOCKETS_MAX = 16,
 	PLAN_SECONDS = 10, /* after which config ends itself */
 };

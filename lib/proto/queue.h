@@ -85,7 +85,7 @@ struct queue_commit {
 void put_commit(struct put *w, const struct queue_commit *c, uint32_t *from);
 int get_commit_part(struct get *g, struct arena *a, struct queue_commit *c, bool *more);
 
-enum { QUEUE_REPORT_MAX = 60 * 1024 };
+enum { QUEUE_REPORT_MAX = 63 * 1024 };
 struct queue_report {
 	uint64_t trace;
 	struct str domain; /* whom it is about: it is sent to nobody whom the domain does not name */

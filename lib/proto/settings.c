@@ -22,6 +22,7 @@ static struct setting_rows (*const topics[])(void) = {
 	settings_users,
 	settings_listener,
 	settings_certificate,
+	settings_dkim,
 	settings_report,
 	settings_destination,
 	settings_reaction,

@@ -40,6 +40,7 @@ struct setting_rows settings_tls(void);
 struct setting_rows settings_users(void);
 struct setting_rows settings_listener(void);
 struct setting_rows settings_certificate(void);
+struct setting_rows settings_dkim(void);
 struct setting_rows settings_report(void);
 struct setting_rows settings_destination(void);
 struct setting_rows settings_reaction(void);

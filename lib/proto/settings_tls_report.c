@@ -24,7 +24,7 @@ static const struct setting rows[] = {
 	{ .name = "tls_report_sender",
 	    .type = SET_STR,
 	    .def = "",
-	    .roles = R(POLICY) | R(QUEUE),
+	    .roles = R(POLICY) | R(QUEUE) | R(KEYS),
 	    .help = "The address that sends them, also in the From field. It gets no reports on "
 		    "their delivery from this host. When empty, tls-reports at `hostname`." },
 	{ .name = "tls_report_spread",

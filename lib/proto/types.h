@@ -84,6 +84,8 @@ enum ipc_type {
 	KEYS_TICKETS,
 	KEYS_COMPLETE,
 	KEYS_SIGN,
+	KEYS_DKIM,
+	KEYS_DKIM_SIGN,
 
 	/* tools <-> control sockets: control.h */
 	QUEUE_CTL_LIST = 0x0820,
@@ -106,6 +108,7 @@ enum ipc_type {
 	AUTH_CTL_LIST,
 	KEYS_CTL_STATUS,
 	KEYS_CTL_RELOAD,
+	KEYS_CTL_DKIM,
 	AUTH_CTL_TEST,
 	AUTH_CTL_ADDRESS,
 	QUEUE_CTL_WHY,

@@ -8,6 +8,7 @@
 #include "proto/credentials.h"
 #include "proto/fetch.h"
 #include "proto/keys.h"
+#include "proto/reporter.h"
 #include "proto/plan.h"
 #include "proto/sasl.h"
 #include "proto/service.h"
@@ -210,6 +211,55 @@ static void check_certificates(const struct conf *c, struct faults *f)
 		faults_at(f, conf_where(c, "remote_client_certificate"),
 		    "remote_client_certificate: there is no certificate section \"%.*s\"",
 		    STR_ARG(title));
+}
+
+/* --- keys of DKIM ----------------------------------------------------------------------------- */
+
+static void check_dkim_section(
+    const struct conf *c, const struct conf_section *s, size_t n, struct faults *f)
+{
+	static const char *const needed[] = { "domain", "selector", "key" };
+	const struct conf_section *other;
+
+	if (section_title(s).n > KEYS_NAME_MAX)
+		faults_at(f, section_place(s),
+		    "the title of a dkim section is longer than %d bytes", KEYS_NAME_MAX);
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		if (section_str(s, needed[i]).n == 0)
+			faults_at(f, section_place(s), "dkim %.*s: its %s has to be named",
+			    STR_ARG(section_title(s)), needed[i]);
+	if (section_str(s, "selector").n > DKIM_SELECTOR_MAX)
+		faults_at(f, section_where(s, "selector"),
+		    "dkim %.*s: the selector is longer than %d bytes", STR_ARG(section_title(s)),
+		    DKIM_SELECTOR_MAX);
+	for (size_t i = 0; i < n; i++) {
+		other = conf_section(c, "dkim", i);
+		if (str_caseeq(section_str(s, "domain"), section_str(other, "domain")) &&
+		    str_caseeq(section_str(s, "selector"), section_str(other, "selector")))
+			faults_at(f, section_where(s, "selector"),
+			    "dkim %.*s: dkim %.*s has the same selector: a domain publishes one "
+			    "key under each",
+			    STR_ARG(section_title(s)), STR_ARG(section_title(other)));
+	}
+}
+
+static void check_dkim(const struct conf *c, struct faults *f)
+{
+	char reporter[REPORTER_MAX + 1];
+	const struct conf_section *s;
+	bool found = false;
+	size_t n = 0;
+
+	reporter_address(c, reporter);
+	for (; (s = conf_section(c, "dkim", n)) != NULL; n++) {
+		check_dkim_section(c, s, n, f);
+		found |= reporter_is_of(reporter, section_str(s, "domain"));
+	}
+	if (n > KEYS_DKIM_KEYS)
+		faults_add(f, NULL, 0, "there are more than %d dkim sections", KEYS_DKIM_KEYS);
+	if (conf_bool(c, "tls_reports") && !found)
+		faults_warn(f, conf_where(c, "tls_reports"),
+		    "tls_reports without a dkim section for %s: no report goes by mail", reporter);
 }
 
 /* --- users ----------------------------------------------------------------------------------- */
@@ -443,6 +493,7 @@ void cross_check(const struct conf *c, struct faults *f)
 		check_socket_paths,
 		check_listeners,
 		check_certificates,
+		check_dkim,
 		check_certificate_logins,
 		check_users,
 		check_ranges,

@@ -137,6 +137,8 @@ static void make_files(const struct conf *c, struct plan *p)
 		add_file(p, ROLE_KEYS, section_str(s, "certificate"), false);
 		add_file(p, ROLE_KEYS, section_str(s, "key"), false);
 	}
+	for (uint32_t n = 0; (s = conf_section(c, "dkim", n)) != NULL; n++)
+		add_file(p, ROLE_KEYS, section_str(s, "key"), false);
 	for (size_t i = 0; i < conf_count(c, "tls_client_ca"); i++)
 		add_file(p, ROLE_KEYS, conf_item(c, "tls_client_ca", i), false);
 	if (conf_str(c, "remote_credentials").n > 0)

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "dkim.h"
 #include "proto/callers.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -49,6 +50,23 @@ static int on_reload(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
+static int on_dkim(struct chan *c, struct ipc_msg *m)
+{
+	struct chan_ref ref = { m->id, m->gen };
+	bool good = true;
+	struct buf b;
+
+	buf_init(&b, RECORD_MAX);
+	for (size_t i = 0; i < dkim_count(); i++) {
+		buf_reset(&b);
+		good &= dkim_describe(i, &b);
+		caller_record(c, ref, buf_view(&b));
+	}
+	buf_clear(&b);
+	caller_end(c, ref, good ? EX_OK : EX_DATAERR, good ? "" : "not every key could be taken");
+	return 0;
+}
+
 void control_looked(void)
 {
 	for (struct caller *c = callers_next(NULL); c != NULL; c = callers_next(c))
@@ -61,6 +79,7 @@ void control_looked(void)
 static const struct chan_row rows[] = {
 	{ KEYS_CTL_STATUS, 0, on_status },
 	{ KEYS_CTL_RELOAD, 0, on_reload },
+	{ KEYS_CTL_DKIM, 0, on_dkim },
 	{ 0 },
 };
 

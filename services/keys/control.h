@@ -1,4 +1,4 @@
-/* The control socket: thurn tls status and thurn tls reload, for the owner of the suite alone. */
+/* The control socket: thurn tls status, thurn tls reload and thurn dkim, for the owner of the suite alone. */
 #ifndef KEYS_CONTROL_H
 #define KEYS_CONTROL_H
 

@@ -1,6 +1,6 @@
 /*
- * services/keys: private keys of TLS. Gets descriptors of the certificate files from master,
- * publishes certificates to the processes that talk to the network, and signs their handshakes. Has
+ * services/keys: private keys of TLS and DKIM. Gets descriptors of their files from master, publishes
+ * certificates to the processes that talk to the network, and signs their handshakes, and reports. Has
  * no file, no network, and no way to tell a key. See keys(8).
  */
 #include <malloc.h>
@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "control.h"
+#include "dkim.h"
 #include "keyfile.h"
 #include "proto/callers.h"
 #include "proto/proc.h"
@@ -144,7 +145,7 @@ static int least_days(void)
 static void keys_status(struct buf *out)
 {
 	serve_status(out);
-	buf_printf(out, "certificates %zu\n", store_count());
+	buf_printf(out, "certificates %zu\ndkim_keys %zu\n", store_count(), dkim_count());
 	if (least_days() != INT32_MAX)
 		buf_printf(out, "certificate_days %d\n", least_days());
 }
@@ -154,6 +155,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_SUBMIT, .rows = serve_rows, .up = serve_up, .down = serve_down },
 	{ ROLE_LOGIN, .rows = serve_rows, .up = serve_up, .down = serve_down },
 	{ ROLE_REMOTE, .rows = serve_rows, .up = serve_up, .down = serve_down },
+	{ ROLE_POLICY, .rows = serve_dkim_rows, .up = serve_up, .down = serve_down },
 	{ ROLE_NONE },
 };
 

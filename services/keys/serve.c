@@ -8,6 +8,7 @@
 #include "anchors.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "dkim.h"
 #include "proto/keys.h"
 #include "proto/proc.h"
 #include "proto/types.h"
@@ -20,15 +21,15 @@ enum {
 	EARLY_MAX = 1024, /* questions that wait for the first look at the files */
 };
 
-/* What each kind of peer may have signed. */
+/* What each kind of peer may have signed of handshakes. */
 static const struct {
 	enum role role;
 	unsigned texts;
 } may_sign[] = {
 	{ ROLE_SMTPD, SIGN_SERVER_13 | SIGN_SERVER_12 },
 	{ ROLE_SUBMIT, SIGN_SERVER_13 | SIGN_SERVER_12 },
-	{ ROLE_LOGIN, SIGN_SERVER_13 | SIGN_SERVER_12 },
-	{ ROLE_REMOTE, SIGN_CLIENT_13 },
+	{ ROLE_LOGIN, SIGN_SERVER_13 | SIGN_SERVER_12 }, { ROLE_REMOTE, SIGN_CLIENT_13 },
+	{ ROLE_POLICY, 0 }, /* but texts of DKIM */
 };
 
 struct peer_state {
@@ -69,6 +70,14 @@ static void publish_tickets(struct chan *c)
 	explicit_bzero(w.p, w.n);
 }
 
+static void publish_dkim(void *arg, const struct keys_dkim *k)
+{
+	struct put w = put_start();
+
+	put_keys_dkim(&w, k);
+	chan_send(arg, KEYS_DKIM, &w, NULL, 0);
+}
+
 static void publish(struct chan *c)
 {
 	struct put w = put_start();
@@ -93,6 +102,7 @@ static void publish(struct chan *c)
 		put_keys_anchors(&w, der, n);
 		chan_send(c, KEYS_CLIENT_CA, &w, NULL, 0);
 	}
+	dkim_each(c->role, publish_dkim, c);
 	w = put_start();
 	chan_send(c, KEYS_COMPLETE, &w, NULL, 0);
 }
@@ -156,10 +166,25 @@ static void refuse(struct chan *c, const char *why)
 	s->refused = 0;
 }
 
+/* The signature, or why there is none. */
+static int respond(
+    struct chan *c, struct chan_ref ref, uint16_t type, const char *why, struct str signature)
+{
+	struct put w = put_start();
+
+	if (why != NULL) {
+		refuse(c, why);
+		signature.n = 0;
+	} else {
+		signatures++;
+	}
+	put_str(&w, signature);
+	return chan_answer(c, ref, type, &w, NULL, 0);
+}
+
 static int answer(struct chan *c, struct chan_ref ref, const struct keys_question *q)
 {
-	uint8_t signature[TLS_SIGNATURE_MAX];
-	struct put w = put_start();
+	uint8_t signature[KEYS_SIGNATURE_MAX];
 	const char *why = "no such key for this peer";
 	EVP_PKEY *key = store_key(q->key, c->role);
 	size_t n = 0;
@@ -168,14 +193,7 @@ static int answer(struct chan *c, struct chan_ref ref, const struct keys_questio
 		why = "more than keys_rate";
 	else if (key != NULL)
 		why = sign(key, q->scheme, q->text, texts_of(c->role), signature, &n);
-	if (why != NULL) {
-		n = 0;
-		refuse(c, why);
-	} else {
-		signatures++;
-	}
-	put_str(&w, str_bytes(signature, n));
-	return chan_answer(c, ref, KEYS_SIGN, &w, NULL, 0);
+	return respond(c, ref, KEYS_SIGN, why, str_bytes(signature, n));
 }
 
 static void early_free(struct early *e)
@@ -221,7 +239,24 @@ static int on_sign(struct chan *c, struct ipc_msg *m)
 	return 0;
 }
 
+static int on_dkim_sign(struct chan *c, struct ipc_msg *m)
+{
+	struct get g = get_start(m->body);
+	uint8_t signature[KEYS_SIGNATURE_MAX];
+	struct keys_dkim_question q;
+	const char *why = "more than keys_rate";
+	size_t n = 0;
+
+	if (get_keys_dkim_question(&g, &q) == -1)
+		return -1;
+	if (has_token(c->owner))
+		why = dkim_sign(q.id, c->role, q.text, signature, &n);
+	return respond(
+	    c, (struct chan_ref){ m->id, m->gen }, KEYS_DKIM_SIGN, why, str_bytes(signature, n));
+}
+
 const struct chan_row serve_rows[] = { { KEYS_SIGN, 0, on_sign }, { 0 } };
+const struct chan_row serve_dkim_rows[] = { { KEYS_DKIM_SIGN, 0, on_dkim_sign }, { 0 } };
 
 /* --- for main.c ------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /*
- * What peers get: the certificates that their listeners name, what seals their session tickets, and
- * signatures. A peer is exposed to the network: whatever it asks, the process lives.
+ * What peers get: the certificates that their listeners name, what seals their session tickets, the
+ * keys of DKIM that are for them, and signatures. A peer is exposed to the network: whatever it asks, the process lives.
  */
 #ifndef KEYS_SERVE_H
 #define KEYS_SERVE_H
@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "base/chan.h"
 
-extern const struct chan_row serve_rows[];
+extern const struct chan_row serve_rows[]; /* of those who speak TLS */
+extern const struct chan_row serve_dkim_rows[]; /* of those who sign mail */
 void serve_up(struct chan *c);
 void serve_down(struct chan *c);
 

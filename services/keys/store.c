@@ -10,12 +10,13 @@
 #include "anchors.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "dkim.h"
 #include "json.h"
 #include "proto/keys.h"
 #include "proto/service.h"
 
 enum {
-	FILES_MAX = 2 * KEYS_CERTIFICATES + KEYS_ANCHOR_FILES,
+	FILES_MAX = 2 * KEYS_CERTIFICATES + KEYS_ANCHOR_FILES + KEYS_DKIM_KEYS,
 	RETIRED_MAX = 2 * KEYS_CERTIFICATES,
 	RETIRED_SECONDS = 120, /* more than a handshake may take */
 };
@@ -115,6 +116,7 @@ void store_configure(const struct conf *c)
 	size_t nold = nslots;
 
 	anchors_configure(c);
+	dkim_configure(c);
 	memcpy(old, slots, sizeof old);
 	memset(slots, 0, sizeof slots);
 	nslots = 0;
@@ -254,6 +256,7 @@ bool store_take(int64_t now, bool loud)
 	for (size_t i = 0; i < nslots; i++)
 		news |= take_one(&slots[i], now, loud);
 	news |= anchors_take(find_file, loud);
+	news |= dkim_take(find_file, loud);
 	close_files();
 	drop_retired(now);
 	return news;
@@ -310,6 +313,7 @@ void store_clear(void)
 		free_slot(&slots[i]);
 	nslots = 0;
 	anchors_clear();
+	dkim_clear();
 	close_files();
 	drop_retired(INT64_MAX);
 }

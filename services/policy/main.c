@@ -11,6 +11,7 @@
 #include "proto/proc.h"
 #include "outbox.h"
 #include "serve.h"
+#include "sign.h"
 #include "store.h"
 #include "tallies.h"
 
@@ -35,6 +36,7 @@ static int policy_open(void)
 	outbox_configure();
 	tallies_open(open_store("reports.mdb"), outbox_add);
 	serve_open();
+	sign_open();
 	return 0;
 }
 
@@ -77,6 +79,7 @@ static const struct peer_spec peers[] = {
 	{ ROLE_RESOLVER, .rows = no_rows, .one = true },
 	{ ROLE_FETCH, .rows = no_rows, .one = true },
 	{ ROLE_QUEUE, .rows = no_rows, .one = true },
+	{ ROLE_KEYS, .rows = sign_rows, .one = true },
 	{ ROLE_NONE },
 };
 

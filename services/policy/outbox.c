@@ -16,6 +16,7 @@
 #include "proto/queue.h"
 #include "proto/txt.h"
 #include "proto/types.h"
+#include "sign.h"
 #include "tallies.h"
 
 enum {
@@ -35,6 +36,7 @@ struct job {
 	struct tally *tally; /* while it is worked at */
 	unsigned at; /* place that is its turn */
 	struct ask ask;
+	struct signing signing;
 	TAILQ_ENTRY(job) next;
 };
 
@@ -114,6 +116,11 @@ static void later(struct job *j, const char *why)
 /* --- to one place ----------------------------------------------------------------------------- */
 
 static void next_place(struct job *j);
+
+static struct str place(const struct job *j)
+{
+	return str_of(j->tally->ruas[j->at].uri);
+}
 
 static void settled(struct job *j, bool good, struct str why)
 {
@@ -201,36 +208,56 @@ static void on_queued(struct ask *a, struct ipc_msg *m)
 		settled(j, st.code / 100 == 2, str_of(st.text));
 }
 
-static void mail(struct job *j, struct str to, struct str gzip)
+/* What is about to be done is written down first. */
+static bool begun(struct job *j)
 {
-	struct buf text;
+	struct tally_rua *r = &j->tally->ruas[j->at];
+
+	r->state = RUA_TRYING;
+	if (tallies_keep(j->tally) == 0)
+		return true;
+	r->state = RUA_TODO;
+	later(j, "it cannot be written down");
+	return false;
+}
+
+static void on_signed(void *arg, const char *why)
+{
+	struct job *j = arg;
+	struct buf text = j->signing.text; /* the job may end here, or begin with another place */
 	struct put w = put_start();
 
-	report_message(j->tally, &who, gzip, to, now(), &text);
-	put_queue_report(&w, &(struct queue_report){ .trace = id_random(),
-				 .domain = str_of(j->domain),
-				 .to = to,
-				 .text = buf_view(&text) });
-	w.bad = w.bad || text.full;
+	if (why != NULL) {
+		settled(j, false, str_of(why));
+	} else if (begun(j)) {
+		put_queue_report(&w, &(struct queue_report){ .trace = id_random(),
+					 .domain = str_of(j->domain),
+					 .to = str_skip(place(j), STR("mailto:").n),
+					 .text = buf_view(&text) });
+		ask(j, ROLE_QUEUE, QUEUE_REPORT, &w, QUEUE_MS, on_queued);
+	}
 	buf_clear(&text);
-	ask(j, ROLE_QUEUE, QUEUE_REPORT, &w, QUEUE_MS, on_queued);
+}
+
+static void mail(struct job *j, struct str to, struct str gzip)
+{
+	j->signing.done = on_signed;
+	j->signing.arg = j;
+	report_message(j->tally, &who, gzip, to, now(), &j->signing.text);
+	sign_start(&j->signing);
 }
 
 static void deliver(struct job *j)
 {
-	struct tally_rua *r = &j->tally->ruas[j->at];
-	struct str uri = str_of(r->uri), mailto = STR("mailto:");
+	struct str uri = place(j), mailto = STR("mailto:");
 	struct buf gzip;
 
-	r->state = RUA_TRYING;
-	if (report_gzip(j->tally, &who, &gzip) == -1 || tallies_keep(j->tally) == -1) {
-		r->state = RUA_TODO;
-		later(j, "it cannot be written down");
-	} else if (str_starts(uri, mailto)) {
+	if (report_gzip(j->tally, &who, &gzip) == -1)
+		later(j, "it cannot be put into words");
+	else if (str_starts(uri, mailto))
 		mail(j, str_skip(uri, mailto.n), buf_view(&gzip));
-	} else {
+	else if (begun(j))
 		post(j, uri, buf_view(&gzip));
-	}
 	buf_clear(&gzip);
 }
 
@@ -424,7 +451,7 @@ void outbox_configure(void)
 		str_copy(STR("localhost"), who.host, sizeof who.host);
 	read_name(who.organization, conf_str(c, "tls_report_organization"), "");
 	read_name(who.contact, contact, "postmaster@");
-	read_name(who.sender, conf_str(c, "tls_report_sender"), "tls-reports@");
+	reporter_address(c, who.sender);
 }
 
 const struct reporter *outbox_reporter(void)

@@ -10,10 +10,11 @@
 #include "mail/date.h"
 #include "mail/mime_encode.h"
 #include "proto/queue.h"
+#include "sign.h"
 
 enum {
 	GZIP = 16 + MAX_WBITS, /* deflateInit2(3) */
-	MESSAGE_MAX = QUEUE_REPORT_MAX,
+	MESSAGE_MAX = QUEUE_REPORT_MAX - SIGN_FIELDS,
 };
 
 void report_id(const struct tally *t, const struct reporter *who, char out[REPORT_ID_MAX + 1])

@@ -6,11 +6,12 @@
 
 #include "base/buf.h"
 #include "net/dns.h"
+#include "proto/reporter.h"
 #include "tally.h"
 
 enum {
 	REPORT_NAME_MAX = 255, /* of who reports, and of its addresses */
-	REPORT_MAX = 40 * 1024, /* bytes, compressed: as text, it has to fit into a packet */
+	REPORT_MAX = 38 * 1024, /* bytes, compressed: as text, it has to fit into a packet */
 	REPORT_ID_MAX = 20 + 1 + DNS_NAME_MAX + 1 + REPORT_NAME_MAX,
 };
 
@@ -18,7 +19,7 @@ enum {
 struct reporter {
 	char host[REPORT_NAME_MAX + 1]; /* name of this one */
 	char organization[REPORT_NAME_MAX + 1];
-	char contact[REPORT_NAME_MAX + 1], sender[REPORT_NAME_MAX + 1]; /* addresses */
+	char contact[REPORT_NAME_MAX + 1], sender[REPORTER_MAX + 1]; /* addresses */
 };
 
 /* "1764460800.example.org@mx.example.net": the same whenever the report is made. */

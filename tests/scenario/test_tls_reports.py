@@ -1,6 +1,6 @@
 """TLS reports (RFC 8460): sessions with hosts of MTA-STS, of DANE and of neither are counted, and told to whom it concerns."""
-import email, gzip, json, os, pathlib, shutil, signal, smtplib, struct, sys, tempfile, time
-import pytest
+import base64, email, gzip, json, os, pathlib, shutil, signal, smtplib, struct, subprocess, sys, tempfile, time
+import dkim, pytest
 import conftest
 import https_server
 from dns_server import Zones
@@ -16,6 +16,13 @@ from certificates import Authority
 GOOD, OTHER, NO_TLS, OLD = '127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'
 WEB = 'https://reports.plain.test/in'
 BOX = 'mailto:user2@example.test'
+KINDS = {'rsa': ['RSA', '-pkeyopt', 'rsa_keygen_bits:2048'], 'ed25519': ['ED25519']}  # a key of DKIM of each
+
+
+def key_record(path, kind):
+    """What the domain publishes of a key, as others make it (RFC 6376 3.6.1, RFC 8463 4)."""
+    der = subprocess.run(['openssl', 'pkey', '-in', path, '-pubout', '-outform', 'DER'], check=True, capture_output=True).stdout
+    return f'v=DKIM1; k={kind}; s=email:tlsrpt; p=' + base64.b64encode(der[-32:] if kind == 'ed25519' else der).decode()
 
 
 class World:
@@ -31,12 +38,19 @@ class World:
                             OLD: tls(self.ca.issue('old', ['*.good.plain.test'], days=1, begins=-9))})
         self.record = tlsa(good[0])
         self.secure, self.plain, self.plans = {}, {}, {}
+        self.published = {}  # selector -> record
+        for kind, options in KINDS.items():
+            subprocess.run(['openssl', 'genpkey', '-out', self.key(kind), '-algorithm', *options], check=True, capture_output=True)
+            self.published[kind] = key_record(self.key(kind), kind)
         self.domains()
         names = ['reports.plain.test'] + [h for h, _ in self.plans if h != 'mta-sts.stranger.plain.test']
         self.web = https_server.Server(context(self.ca.issue('web', names)))
         self.web.plan.update(self.plans)
         self.web.plan['reports.plain.test', '/in'] = answer(201)
         self.plain['reports'] = 'A 127.0.0.1'
+
+    def key(self, kind):
+        return self.top / f'{kind}.pem'
 
     def rua(self, zone, name, *texts):
         zone[f'_smtp._tls.{name}'] = [f'TXT "{t}"' for t in texts]
@@ -92,10 +106,13 @@ class World:
         self.unsigned('busy', GOOD, None, f'v=TLSRPTv1; rua=mailto:user3@example.test,{WEB}-busy')
         self.unsigned('stall', GOOD, None, f'v=TLSRPTv1; rua={WEB}-stall')
         self.unsigned('taken', GOOD, None, f'v=TLSRPTv1; rua=mailto:user3@example.test,{WEB}-taken')
+        self.unsigned('keyless', GOOD)
         self.unsigned('day', GOOD, None, 'v=TLSRPTv1; rua=mailto:user2@example.test')
 
     def zones(self):
-        return Zones({'.': {}, 'secure.test': self.secure, 'plain.test': self.plain}, signed=['.', 'secure.test'],
+        own = {f'{k}._domainkey': 'TXT ' + ' '.join(f'"{r[i:i + 250]}"' for i in range(0, len(r), 250))
+               for k, r in self.published.items()}
+        return Zones({'.': {}, 'secure.test': self.secure, 'plain.test': self.plain, 'example.test': own}, signed=['.', 'secure.test'],
                      tamper={'secure.test': lambda t: t.replace('66' * 32, '67' * 32)})
 
     def configuration(self, zones):
@@ -113,7 +130,7 @@ tls_reports = yes
 tls_report_organization = "Thurn und Taxis"
 tls_report_contact = "postmaster@example.test"
 tls_report_sender = "reports@example.test"
-'''
+''' + ''.join(f'dkim {k} {{\n  domain = example.test\n  selector = {k}\n  key = "{self.key(k)}"\n}}\n' for k in KINDS)
 
     def close(self):
         self.hosts.close()
@@ -257,6 +274,94 @@ def test_message(suite, reports):
     assert m['TLS-Required'] == 'No' and m['Auto-Submitted'] == 'auto-generated' and m['To'] == '<user2@example.test>'
     assert m.get_payload(1).get_filename().endswith('.json.gz')
     assert '!dane.secure.test!' in m.get_payload(1).get_filename()
+
+
+def raw(message):
+    return message.as_bytes(policy=message.policy.clone(linesep='\r\n', max_line_length=None))
+
+
+def test_signatures(suite, world, reports):
+    """By dkimpy, as RFC 8460 3 has it: the key's record is one for reports. It knows no lists of services there."""
+    answer = lambda name, timeout=5: world.published[name.decode().partition('._')[0]].replace('email:', '').encode()
+
+    def verifies(text, i):
+        try:
+            return dkim.DKIM(text, tlsrpt='strict').verify(i, dnsfunc=answer)
+        except dkim.ValidationError:
+            return False
+    for m in (reports['dane.secure.test'][0], reports['nothing.plain.test'][0]):
+        fields = m.get_all('DKIM-Signature')
+        assert len(fields) == len(KINDS) and all(max(map(len, f.splitlines())) <= 78 for f in fields)
+        good = raw(m)
+        changed = {'the body': good.replace(b'This is a report', b'That is a report'), 'a field': good.replace(b'Submitter: ', b'Submitter: x', 1),
+                   'another From': b'From: <x@example.test>\r\n' + good, 'a Reply-To': b'Reply-To: <x@y.test>\r\n' + good}
+        for i in range(len(fields)):
+            assert verifies(good, i), fields[i]
+            for what, text in changed.items():
+                assert text != good and not verifies(text, i), what
+
+
+VERIFIER = '''
+use Mail::DKIM::Verifier; use Mail::DKIM::DNS; use Net::DNS::Resolver;
+Mail::DKIM::DNS::resolver(Net::DNS::Resolver->new(nameservers => ['127.0.0.1'], port => $ARGV[0]));
+my $v = Mail::DKIM::Verifier->new; binmode STDIN; local $/; $v->PRINT(<STDIN>); $v->CLOSE;
+print $_->selector, ' ', $_->result_detail, "\\n" for $v->signatures;
+'''
+
+
+def test_signatures_by_dns(zones, reports):
+    """By Mail::DKIM, which has the record from DNS. It knows no Ed25519."""
+    r = subprocess.run(['perl', '-e', VERIFIER, str(zones.port)], input=raw(reports['dane.secure.test'][0]), capture_output=True, check=True)
+    assert b'rsa pass' in r.stdout.splitlines(), r
+
+
+def test_their_keys(suite, world):
+    assert [json.loads(l)['record'] for l in suite.tool('dkim', 'record', '--json').stdout.splitlines()] == list(world.published.values())
+    zone = suite.tool('dkim', 'record', 'ed25519').stdout
+    assert zone == f'ed25519._domainkey.example.test. IN TXT (\n\t"{world.published["ed25519"]}" )\n'
+    assert 'RSA 2048 bits' in suite.tool('dkim', 'status').stdout
+    assert suite.tool('dkim', 'check').stdout.count(': published\n') == len(KINDS)
+
+
+def test_keys_are_looked_at_again(suite, world):
+    """One that is none does not take the place of the one in use; another one does, and its record is missed."""
+    old, path = world.key('rsa').read_text(), world.key('rsa')
+    for text, fault in (('nonsense', 'holds no private key'), (None, '')):
+        if text is None:
+            subprocess.run(['openssl', 'genpkey', '-out', path, '-algorithm', *KINDS['rsa']], check=True, capture_output=True)
+        else:
+            path.write_text(text)
+        suite.tool('tls', 'reload')
+        r = suite.tool('dkim', 'status', 'rsa', '--json', check=False)
+        assert r.returncode == (65 if fault else 0)
+        state = json.loads(r.stdout)
+        assert fault in state['fault'] and state['in_use'] and (state['record'] == world.published['rsa']) == bool(fault)
+    r = suite.tool('dkim', 'check', check=False)
+    assert r.returncode == 65 and 'record of another key' in r.stdout and r.stdout.count('published') == 1
+    path.write_text(old)
+    suite.tool('tls', 'reload')
+    assert suite.tool('dkim', 'check').stdout.count(': published\n') == len(KINDS)
+
+
+def test_none_goes_out_unsigned(suite, world):
+    """Who would get it had to ignore it; it waits for a key, for as long as for other troubles."""
+    domain, conf = 'keyless.plain.test', pathlib.Path(suite.conf)
+    text = conf.read_text()
+    conf.write_text(text.replace('domain = example.test', 'domain = other.test'))
+    assert 'no report goes by mail' in suite.tool('config', 'check').stderr
+    suite.tool('reload')
+    send(suite, domain)
+    suite.wait_for(lambda: counted(suite, domain))
+    suite.tool('tls', 'report', 'send', domain)
+    failed = suite.wait_for(lambda: [e['fields'] for e in suite.events('tls-report-failed') if e['fields']['domain'] == domain])
+    assert failed[0]['why'] == 'no section dkim has a key for tls_report_sender'
+    assert by_mail(suite, 1, domain) == []
+    conf.write_text(text)
+    suite.tool('reload')
+    suite.wait_for(lambda: [r for r in counted(suite, domain) if r['due'] > time.time() + 3000])
+    suite.tool('tls', 'report', 'send', domain)
+    message, = suite.wait_for(lambda: by_mail(suite, 1, domain))
+    assert len(message.get_all('DKIM-Signature')) == len(KINDS)
 
 
 def test_by_https(suite, world, reports):

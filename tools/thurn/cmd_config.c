@@ -228,25 +228,21 @@ static void check_credentials(const struct conf *c, struct buf *faults, struct b
 	}
 }
 
-/* One that cannot be read is not used, and TLS does without it: the suite runs. */
-static void check_certificates(const struct conf *c, struct buf *warnings)
+/* One that cannot be read is not used, and the suite does without it. */
+static void check_key_files(const struct conf *c, struct buf *warnings)
 {
-	static const char *const names[] = { "certificate", "key" };
+	static const char *const files[][2] = { { "certificate", "certificate" },
+		{ "certificate", "key" }, { "dkim", "key" } };
 	const struct conf_section *s;
 	char path[PATH_MAX];
 
-	for (size_t i = 0; (s = conf_section(c, "certificate", i)) != NULL; i++) {
-		for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
-			struct str where = section_where(s, names[k]);
-
-			if (str_copy(section_str(s, names[k]), path, sizeof path) == 0 &&
+	for (size_t k = 0; k < sizeof files / sizeof files[0]; k++)
+		for (size_t i = 0; (s = conf_section(c, files[k][0], i)) != NULL; i++)
+			if (str_copy(section_str(s, files[k][1]), path, sizeof path) == 0 &&
 			    access(path, F_OK) == -1 && errno != EACCES)
-				buf_printf(warnings,
-				    "%.*s: certificate %.*s: %s: %s: %s; it cannot be used\n",
-				    STR_ARG(where), STR_ARG(section_title(s)), names[k], path,
-				    strerror(errno));
-		}
-	}
+				buf_printf(warnings, "%.*s: %s %.*s: %s: %s: %s; it cannot be used\n",
+				    STR_ARG(section_where(s, files[k][1])), files[k][0],
+				    STR_ARG(section_title(s)), files[k][1], path, strerror(errno));
 }
 
 /* Tables and address classes, as the lookup service of the suite would judge them. */
@@ -296,7 +292,7 @@ static int config_check(int argc, char **argv)
 		buf_reset(&warnings);
 	} else {
 		check_sources(c, &warnings);
-		check_certificates(c, &warnings);
+		check_key_files(c, &warnings);
 		check_credentials(c, &faults, &warnings);
 		check_tables(c, &faults);
 	}

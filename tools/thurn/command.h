@@ -28,6 +28,7 @@ int cmd_log(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_remote(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
+int cmd_dkim(int argc, char **argv);
 
 /* The name it was called by: "thurn queue", "postqueue". For messages. */
 const char *tool_name(void);

@@ -33,6 +33,7 @@ static const struct command commands[] = {
 	{ "map", cmd_map, "make lookup tables and ask them (options of postmap)" },
 	{ "tls", cmd_tls,
 	    "check [HOST[:PORT]], reload, status: certificates and what clients see of them" },
+	{ "dkim", cmd_dkim, "status, record [NAME], check [NAME]: keys that mail is signed with" },
 	{ "explain", cmd_explain,
 	    "dns NAME [TYPE ...], route FROM TO, reply HOST REPLY: what is decided, and why "
 	    "[--json]" },

@@ -96,6 +96,11 @@ static const struct {
 	    "t.conf:1: oauth_keys without oauth_issuer: no token would be taken" },
 	{ "tls_report_sender = \"no address\"\n",
 	    "t.conf:1: tls_report_sender: \"no address\" is no mail address" },
+	{ "dkim a {domain = a.test\nkey = /x}\n",
+	    "t.conf:1: dkim a: its selector has to be named" },
+	{ "dkim a {domain = a.test\nselector = s\nkey = \"/x\"}\n"
+	  "dkim b {domain = A.test\nselector = S\nkey = \"/y\"}\n",
+	    "t.conf:5: dkim b: dkim a has the same selector" },
 	{ "listener a {service = local}\n", "t.conf:1: listener a: that service needs a path" },
 	{ "listener a {path = x}\nlistener b {path = x}\n",
 	    "t.conf:2: listener b: the path is taken by listener a" },
@@ -140,7 +145,8 @@ static void number_of_sections(void **state)
 	(void)state;
 	buf_init(&b, 1024 * 1024);
 	for (int i = 0; i < CONF_SECTIONS_MAX; i++)
-		buf_printf(&b, "destination d%d {concurrency = 1\ndomains = {\"d%d.test\"}}\n", i, i);
+		buf_printf(
+		    &b, "destination d%d {concurrency = 1\ndomains = {\"d%d.test\"}}\n", i, i);
 	c = read_text(buf_cstr(&b), &f);
 	assert_int_equal(f.n, 0);
 	assert_non_null(conf_section(c, "destination", CONF_SECTIONS_MAX - 1));
