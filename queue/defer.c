@@ -3,6 +3,7 @@
 
 #include "order.h"
 #include "outcome.h"
+#include "run.h"
 #include "source.h"
 #include "suspend.h"
 
@@ -76,10 +77,13 @@ bool defer_kept_back(struct message *m, struct sched_work *w, const struct sched
 
 void defer_dead(struct message *m, struct sched_work *w, const struct sched_site *site)
 {
+	struct sched_view v;
 	struct status st;
 
+	(void)sched_look(run_sched(), site, loop_now(), &v);
 	status_set(&st, 451, "4.4.1",
-	    "Deliveries to this destination are suspended after repeated failures");
+	    "Deliveries to this destination are suspended after repeated failures%s%.*s",
+	    v.said.n > 0 ? ", the last: " : "", STR_ARG(v.said));
 	put_off(m, w, &st, false);
 	park_at(m, site);
 }

@@ -200,19 +200,20 @@ static void unknown_result(struct job *j)
 }
 
 /* How the destination did: its own failure weighs, a refusal of one recipient is a sign of life. */
-static enum sched_verdict verdict_of(const struct deliver_result *r, uint32_t n)
+static void judge(struct job *j, const struct deliver_result *r, struct sched_end *end)
 {
-	enum sched_verdict v = SCHED_SOFT;
+	end->verdict = SCHED_SOFT;
+	for (uint32_t i = 0; i < j->n; i++) {
+		bool busy = r[i].fault == FAULT_BUSY && status_temporary(&r[i].status);
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (r[i].fault == FAULT_BUSY && status_temporary(&r[i].status))
-			return SCHED_BUSY;
-		if (fault_of_site(r[i].fault))
-			return SCHED_SITE;
+		if (busy || fault_of_site(r[i].fault)) {
+			end->verdict = busy ? SCHED_BUSY : SCHED_SITE;
+			end->said = arena_str(&j->m->arena, str_of(r[i].status.text));
+			return;
+		}
 		if (!status_temporary(&r[i].status))
-			v = SCHED_OK;
+			end->verdict = SCHED_OK;
 	}
-	return v;
 }
 
 static bool results_match(const struct job *j, const struct deliver_results *r)
@@ -271,7 +272,7 @@ static struct sched_end apply_results(struct job *j, struct ipc_msg *m)
 	} else {
 		for (uint32_t i = 0; i < r.n; i++)
 			apply_result(j->m, job_target(j, i), &r.at[i]);
-		end.verdict = verdict_of(r.at, r.n);
+		judge(j, r.at, &end);
 		end.reused = r.at[0].reused;
 		keep_transcript(j, &r);
 		react(j, &r);

@@ -163,6 +163,7 @@ struct sched_end {
 	bool reused; /* it needed no connection of its own */
 	struct sched_source *source; /* of the job */
 	uint32_t took; /* ms */
+	struct str said; /* what a verdict of busy or site stands on; borrowed */
 };
 /*
  * A job has ended. When that makes its destination dead, what is queued for it is taken out and
@@ -245,6 +246,9 @@ struct sched_view {
 	double slow; /* 1 = it is not */
 	uint64_t slow_ms; /* for so long */
 	double pace; /* ms that a job takes lately; 0 = not known, or the last one failed */
+	struct str
+	    said; /* by its last failure, since when it has not worked; empty = it works. Borrowed */
+	uint64_t said_ms; /* ago */
 	uint32_t queued[LANES], parked[LANES];
 };
 struct sched_source_view {

@@ -12,6 +12,7 @@ enum {
 	IDLE_LOOK = 16, /* of these are looked at for one that may be forgotten */
 	IDLE_HARD = 16 * IDLE_MAX, /* more than that are forgotten whatever is known */
 	KEY_MAX = 1024,
+	SAID_MAX = 240, /* bytes kept of a failure */
 };
 
 /* --- by key ---------------------------------------------------------------------------------- */
@@ -55,6 +56,7 @@ static void dest_free(struct sched *s, struct sched_dest *d)
 	sched_timer(s, d, 0);
 	for (unsigned l = 0; l < LANES; l++)
 		free(d->turns[l]);
+	free(d->said);
 	free(d);
 }
 
@@ -185,6 +187,13 @@ void sched_dest_wake(struct sched *s, struct sched_dest *d)
 		s->nidle--;
 		d->idle = false;
 	}
+}
+
+void sched_dest_said(struct sched_dest *d, struct str said, uint64_t now)
+{
+	free(d->said);
+	d->said = said.n == 0 ? NULL : str_dup(str_take(said, SAID_MAX));
+	d->said_at = now;
 }
 
 void sched_dest_each(const struct sched *s, void (*fn)(struct sched_dest *d, void *arg), void *arg)

@@ -65,7 +65,8 @@ static void keep_pace(struct sched_dest *d, enum sched_verdict verdict, uint32_t
 
 	if (verdict == SCHED_BUSY || verdict == SCHED_SITE)
 		d->pace = 0;
-	else if (d->pace > 0 && (verdict == SCHED_OK || ms > d->pace)) /* who defers slowly is slow */
+	else if (d->pace > 0 &&
+		 (verdict == SCHED_OK || ms > d->pace)) /* who defers slowly is slow */
 		d->pace += (ms - d->pace) / PACE_JOBS;
 	else if (verdict == SCHED_OK)
 		d->pace = ms;
@@ -77,10 +78,15 @@ void sched_late(const struct sched_work *w, uint32_t ms)
 		w->dest->pace = (float)ms;
 }
 
-static void feedback(struct sched *s, struct sched_dest *d, enum sched_verdict verdict,
+static void feedback(struct sched *s, struct sched_dest *d, const struct sched_end *end,
     uint64_t now, void (*dropped)(struct sched_work *w, uint64_t until))
 {
+	enum sched_verdict verdict = end->verdict;
+
+	if (verdict == SCHED_BUSY || verdict == SCHED_SITE)
+		sched_dest_said(d, end->said, now);
 	if (verdict == SCHED_OK) {
+		sched_dest_said(d, STR_NONE, now);
 		d->cohorts = 0;
 		d->deaths = d->pauses = 0;
 		d->until = d->pause = 0;
@@ -124,7 +130,7 @@ void sched_done(struct sched *s, struct sched_work *w, const struct sched_end *e
 			    &end->source->buckets, &end->source->rates, RATE_CONNECTIONS, 1, 1);
 	}
 	keep_pace(d, end->verdict, end->took);
-	feedback(s, d, end->verdict, now, dropped);
+	feedback(s, d, end, now, dropped);
 	sched_dest_update(s, d, now);
 	sched_dest_rest(s, d, now);
 }

@@ -30,6 +30,8 @@ struct sched_dest {
 	uint32_t flying;
 	float window; /* jobs at once */
 	float cohorts; /* failures of the site since the last success, in windows */
+	char *said; /* by the last failure since the last success; NULL = there is none */
+	uint64_t said_at;
 	float slow;
 	float
 	    pace; /* ms that a job takes, of the last ones; 0 = not known, or one did not go well */
@@ -107,6 +109,8 @@ struct sched_turn *sched_turn_get(struct sched_dest *d, uint8_t lane);
 void sched_dest_rest(struct sched *s, struct sched_dest *d, uint64_t now);
 /* There is something to do for it. */
 void sched_dest_wake(struct sched *s, struct sched_dest *d);
+/* What it said when it failed last; empty = it works. */
+void sched_dest_said(struct sched_dest *d, struct str said, uint64_t now);
 void sched_dest_each(const struct sched *s, void (*fn)(struct sched_dest *d, void *arg), void *arg);
 void sched_dests_init(struct sched *s);
 void sched_dests_free(struct sched *s);

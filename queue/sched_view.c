@@ -75,6 +75,7 @@ bool sched_look(struct sched *s, const struct sched_site *site, uint64_t now, st
 
 	*v = (struct sched_view){ .policy = site->policy,
 		.slow = 1,
+		.said = STR_NONE,
 		.window = p->start,
 		.cap = p->concurrency,
 		.jobs = t->flying,
@@ -87,6 +88,8 @@ bool sched_look(struct sched *s, const struct sched_site *site, uint64_t now, st
 	v->slow = sched_slowness(d, now);
 	v->slow_ms = v->slow > 1 ? d->slow_until - now : 0;
 	v->pace = (double)d->pace;
+	v->said = str_of(d->said);
+	v->said_ms = d->said != NULL ? now - d->said_at : 0;
 	v->flying = d->flying;
 	v->window = sched_window(d, now);
 	v->cap = sched_cap(d, now);

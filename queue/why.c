@@ -194,6 +194,11 @@ static void put_destination(struct buf *b, struct str name, const struct sched_s
 	buf_printf(
 	    b, ", \"deliveries\": %u, \"window\": %u, \"cap\": %u", v->flying, v->window, v->cap);
 	buf_printf(b, ", \"transport_jobs\": %u, \"transport_cap\": %u", v->jobs, v->jobs_max);
+	if (v->said.n > 0) {
+		buf_printf(b, ", \"failed_at\": %lld, \"failure\": ",
+		    (long long)(wall_seconds() - (int64_t)(v->said_ms / 1000)));
+		record_string(b, v->said);
+	}
 	if (v->slow > 1)
 		buf_printf(b, ", \"slowed\": %.1f, \"slowed_ms\": %llu", v->slow,
 		    (unsigned long long)v->slow_ms);

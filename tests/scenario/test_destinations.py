@@ -167,6 +167,31 @@ def test_busy_site_is_not_dead(suite):
             assert not [e for e in s.events('deferred') if 'suspended' in e['fields']['status']]
 
 
+def test_what_killed_it(new_suite):
+    """A destination that is dead tells of which failure, and so does mail that was never tried for it."""
+    down = FaultServer()
+    down.close()
+    s = new_suite(conf=f'''relayhost = "{down.hop}"
+remote_ports = {{{down.port}}}
+minimal_backoff = 300s
+maximal_backoff = 300s
+destination_concurrency_start = 1
+''')
+    send(s, 'first', 'a@remote.test')
+    s.wait_for(lambda: why(s, down.hop)['limiter'] == 'dead')
+    w = why(s, down.hop)
+    assert 'Connection refused' in w['failure'] and abs(w['failed_at'] - time.time()) < 60
+    assert f'failed the last time ' in s.tool('queue', 'why', down.hop).stdout
+    send(s, 'second', 'b@remote.test')
+    second = s.wait_for(lambda: [e['fields'] for e in s.events('deferred') if e['fields']['to'] == 'b@remote.test'])[0]
+    assert second['status'].startswith('451 Deliveries to this destination are suspended after repeated failures, the last: ')
+    assert second['status'].endswith(w['failure'])
+    with FaultServer(port=down.port):
+        s.tool('queue', 'flush')
+        s.wait_for(lambda: len(s.events('delivered')) == 2)
+    assert 'failure' not in why(s, down.hop)
+
+
 def test_flush_leaves_nobody_out(new_suite):
     """Those that a dead site has failed itself are called as those that only wait for it are, and tried, too."""
     N = 1500  # more than are kept in memory for one destination

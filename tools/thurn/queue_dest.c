@@ -224,6 +224,11 @@ void queue_print_why(const char *margin, json_t *o)
 	printf("%s  deliveries: %lld, window %lld, cap %lld; of the transport: %lld, cap %lld\n",
 	    margin, number_of(o, "deliveries"), number_of(o, "window"), number_of(o, "cap"),
 	    number_of(o, "transport_jobs"), number_of(o, "transport_cap"));
+	if (number_of(o, "failed_at") > 0) {
+		printf("%s  failed the last time ", margin);
+		print_time(number_of(o, "failed_at"));
+		printf(": %s\n", text_of(o, "failure"));
+	}
 	if (slowed != NULL)
 		printf("%s  slowed down %.1f times for %lld s\n", margin, json_real_value(slowed),
 		    number_of(o, "slowed_ms") / 1000);

@@ -135,10 +135,14 @@ static void test_dead_destination(void **state)
 {
 	struct mail m[50], alive;
 	uint32_t before;
+	struct sched_site site;
+	struct sched_view v;
 	unsigned probes = 0;
+	char name[32];
 
 	(void)state;
 	world(100, 20, 10, NULL);
+	site = site_of(3, name);
 	places[3].dead = true;
 	for (int i = 0; i < 50; i++)
 		add(&m[i], 3, 1, LANE_USER);
@@ -159,6 +163,10 @@ static void test_dead_destination(void **state)
 	}
 	probes = places[3].jobs - before;
 	assert_in_range(probes, 20, 40); /* 60 s doubling up to 4,000 s */
+	assert_true(sched_look(sched, &site, now, &v));
+	assert_int_equal(v.limiter, LIMIT_SUSPENSION);
+	assert_true(str_eq(v.said, STR("dead")));
+	assert_in_range(v.said_ms, 1, 5000000);
 
 	/* it comes back: one probe succeeds, the window opens again */
 	places[3].dead = false;
@@ -170,6 +178,8 @@ static void test_dead_destination(void **state)
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(m[i].delivered, 1);
 	assert_true(places[3].peak > 3);
+	sched_look(sched, &site, now, &v);
+	assert_int_equal(v.said.n, 0);
 	world_end();
 }
 

@@ -207,7 +207,7 @@ static void land(const struct flight *f)
 		return;
 	}
 	if (p->dead)
-		end.verdict = SCHED_SITE;
+		end = (struct sched_end){ SCHED_SITE, .source = f->source, .said = STR("dead") };
 	else if (p->busy_at != 0 && p->flying > p->busy_at)
 		end.verdict = SCHED_BUSY;
 	p->flying--;
