@@ -211,9 +211,16 @@ class Thurn(Server):
         self.smtp, self.imap, self.group.top = about['smtp'], about['imap'], about['pid']
         self.submission, self.smtps, self.imaps, self.ca = (about[k] for k in ('submission', 'submissions', 'imaps', 'ca'))
 
+    def again(self):
+        """As it was before stop(), by its own command, so that nothing else is in the time that it takes."""
+        self.up = True
+        self.run(self.build / 'bin/thurn', '-c', self.at / 'thurn.conf', 'start', env=self.env())
+
+    def env(self):
+        return dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
+
     def command(self, *args):
-        env = dict(os.environ, THURN_LIBEXEC=str(self.build / 'libexec'))
-        return subprocess.run([self.build / 'bin/thurn', '-c', self.at / 'thurn.conf', *args], env=env, timeout=60,
+        return subprocess.run([self.build / 'bin/thurn', '-c', self.at / 'thurn.conf', *args], env=self.env(), timeout=60,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
     def deferred(self):
