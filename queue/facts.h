@@ -51,6 +51,7 @@ struct facts {
 	int64_t arrival; /* seconds since 1970 */
 	int64_t release;
 	uint8_t lane; /* enum lane */
+	uint8_t tls; /* enum tls_demand; TLS_BY_POLICY also where only a brief is known */
 	struct str lane_rule; /* empty: none, or it is not known */
 	struct str sender, login, client;
 	const struct action *actions;

@@ -40,6 +40,7 @@ static void set_envelope(
 	f->body_size = l->body_size;
 	f->arrival = arrival / 1000000;
 	f->release = e->release;
+	f->tls = e->tls;
 	f->sender = e->sender;
 	f->login = e->login;
 	f->client = e->client;

@@ -127,6 +127,8 @@ static void put_head(struct buf *b, const struct facts *f)
 	json_text(b, "lane", lane_name(f->lane));
 	if (f->lane_rule.n > 0)
 		json_text(b, "lane_rule", f->lane_rule);
+	if (f->tls != TLS_BY_POLICY) /* as the words of RFC 8689 */
+		json_text(b, "tls_required", f->tls == TLS_REQUIRED ? STR("yes") : STR("no"));
 	put_actions_of(b, f);
 	if (f->release != 0)
 		buf_printf(b, ", \"release_time\": %lld", (long long)f->release);

@@ -178,6 +178,7 @@ def test_kept_in_the_queue(suite, world):
     assert e['event'] == 'deferred'
     suite.tool('stop')
     suite.tool('start')
+    assert 'tls_required: "yes"' in suite.tool('queue', 'show', suite.logged('deferred', to='a@later.secure.test')[0]['queue']).stdout
     suite.tool('queue', 'flush')
     (_, m), = suite.wait_for(lambda: taken(world, 'kept'), 30)
     assert 'REQUIRETLS' in m.mail_args.split()
