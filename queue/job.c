@@ -84,46 +84,15 @@ static void fill_rcpt(const struct message *m, const struct target *t, struct de
 	};
 }
 
-/*
- * RFC 8689: a sender can demand more than the route, and less than the destination has published. A
- * report must not get lost because nobody offers REQUIRETLS (section 5).
- */
-static struct str demanded(struct message *m, struct str tls)
-{
-	const struct envelope *e = &m->content.envelope;
-	struct tls_wish w;
-
-	if (tls_wish_parse(tls, &w) == -1)
-		return tls;
-	if (e->tls == TLS_REQUIRED)
-		return arena_printf(&m->arena, "%.*s requiretls%s", STR_ARG(tls),
-		    e->sender.n == 0 ? "=offered" : "");
-	if (w.level == TLS_LEVEL_DANE)
-		return arena_printf(&m->arena, "%s%s", w.implicit ? "encrypt implicit" : "may",
-		    w.auth ? " auth" : "");
-	return tls;
-}
-
-static struct str way_of(struct message *m, const struct target *t)
-{
-	const struct route *r = t->route;
-	struct way y;
-
-	if (m->content.envelope.tls == TLS_BY_POLICY || r->transport != TRANSPORT_SMTP ||
-	    way_decode(r->way, &y) == -1)
-		return r->way;
-	for (unsigned i = 0; i < y.n; i++)
-		y.hop[i].tls = demanded(m, y.hop[i].tls);
-	return way_encode(&y, &m->arena);
-}
-
 static struct put encode_job(const struct job *j)
 {
 	static struct deliver_rcpt rcpts[JOB_RCPTS];
 	const struct message *m = j->m;
 	const struct envelope *e = &m->content.envelope;
 	const struct route *route = job_target(j, 0)->route;
-	struct str way = way_of(j->m, job_target(j, 0));
+	struct str way = route->transport == TRANSPORT_SMTP
+			     ? way_demanded(route->way, e->tls, e->sender.n == 0, &j->m->arena)
+			     : route->way;
 	struct str sender = route->owner.n > 0 ? route->owner : e->sender;
 	struct put w = put_start();
 	struct deliver_job d = {

@@ -110,6 +110,31 @@ int way_decode(struct str bytes, struct way *y)
 	return get_way(&g, y);
 }
 
+static struct str demanded(struct str tls, uint8_t demand, bool report, struct arena *a)
+{
+	struct tls_wish w;
+
+	if (tls_wish_parse(tls, &w) == -1)
+		return tls;
+	if (demand == TLS_REQUIRED)
+		return arena_printf(a, "%.*s requiretls%s", STR_ARG(tls), report ? "=offered" : "");
+	if (w.level == TLS_LEVEL_DANE)
+		return arena_printf(
+		    a, "%s%s", w.implicit ? "encrypt implicit" : "may", w.auth ? " auth" : "");
+	return tls;
+}
+
+struct str way_demanded(struct str way, uint8_t demand, bool report, struct arena *a)
+{
+	struct way y;
+
+	if (demand == TLS_BY_POLICY || way_decode(way, &y) == -1)
+		return way;
+	for (unsigned i = 0; i < y.n; i++)
+		y.hop[i].tls = demanded(y.hop[i].tls, demand, report, a);
+	return way_encode(&y, a);
+}
+
 bool way_same_hop(const struct way_hop *a, const struct way_hop *b)
 {
 	return str_eq(a->nexthop, b->nexthop) && str_eq(a->tls, b->tls) &&

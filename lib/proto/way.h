@@ -43,6 +43,12 @@ void get_way_hop(struct get *g, struct way_hop *h);
 /* As it is kept, in a; STR_NONE when it is too long. */
 struct str way_encode(const struct way *y, struct arena *a);
 int way_decode(struct str bytes, struct way *y); /* borrows from bytes */
+/*
+ * As it is kept, for a message that demands more of TLS than the route, or less than the destination has
+ * published (RFC 8689; enum tls_demand). A report must not get lost because nobody offers REQUIRETLS
+ * (section 5). The same way, or a new one in a.
+ */
+struct str way_demanded(struct str way, uint8_t demand, bool report, struct arena *a);
 /* Mail may share a connection to them. */
 bool way_same_hop(const struct way_hop *a, const struct way_hop *b);
 

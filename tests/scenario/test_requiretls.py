@@ -1,5 +1,5 @@
 """REQUIRETLS and TLS-Required (RFC 8689): what senders demand of TLS, more or less than the destination does."""
-import email, pathlib, shutil, smtplib, sys, tempfile
+import email, json, pathlib, shutil, smtplib, sys, tempfile
 import pytest
 import conftest
 from dns_server import Zones
@@ -182,6 +182,17 @@ def test_kept_in_the_queue(suite, world):
     suite.tool('queue', 'flush')
     (_, m), = suite.wait_for(lambda: taken(world, 'kept'), 30)
     assert 'REQUIRETLS' in m.mail_args.split()
+
+
+def test_explain(suite):
+    def decided(host, *demand):
+        route = json.loads(suite.tool('explain', 'route', '--json', *demand, OURS, f'x@{host}').stdout.splitlines()[-1])
+        (host,), = [hop['tls_hosts'] for hop in route['hops']]
+        return host['level'], host.get('failure', {}).get('enhanced')
+    assert decided('plain.test') == ('may', None) and decided('plain.test', '--tls-required', 'yes') == ('may', '5.7.30')
+    assert decided('pkix.secure.test') == ('may', None) and decided('pkix.secure.test', '--tls-required', 'yes') == ('verify', None)
+    assert decided('dane.secure.test') == ('dane', None) and decided('dane.secure.test', '--tls-required', 'no') == ('may', None)
+    assert suite.tool('explain', 'route', '--tls-required', 'perhaps', OURS, 'x@plain.test', check=False).returncode == 64
 
 
 # --- TLS-Required: No

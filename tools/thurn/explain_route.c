@@ -6,6 +6,7 @@
 #include "command.h"
 #include "explain.h"
 #include "mail/address.h"
+#include "mail/envelope.h"
 #include "proto/deliver.h"
 #include "proto/confload.h"
 #include "proto/types.h"
@@ -24,6 +25,7 @@ struct explained {
 	json_t *hop; /* the next hop that is being looked at */
 	struct str from;
 	struct lane_answer lane;
+	uint8_t demand; /* enum tls_demand */
 };
 
 static const char *transport_name(uint8_t t)
@@ -46,8 +48,12 @@ static int on_routes(void *arg, struct get *g)
 	if (get_route_answer(g, &e->arena, &a) == -1)
 		return -1;
 	for (uint32_t i = 0; i < a.nroutes; i++) {
+		struct route *r = &a.routes[i];
+
+		if (r->transport == TRANSPORT_SMTP)
+			r->way = way_demanded(r->way, e->demand, e->from.n == 0, &e->arena);
 		if (e->nroutes < SHOWN_MAX)
-			e->routes[e->nroutes++] = a.routes[i];
+			e->routes[e->nroutes++] = *r;
 		else
 			e->left_out++;
 	}
@@ -312,6 +318,15 @@ static int ask_lane(struct explained *e, const char *login, const char *listener
 	return explain_ask(LOOKUP_LANE, &w, on_lane, e);
 }
 
+/* As the words of RFC 8689; -1: there is no such one. */
+static int demand_of(const char *text)
+{
+	return text[0] == '\0'            ? TLS_BY_POLICY
+	       : strcmp(text, "yes") == 0 ? TLS_REQUIRED
+	       : strcmp(text, "no") == 0  ? TLS_WAIVED
+					  : -1;
+}
+
 static const char *or_empty(const char *text)
 {
 	return text != NULL ? text : "";
@@ -339,14 +354,15 @@ int explain_route(bool json, int argc, char **argv)
 	const char *login = or_empty(tool_value(&argc, argv, "login"));
 	const char *listener = or_empty(tool_value(&argc, argv, "listener"));
 	const char *header = or_empty(tool_value(&argc, argv, "header"));
-	struct explained e = { .nroutes = 0 };
+	int demand = demand_of(or_empty(tool_value(&argc, argv, "tls-required")));
+	struct explained e = { .demand = (uint8_t)demand };
 	struct address from = { .text = STR_NONE }, to;
 	int status = EX_OK;
 
-	if (argc != 3)
+	if (argc != 3 || demand == -1)
 		return tool_fail(EX_USAGE, "usage: thurn explain route [--json] [--config FILE] "
 					   "[--login LOGIN] [--listener TITLE] "
-					   "[--header NAME:VALUE] FROM TO");
+					   "[--header NAME:VALUE] [--tls-required yes|no] FROM TO");
 	if ((argv[1][0] != '\0' && strcmp(argv[1], "<>") != 0 && canonical(argv[1], &from) == -1) ||
 	    canonical(argv[2], &to) == -1)
 		return EX_USAGE;

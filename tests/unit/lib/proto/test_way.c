@@ -6,6 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "mail/envelope.h"
+
 static void test_way(void **state)
 {
 	struct way y = { .hop = { { .nexthop = STR("[a]:25"),
@@ -99,10 +101,47 @@ static void test_too_long(void **state)
 	arena_clear(&a);
 }
 
+/* RFC 8689: more than the route says, or less than the destination has published. */
+static void test_demands(void **state)
+{
+	static const struct {
+		const char *tls;
+		uint8_t demand;
+		bool report;
+		const char *becomes;
+	} rows[] = {
+		{ "dane", TLS_BY_POLICY, false, "dane" },
+		{ "dane", TLS_REQUIRED, false, "dane requiretls" },
+		{ "secure match=a.test", TLS_REQUIRED, true,
+		    "secure match=a.test requiretls=offered" },
+		{ "dane", TLS_WAIVED, false, "may" },
+		{ "dane auth", TLS_WAIVED, false, "may auth" },
+		{ "dane implicit", TLS_WAIVED, false, "encrypt implicit" },
+		{ "dane-only", TLS_WAIVED, false, "dane-only" },
+		{ "encrypt", TLS_WAIVED, false, "encrypt" },
+	};
+	struct arena a;
+	struct way y = { .hop = { { .nexthop = STR("a.test"), .weight = 1 } }, .n = 1 };
+
+	(void)state;
+	arena_init(&a);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		y.hop[0].tls = str_of(rows[i].tls);
+		assert_int_equal(
+		    way_decode(
+			way_demanded(way_encode(&y, &a), rows[i].demand, rows[i].report, &a), &y),
+		    0);
+		assert_true(str_eq(y.hop[0].tls, str_of(rows[i].becomes)));
+		assert_true(str_eq(y.hop[0].nexthop, STR("a.test")));
+	}
+	arena_clear(&a);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_way),
-		cmocka_unit_test(test_families), cmocka_unit_test(test_too_long) };
+		cmocka_unit_test(test_families), cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_demands) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
