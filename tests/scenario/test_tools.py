@@ -466,6 +466,28 @@ def test_one_too_many_is_told(suite, service, command):
     suite.wait_for(lambda: suite.tool(*command.split(), check=False).returncode == 0)
 
 
+COMMANDS = """start|stop|reload|status|queue|user|domain|alias|auth|map|tls|dkim|explain|remote|log|config
+queue list|queue summary|queue shape|queue logins|queue show|queue hold|queue release|queue requeue|queue delete|queue redirect|queue undo
+queue trash|queue trash restore|queue flush|queue why|queue suspend|queue resume|queue suspended|queue sources|queue expire
+user add|user list|user undo|domain list|alias set|alias list|auth test|tls check|tls policy|tls reload|tls report|tls status|dkim check
+dkim record|explain dns|explain reply|explain route|remote quirks|remote quirks add|log follow|log rotate|log find|config show|config get
+config check""".replace('\n', '|').split('|')
+
+
+def test_help(suite):
+    """Every command says how it is called, and does nothing else: it needs neither a suite nor a configuration."""
+    def run(*args):
+        return subprocess.run([suite.build / 'bin/thurn', '-c', '/nonexistent', *args, '--help'], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=20)
+    for c in COMMANDS:
+        for more in ([], ['--json']):
+            r = run(*c.split(), *more)
+            assert (r.returncode, r.stderr) == (0, '') and r.stdout.startswith('usage: thurn ' + c.split()[0]), (c, r)
+    assert {l.split()[0] for l in run().stdout.splitlines() if l.startswith('  ')} == {c for c in COMMANDS if ' ' not in c}
+    r = suite.tool('queue', 'hold', '--nonsense', check=False)
+    assert r.returncode == 64 and r.stdout == '' and r.stderr.startswith('usage: thurn queue hold ')
+
+
 @pytest.mark.parametrize('args, code, more', [
     ('queue hold aaaaaaaaaaaaa', 65, {'action': 'hold', 'count': 0, 'dry_run': False}), ('queue release', 64, {}),
     ('queue flush', 0, {'action': 'flush', 'count': 0, 'dry_run': False}), ('queue suspend', 64, {}),

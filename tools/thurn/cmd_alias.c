@@ -7,12 +7,11 @@
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: thurn alias set ADDRESS TARGET...\n"
-			"       thurn alias delete ADDRESS...\n"
-			"       thurn alias list\n"
-			"       thurn alias show ADDRESS\n"
-			"each with [--json]\n");
-	return EX_USAGE;
+	return tool_usage("thurn alias set ADDRESS TARGET...\n"
+			  "       thurn alias delete ADDRESS...\n"
+			  "       thurn alias list\n"
+			  "       thurn alias show ADDRESS\n"
+			  "each with [--json]");
 }
 
 static void print_alias(void *arg, struct str json, struct ipc_msg *m)

@@ -7,9 +7,8 @@
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: thurn auth test [--json] [--service imap|smtp] "
-			"[--password-file FILE | --password-stdin] LOGIN\n");
-	return EX_USAGE;
+	return tool_usage("thurn auth test [--json] [--service imap|smtp] "
+			  "[--password-file FILE | --password-stdin] LOGIN");
 }
 
 static int test(const char *service, const char *file, const char *login)

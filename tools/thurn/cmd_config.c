@@ -91,7 +91,7 @@ static int config_show(int argc, char **argv)
 
 	v.set_only = tool_flag(&argc, argv, "set", 'n');
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return tool_fail(EX_USAGE, "usage: thurn config show [-d | -n] [--json] [NAME]");
+		return tool_usage("thurn config show [-d | -n] [--json] [NAME]");
 	v.name = argc == 2 ? argv[1] : NULL;
 	v.conf = defaults ? conf_new() : tool_conf();
 	show_rows(&v, NULL);
@@ -145,9 +145,8 @@ static int config_get(int argc, char **argv)
 	const struct conf *c;
 	struct buf b;
 
-	if (argc != 2)
-		return tool_fail(
-		    EX_USAGE, "usage: thurn config get [--json] NAME | KIND.TITLE.NAME");
+	if (argc != 2 || argv[1][0] == '-')
+		return tool_usage("thurn config get [--json] NAME | KIND.TITLE.NAME");
 	c = tool_conf();
 	row = find(c, str_of(argv[1]), &s);
 	if (row == NULL)
@@ -240,7 +239,8 @@ static void check_key_files(const struct conf *c, struct buf *warnings)
 		for (size_t i = 0; (s = conf_section(c, files[k][0], i)) != NULL; i++)
 			if (str_copy(section_str(s, files[k][1]), path, sizeof path) == 0 &&
 			    access(path, F_OK) == -1 && errno != EACCES)
-				buf_printf(warnings, "%.*s: %s %.*s: %s: %s: %s; it cannot be used\n",
+				buf_printf(warnings,
+				    "%.*s: %s %.*s: %s: %s: %s; it cannot be used\n",
 				    STR_ARG(section_where(s, files[k][1])), files[k][0],
 				    STR_ARG(section_title(s)), files[k][1], path, strerror(errno));
 }
@@ -282,7 +282,7 @@ static int config_check(int argc, char **argv)
 	int status;
 
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn config check [--json]");
+		return tool_usage("thurn config check [--json]");
 	snprintf(program, sizeof program, "%s/master-config", tool_libexec());
 	buf_init(&faults, CONF_LINES_MAX);
 	buf_init(&warnings, CONF_LINES_MAX);
@@ -307,7 +307,7 @@ static int config_mdoc(int argc, char **argv)
 {
 	(void)argv;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn config --mdoc");
+		return tool_usage("thurn config --mdoc");
 	mdoc_settings(stdout);
 	return EX_OK;
 }
@@ -329,5 +329,5 @@ int cmd_config(int argc, char **argv)
 			return actions[i].fn(argc - 1, argv + 1);
 	if (argc == 1 || argv[1][0] == '-')
 		return config_show(argc, argv);
-	return tool_fail(EX_USAGE, "usage: thurn config show | get | check | --mdoc");
+	return tool_usage("thurn config show | get | check | --mdoc");
 }

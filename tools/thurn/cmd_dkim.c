@@ -244,15 +244,18 @@ static const struct {
 int cmd_dkim(int argc, char **argv)
 {
 	struct work w = { .json = tool_flag(&argc, argv, "json", 'j') };
+	int status;
 
-	for (size_t i = 0; argc > 1 && argc <= 3 && i < sizeof verbs / sizeof verbs[0]; i++)
+	for (size_t i = 0; argc > 1 && argc <= 3 && argv[argc - 1][0] != '-' &&
+			   i < sizeof verbs / sizeof verbs[0];
+	     i++)
 		if (strcmp(argv[1], verbs[i].name) == 0) {
 			w.fn = verbs[i].fn;
 			w.name = argc == 3 ? argv[2] : NULL;
 			return each_key(&w);
 		}
-	fprintf(stderr, "usage: thurn dkim [--json] VERB [NAME]\n");
+	status = tool_usage("thurn dkim [--json] VERB [NAME]");
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-		fprintf(stderr, "  %-7s %s\n", verbs[i].name, verbs[i].help);
-	return EX_USAGE;
+		fprintf(tool_usage_file(), "  %-7s %s\n", verbs[i].name, verbs[i].help);
+	return status;
 }

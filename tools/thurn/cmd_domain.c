@@ -7,10 +7,9 @@
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: thurn domain set --scram on|off DOMAIN...\n"
-			"       thurn domain list\n"
-			"each with [--json]\n");
-	return EX_USAGE;
+	return tool_usage("thurn domain set --scram on|off DOMAIN...\n"
+			  "       thurn domain list\n"
+			  "each with [--json]");
 }
 
 static void print_domain(void *arg, struct str json, struct ipc_msg *m)

@@ -20,12 +20,13 @@ static const struct {
 int cmd_explain(int argc, char **argv)
 {
 	bool json = tool_flag(&argc, argv, "json", 'j');
+	int status;
 
 	for (size_t i = 0; argc > 1 && i < sizeof subjects / sizeof subjects[0]; i++)
 		if (strcmp(argv[1], subjects[i].name) == 0)
 			return subjects[i].fn(json, argc - 1, argv + 1);
-	fprintf(stderr, "usage: thurn explain [--json] SUBJECT ...\n");
+	status = tool_usage("thurn explain [--json] SUBJECT ...");
 	for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
-		fprintf(stderr, "  %-6s %s\n", subjects[i].name, subjects[i].help);
-	return EX_USAGE;
+		fprintf(tool_usage_file(), "  %-6s %s\n", subjects[i].name, subjects[i].help);
+	return status;
 }

@@ -103,7 +103,7 @@ static int do_follow(int argc, char **argv)
 
 	json = tool_flag(&argc, argv, "json", 'j');
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn log follow [--json]");
+		return tool_usage("thurn log follow [--json]");
 	path = log_path(LOG_NAME);
 	fp = fopen(path, "re");
 	if (fp == NULL)
@@ -164,7 +164,7 @@ static int do_rotate(int argc, char **argv)
 	    str_u64(str_of(argv[2]), 100000, &keep) == 0)
 		argc = 1;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn log rotate [--json] [--keep N]");
+		return tool_usage("thurn log rotate [--json] [--keep N]");
 	if (gmtime_r(&now, &tm) == NULL || strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm) == 0)
 		return EX_SOFTWARE;
 	snprintf(name, sizeof name, OLD_PREFIX "%s", when);
@@ -221,8 +221,8 @@ static int do_find(int argc, char **argv)
 	int n;
 
 	json = tool_flag(&argc, argv, "json", 'j');
-	if (argc != 2 || argv[1][0] == '\0')
-		return tool_fail(EX_USAGE, "usage: thurn log find [--json] ID | TEXT");
+	if (argc != 2 || argv[1][0] == '\0' || argv[1][0] == '-')
+		return tool_usage("thurn log find [--json] ID | TEXT");
 	s.text = str_of(argv[1]);
 	n = old_files(&list);
 	p = id_parse(s.text, &id) == 0 ? 1 : 0;
@@ -253,6 +253,6 @@ int cmd_log(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof actions[0]; i++)
 		if (strcmp(argv[1], actions[i].name) == 0)
 			return actions[i].fn(argc - 1, argv + 1);
-	return tool_fail(
-	    EX_USAGE, "usage: thurn log follow [--json] | rotate [--json] [--keep N] | find [--json] ID");
+	return tool_usage(
+	    "thurn log follow [--json] | rotate [--json] [--keep N] | find [--json] ID");
 }

@@ -67,12 +67,12 @@ struct request {
 	bool list;
 };
 
+static const char options[] =
+    "[-bfFhijmnNoprstuUvw] [-c config] [-d key] [-q key] [map_type:]file...";
+
 static int usage(void)
 {
-	return tool_fail(1,
-	    "fatal: usage: %s [-bfFhijmnNoprstuUvw] [-c config] [-d key] [-q key] "
-	    "[map_type:]file...",
-	    tool_name());
+	return tool_fail(1, "fatal: usage: %s %s", tool_name(), options);
 }
 
 /* Options that make no sense together, in the words of postmap(1). */
@@ -204,6 +204,8 @@ int cmd_map(int argc, char **argv)
 {
 	struct map_options o = { .json = tool_flag(&argc, argv, "json", '\0') };
 
+	if (tool_flag(&argc, argv, "help", '\0'))
+		return tool_usage("thurn map [--json] %s", options);
 	return map(argc, argv, &o, name_of_suite);
 }
 

@@ -20,7 +20,7 @@ static int do_summary(int argc, char **argv)
 
 	(void)argv;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn queue summary [--json]");
+		return tool_usage("thurn queue summary [--json]");
 	return queue_summary(json);
 }
 
@@ -47,8 +47,7 @@ static int list(int argc, char **argv, bool trash)
 	if (summary && argc == 1 && where == NULL)
 		return queue_summary(json);
 	if (summary || argc > 2 || (argc == 2 && (where != NULL || argv[1][0] == '-')))
-		return tool_fail(EX_USAGE,
-		    "usage: thurn queue list [--json] [--summary | --where QUERY | TEXT]");
+		return tool_usage("thurn queue list [--json] [--summary | --where QUERY | TEXT]");
 	arena_init(&a);
 	if (argc == 2 && argv[1][0] != '\0')
 		where = where_text(&a, argv[1]).p;
@@ -92,9 +91,8 @@ static int do_shape(int argc, char **argv)
 	else if (argc > 1)
 		where = NULL;
 	if (where == NULL || (rows != NULL && str_u64(str_of(rows), UINT32_MAX, &n) == -1))
-		r = tool_fail(EX_USAGE,
-		    "usage: thurn queue shape [--json] [--senders] [--rows N] "
-		    "[--where QUERY | incoming | active | deferred | hold ...]");
+		r = tool_usage("thurn queue shape [--json] [--senders] [--rows N] "
+			       "[--where QUERY | incoming | active | deferred | hold ...]");
 	else
 		r = queue_shape(where, by_sender, (uint32_t)n, json);
 	arena_clear(&a);
@@ -106,7 +104,7 @@ static int do_logins(int argc, char **argv)
 	bool json = tool_flag(&argc, argv, "json", 'j');
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return tool_fail(EX_USAGE, "usage: thurn queue logins [--json] [LOGIN]");
+		return tool_usage("thurn queue logins [--json] [LOGIN]");
 	return queue_logins(argc == 2 ? argv[1] : "", json);
 }
 
@@ -119,7 +117,7 @@ static int do_show(int argc, char **argv)
 	parts |= tool_flag(&argc, argv, "json", 'j') ? PART_JSON : 0;
 	parts |= tool_flag(&argc, argv, "body", 'b') ? PART_BODY : 0;
 	if (argc != 2 || argv[1][0] == '-')
-		return tool_fail(EX_USAGE, "usage: thurn queue show [-e] [-h] [-b] [-j] ID");
+		return tool_usage("thurn queue show [-e] [-h] [-b] [-j] ID");
 	if (parts == 0)
 		parts = PART_ENVELOPE | PART_HEADER | PART_BODY;
 	return queue_show(argv[1], parts);
@@ -157,10 +155,10 @@ static int act(const char *action, const char *def, int argc, char **argv)
 	login = tool_value(&argc, argv, "login");
 	if (argc == 1 && where == NULL && login == NULL)
 		where = def;
-	if ((argc > 1) + (where != NULL) + (login != NULL) != 1)
-		return tool_fail(EX_USAGE,
-		    "usage: thurn queue %s [--json] [--dry-run] [--note TEXT] "
-		    "ID ... | ALL | - | --where QUERY | --login LOGIN",
+	if ((argc > 1) + (where != NULL) + (login != NULL) != 1 ||
+	    (argc > 1 && argv[1][0] == '-' && argv[1][1] != '\0'))
+		return tool_usage("thurn queue %s [--json] [--dry-run] [--note TEXT] "
+				  "ID ... | ALL | - | --where QUERY | --login LOGIN",
 		    argv[0]);
 	arena_init(&a);
 	if (o.nexthop != NULL && (o.nexthop = queue_hop(&a, nexthop)) == NULL) {
@@ -201,7 +199,7 @@ static int do_trash(int argc, char **argv)
 		return list(argc, argv, true);
 	if (strcmp(what, "restore") == 0 || strcmp(what, "empty") == 0)
 		return act(what, strcmp(what, "empty") == 0 ? "ALL" : NULL, argc, argv);
-	return tool_fail(EX_USAGE, "usage: thurn queue trash [list | restore | empty] ...");
+	return tool_usage("thurn queue trash [list | restore | empty] ...");
 }
 
 static const struct {
@@ -234,13 +232,15 @@ static const struct {
 
 int cmd_queue(int argc, char **argv)
 {
+	int status;
+
 	if (argc < 2)
 		return queue_list("", false, false);
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
 		if (strcmp(argv[1], actions[i].name) == 0)
 			return actions[i].fn(argc - 1, argv + 1);
-	fprintf(stderr, "usage: thurn queue ACTION ...\n");
+	status = tool_usage("thurn queue ACTION ...");
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-		fprintf(stderr, "  %-8s %s\n", actions[i].name, actions[i].help);
-	return EX_USAGE;
+		fprintf(tool_usage_file(), "  %-8s %s\n", actions[i].name, actions[i].help);
+	return status;
 }

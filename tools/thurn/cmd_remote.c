@@ -69,9 +69,9 @@ static int set(
 
 static int usage(void)
 {
-	return tool_fail(EX_USAGE, "usage: thurn remote quirks [--json] | quirks add [--for TIME] "
-				   "[--reason TEXT] HOST QUIRK | "
-				   "quirks delete HOST QUIRK");
+	return tool_usage("thurn remote quirks [--json] | quirks add [--for TIME] "
+			  "[--reason TEXT] HOST QUIRK | "
+			  "quirks delete HOST QUIRK");
 }
 
 int cmd_remote(int argc, char **argv)

@@ -92,7 +92,7 @@ int cmd_start(int argc, char **argv)
 
 	tool_json(&argc, argv);
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn start [--foreground | --json]");
+		return tool_usage("thurn start [--foreground | --json]");
 	if (running())
 		return tool_fail(EX_TEMPFAIL, "the suite is running already");
 	if (foreground)
@@ -120,7 +120,7 @@ int cmd_stop(int argc, char **argv)
 
 	tool_json(&argc, argv);
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn stop [--json]");
+		return tool_usage("thurn stop [--json]");
 	if (tool_control(&c, "control") == -1)
 		return EX_UNAVAILABLE;
 	p.fd = pidfd_open(c.pid, 0);
@@ -142,6 +142,6 @@ int cmd_reload(int argc, char **argv)
 
 	tool_json(&argc, argv);
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn reload [--json]");
+		return tool_usage("thurn reload [--json]");
 	return tool_ask("control", CONTROL_RELOAD, &w, NULL, NULL);
 }

@@ -234,7 +234,7 @@ int cmd_status(int argc, char **argv)
 	int status;
 
 	if (argc != 1 || json + metrics + counts > 1)
-		return tool_fail(EX_USAGE, "usage: thurn status [--counts | --json | --metrics]");
+		return tool_usage("thurn status [--counts | --json | --metrics]");
 	all = state_read(&status);
 	if (all == NULL)
 		return status;

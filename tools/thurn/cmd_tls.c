@@ -50,7 +50,7 @@ static int status(bool json, int argc, char **argv)
 
 	(void)argv;
 	if (argc != 0)
-		return tool_fail(EX_USAGE, "status takes no argument");
+		return tool_usage("thurn tls status [--json]");
 	return tool_ask("keys", KEYS_CTL_STATUS, &w, print_certificate, &json);
 }
 
@@ -60,7 +60,7 @@ static int reload(bool json, int argc, char **argv)
 
 	(void)argv;
 	if (argc != 0)
-		return tool_fail(EX_USAGE, "reload takes no argument");
+		return tool_usage("thurn tls reload [--json]");
 	return tool_ask("keys", KEYS_CTL_RELOAD, &w, print_certificate, &json);
 }
 
@@ -128,7 +128,8 @@ static int policy(bool json, int argc, char **argv)
 		return tool_ask("policy", POLICY_CTL_LIST, &w, print_policy, &json);
 	if (strcmp(verb, "flush") == 0 && argc == (all ? 1 : 2))
 		return tool_ask("policy", POLICY_CTL_FLUSH, &w, print_count, &json);
-	return tool_fail(EX_USAGE, "policy takes list, show DOMAIN, or flush DOMAIN or --all");
+	return tool_usage(
+	    "thurn tls policy [--json] [list | show DOMAIN | flush DOMAIN | flush --all]");
 }
 
 /* --- check: the grade ------------------------------------------------------------------------- */
@@ -430,7 +431,8 @@ static int check(bool json, int argc, char **argv)
 		return tool_fail(EX_USAGE, "there is no protocol \"%s\"", o.protocol);
 	for (int i = 1; i < argc; i++)
 		if (argv[i][0] == '-')
-			return tool_fail(EX_USAGE, "there is no option %s", argv[i]);
+			return tool_usage("thurn tls check [--json] [--dane] [--ca FILE] "
+					  "[--name NAME] [--protocol P] [HOST[:PORT] ...]");
 	if (argc == 1)
 		return check_own(&o);
 	for (int i = 1; i < argc; i++) {
@@ -465,12 +467,13 @@ static const struct {
 int cmd_tls(int argc, char **argv)
 {
 	bool json = tool_flag(&argc, argv, "json", 'j');
+	int status;
 
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].fn(json, argc - 2, argv + 2);
-	fprintf(stderr, "usage: thurn tls [--json] VERB ...\n");
+	status = tool_usage("thurn tls [--json] VERB ...");
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-		fprintf(stderr, "  %-7s %s\n", verbs[i].name, verbs[i].help);
-	return EX_USAGE;
+		fprintf(tool_usage_file(), "  %-7s %s\n", verbs[i].name, verbs[i].help);
+	return status;
 }

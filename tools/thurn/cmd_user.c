@@ -9,8 +9,8 @@
 
 int user_usage(void)
 {
-	fprintf(stderr,
-	    "usage: thurn user add [FIELDS] [PASSWORD] ADDRESS...\n"
+	return tool_usage(
+	    "thurn user add [FIELDS] [PASSWORD] ADDRESS...\n"
 	    "       thurn user add [FIELDS] --import FILE\n"
 	    "       thurn user passwd [PASSWORD] ADDRESS...\n"
 	    "       thurn user set FIELDS ADDRESS...\n"
@@ -26,8 +26,7 @@ int user_usage(void)
 	    "FIELDS: --quota SIZE --recipients-per-hour N --recipients-per-day N --send-as LIST\n"
 	    "        --smtp on|off --imap on|off --certificate on|off\n"
 	    "PASSWORD: --password-file FILE | --password-stdin\n"
-	    "each with [--json]\n");
-	return EX_USAGE;
+	    "each with [--json]");
 }
 
 /* --- changes --------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "proto/conf.h"
@@ -37,6 +38,15 @@ void tool_set_name(const char *name);
 /* "NAME: text" on standard error. tool_fail returns status. */
 void tool_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int tool_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * How a command is to be called: one line, or the first of several, which the caller prints to
+ * tool_usage_file(). With --help that is what was asked for, else a fault. Returns the exit status.
+ */
+int tool_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+FILE *tool_usage_file(void);
+/* Is there a --help among the arguments? Before any of the above. */
+void tool_look_for_help(int argc, char **argv);
 
 /*
  * For a command whose result is only how it went: takes --json out of argv. With it nothing of what

@@ -151,8 +151,8 @@ int explain_dns(bool json, int argc, char **argv)
 	struct shown shown = { .json = json };
 	struct put w;
 
-	if (argc < 2 || argc > 2 + RESOLVE_TYPES_MAX)
-		return tool_fail(EX_USAGE, "usage: thurn explain dns [--json] NAME [TYPE ...]");
+	if (argc < 2 || argc > 2 + RESOLVE_TYPES_MAX || argv[1][0] == '-')
+		return tool_usage("thurn explain dns [--json] NAME [TYPE ...]");
 	if (name_of(argv[1], name) == -1)
 		return tool_fail(EX_USAGE, "\"%s\" is no domain name", argv[1]);
 	for (int i = 2; i < argc; i++) {

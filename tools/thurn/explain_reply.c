@@ -54,7 +54,7 @@ int explain_reply(bool json, int argc, char **argv)
 	struct put w = put_start();
 
 	if (argc != 3)
-		return tool_fail(EX_USAGE, "usage: thurn explain reply [--json] DESTINATION REPLY");
+		return tool_usage("thurn explain reply [--json] DESTINATION REPLY");
 	q = (struct reply_question){ .destination = str_of(argv[1]), .reply = str_of(argv[2]) };
 	if (q.destination.n > NEXTHOP_MAX || q.reply.n > STATUS_TEXT_MAX)
 		return tool_fail(EX_USAGE, "that is too long for a destination or a reply");

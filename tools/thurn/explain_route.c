@@ -360,9 +360,9 @@ int explain_route(bool json, int argc, char **argv)
 	int status = EX_OK;
 
 	if (argc != 3 || demand == -1)
-		return tool_fail(EX_USAGE, "usage: thurn explain route [--json] [--config FILE] "
-					   "[--login LOGIN] [--listener TITLE] "
-					   "[--header NAME:VALUE] [--tls-required yes|no] FROM TO");
+		return tool_usage("thurn explain route [--json] [--config FILE] "
+				  "[--login LOGIN] [--listener TITLE] "
+				  "[--header NAME:VALUE] [--tls-required yes|no] FROM TO");
 	if ((argv[1][0] != '\0' && strcmp(argv[1], "<>") != 0 && canonical(argv[1], &from) == -1) ||
 	    canonical(argv[2], &to) == -1)
 		return EX_USAGE;

@@ -57,6 +57,7 @@ static int run(const struct command *c, int argc, char **argv)
 
 	snprintf(name, sizeof name, "thurn %s", c->name);
 	tool_set_name(name);
+	tool_look_for_help(argc, argv);
 	return tool_result(c->fn(argc, argv));
 }
 

@@ -425,7 +425,7 @@ int queue_do_why(int argc, char **argv)
 	bool json = tool_flag(&argc, argv, "json", 'j');
 
 	if (argc != 2 || argv[1][0] == '-')
-		return tool_fail(EX_USAGE, "usage: thurn queue why [--json] DESTINATION");
+		return tool_usage("thurn queue why [--json] DESTINATION");
 	return why(argv[1], json);
 }
 
@@ -449,9 +449,8 @@ int queue_do_suspend(int argc, char **argv)
 	arena_init(&a);
 	name = name_of(&a, argc, argv, source);
 	if (name == NULL)
-		r = tool_fail(EX_USAGE,
-		    "usage: thurn queue suspend [--json] [--for TIME] [--reason TEXT] "
-		    "DESTINATION | --source NAME");
+		r = tool_usage("thurn queue suspend [--json] [--for TIME] [--reason TEXT] "
+			       "DESTINATION | --source NAME");
 	else
 		r = suspend(name, how_long, reason);
 	arena_clear(&a);
@@ -467,8 +466,7 @@ int queue_do_resume(int argc, char **argv)
 	tool_json(&argc, argv);
 	arena_init(&a);
 	name = name_of(&a, argc, argv, source);
-	r = name == NULL ? tool_fail(EX_USAGE,
-			       "usage: thurn queue resume [--json] DESTINATION | --source NAME")
+	r = name == NULL ? tool_usage("thurn queue resume [--json] DESTINATION | --source NAME")
 			 : resume(name);
 	arena_clear(&a);
 	return r;
@@ -479,7 +477,7 @@ int queue_do_sources(int argc, char **argv)
 	bool json = tool_flag(&argc, argv, "json", 'j');
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return tool_fail(EX_USAGE, "usage: thurn queue sources [--json] [POOL]");
+		return tool_usage("thurn queue sources [--json] [POOL]");
 	return sources(argc == 2 ? argv[1] : "", json);
 }
 
@@ -489,6 +487,6 @@ int queue_do_suspended(int argc, char **argv)
 
 	(void)argv;
 	if (argc != 1)
-		return tool_fail(EX_USAGE, "usage: thurn queue suspended [--json]");
+		return tool_usage("thurn queue suspended [--json]");
 	return suspended(json);
 }

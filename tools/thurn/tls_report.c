@@ -114,5 +114,6 @@ int tls_report(bool json, int argc, char **argv)
 		return tool_ask("policy", POLICY_CTL_TALLIES, &w, print_tally, &json);
 	if (strcmp(verb, "send") == 0 && argc == (all ? 1 : 2))
 		return tool_ask("policy", POLICY_CTL_REPORT, &w, print_count, &json);
-	return tool_fail(EX_USAGE, "report takes list, show DOMAIN, or send DOMAIN or --all");
+	return tool_usage(
+	    "thurn tls report [--json] [list | show DOMAIN | send DOMAIN | send --all]");
 }

@@ -1,5 +1,6 @@
 /* What all sub-commands share. See command.h. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@ static bool conf_named; /* it is not the built-in one */
 static char libexec[PATH_MAX];
 static struct conf *conf;
 
+enum { USAGE_MAX = 1024 };
+
+static bool help; /* is what was asked for */
 static bool as_json;
 static char said[8192]; /* last, if so */
 static json_t *facts; /* and what else there is to say */
@@ -63,6 +67,33 @@ int tool_fail(int status, const char *fmt, ...)
 	vwarn(fmt, ap);
 	va_end(ap);
 	return status;
+}
+
+void tool_look_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		help |= strcmp(argv[i], "--help") == 0;
+	opterr = !help;
+}
+
+FILE *tool_usage_file(void)
+{
+	return help ? stdout : stderr;
+}
+
+int tool_usage(const char *fmt, ...)
+{
+	char text[USAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (as_json && !help)
+		return tool_fail(EX_USAGE, "usage: %s", text);
+	as_json = false;
+	fprintf(tool_usage_file(), "usage: %s\n", text);
+	return help ? EX_OK : EX_USAGE;
 }
 
 bool tool_json(int *argc, char **argv)
