@@ -128,8 +128,20 @@ bool report_due(struct message *m, uint64_t age)
 
 /* --- the text --------------------------------------------------------------------------------- */
 
-static uint8_t action_of(const struct target *t)
+/* Has the recipient an owner, who hears of all that follows? Of many, each has the same one. */
+static bool is_list(const struct message *m, const struct target *t)
 {
+	for (uint32_t i = 0; t->expanded && i < m->ntargets; i++)
+		if (m->targets[i].part > 0 && m->targets[i].rcpt == t->rcpt)
+			return is_list(m, &m->targets[i]);
+	return t->route != NULL && t->route->owner.n > 0;
+}
+
+/* RFC 3464 2.3.3: for who sends to a list, it has arrived there; behind an alias more may be heard. */
+static uint8_t action_of(const struct message *m, const struct target *t)
+{
+	if (is_list(m, t))
+		return DSN_DELIVERED;
 	if (t->expanded)
 		return DSN_EXPANDED;
 	return t->route != NULL && t->route->transport != TRANSPORT_MAILDIR ? DSN_RELAYED
@@ -138,12 +150,14 @@ static uint8_t action_of(const struct target *t)
 
 /*
  * An alias does not tell its senders where it leads: neither the host there nor what that says.
- * The owner of a list and postmaster may know.
+ * The owner of a list, who is told of failures alone, and postmaster may know.
  */
 static bool is_hidden(const struct report *r, const struct target *t, const struct envelope_rcpt *e)
 {
-	return t->route != NULL && !t->expanded && t->route->owner.n == 0 && !r->postmaster &&
-	       !str_caseeq(t->route->addr, e->addr);
+	bool insider =
+	    r->postmaster || (t->route != NULL && t->route->owner.n > 0 && r->kind == DSN_FAILURE);
+
+	return t->route != NULL && !t->expanded && !insider && !str_caseeq(t->route->addr, e->addr);
 }
 
 static struct dsn_rcpt *fill_rcpts(struct message *m, const struct report *r)
@@ -159,7 +173,7 @@ static struct dsn_rcpt *fill_rcpts(struct message *m, const struct report *r)
 			.orcpt = e->orcpt,
 			.hidden = is_hidden(r, t, e),
 			.last = t->attempts > 0 ? t->changed : 0,
-			.action = action_of(t),
+			.action = action_of(m, t),
 		};
 		if (!out[i].hidden)
 			out[i].relay = t->relay;

@@ -7,6 +7,14 @@ from test_queue import Later
 
 SENDER, GERMAN = 'user1@example.test', 'user2@german.test'
 PRIVATE = 'private@elsewhere.test'
+ALIASES = f'''
+several a@elsewhere.test, b@elsewhere.test
+owner-several {SENDER}
+single a@elsewhere.test
+owner-single {SENDER}
+both a@elsewhere.test, b@elsewhere.test
+one a@elsewhere.test
+'''
 GERMAN_TEXT = 'Ihre Nachricht für die folgenden Empfänger an $host konnte nicht zugestellt werden.'
 
 
@@ -24,6 +32,7 @@ transport_maps = {{"inline:{{elsewhere.test=smtp:{away.hop}, open.test=smtp:{awa
 remote_ports = {{{away.port}}}
 virtual_alias_domains = {{alias.test, german.test}}
 virtual_alias_maps = {{"inline:{{info@alias.test={PRIVATE}, {GERMAN}={SENDER}}}"}}
+alias_maps = {{"texthash:aliases"}}
 report "de" {{
     senders = {{german.test}}
     failure_subject = "Unzustellbar: zurück an den Absender"
@@ -31,8 +40,13 @@ report "de" {{
     reasons = {{"1.1 Diese Adresse gibt es dort nicht."}}
 }}
 '''
-    with conftest.running(conf=conf, users=2) as s:
-        yield s
+    s = conftest.Suite(conf=conf, users=2)
+    (s.top / 'table').mkdir(0o755)
+    (s.top / 'table/aliases').write_text(ALIASES)
+    try:
+        yield s.start()
+    finally:
+        s.close()
 
 
 def bounce(suite, away, rcpt, sender=SENDER, header=''):
@@ -67,6 +81,20 @@ def test_private_target(suite, away):
         assert secret not in text
     # the log of this host has it all
     suite.wait_for(lambda: [e for e in suite.logged('bounced') if e['fields']['to'] == PRIVATE and 'is unknown' in e['fields']['status']])
+
+
+@pytest.mark.parametrize('name, action', [('several', 'delivered'), ('single', 'delivered'), ('both', 'expanded'), ('one', 'relayed')])
+def test_success(suite, name, action):
+    """Mail for a list has arrived there, and its members are the owner's business; an alias has passed it on."""
+    before = len(suite.messages(1))
+    with smtplib.SMTP(suite.host, suite.smtp_port, timeout=20) as s:
+        s.sendmail('user2@example.test', [f'{name}@mx.example.test'], f'Subject: {name}\r\n\r\nbody\r\n', rcpt_options=['NOTIFY=SUCCESS'])
+    suite.wait_for(lambda: len(suite.messages(1)) > before)
+    newest = max(suite.messages(1), key=lambda f: f.stat().st_mtime_ns)
+    m = email.message_from_bytes(newest.read_bytes(), policy=email.policy.default)
+    rcpt = m.get_payload(1).get_payload(1)
+    assert (rcpt['Final-Recipient'], rcpt['Action']) == (f'rfc822;{name}@mx.example.test', action)
+    assert rcpt['Remote-MTA'] is None and 'elsewhere' not in m.as_string() and '127.0.0.1:' not in m.get_payload(1).as_string()
 
 
 @pytest.mark.parametrize('sender, header', [(GERMAN, ''), (SENDER, 'Content-Language: de\r\n'),
