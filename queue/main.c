@@ -103,6 +103,7 @@ static void probed(struct task *t, int error)
 	if (error != 0)
 		return;
 	space_recovered();
+	stock_tick();
 	run_pump();
 	load_pump();
 }

@@ -54,7 +54,7 @@ int stock_on_stock(struct chan *c, struct ipc_msg *m);
 int stock_on_large(struct chan *c, struct ipc_msg *m);
 int stock_on_abort(struct chan *c, struct ipc_msg *m);
 
-/* Every second: tells smtpd when the room in the spool has changed. */
+/* Every second, and when the volume works again: tells smtpd when the room in the spool has changed. */
 void stock_tick(void);
 
 #endif

@@ -141,6 +141,6 @@ def test_directories_that_could_not_be_synced():
         # bodies that smtpd had been given before have names there, the next ones have not
         scenario.wait_for(lambda: send(s, 'later', to)[0] == 250, 60)
         for i in range(30):
-            assert send(s, f'later-{i}-', to)[0] == 250
+            assert (answer := send(s, f'later-{i}-', to))[0] == 250, (i, answer)
         s.wait_for(lambda: copies(s, 'later-29-') == [1] * USERS)
         assert 'volume_failed"} 0' in s.tool('status', '--metrics').stdout
