@@ -137,13 +137,16 @@ def test_50_strange_logins_fail_like_any(suite):
              b'x' * 3000, b'../../etc@x', b'']
     for name in names:
         for password in (b'wrong', b'', b'p\0w', b'x' * 2000):
-            c = Client(suite)
-            started = time.monotonic()
-            answer = c.ask(b'a LOGIN {%d+}\r\n%s {%d+}\r\n%s\r\n' % (len(name), name, len(password), password))
-            took = time.monotonic() - started
-            assert answer == b'a NO [AUTHENTICATIONFAILED] Wrong login or password\r\n', (name, answer)
-            assert 0.14 < took < 0.5, (name, took)
-            c.socket.close()
+            for late in (False, False, True):  # others may use the machine
+                c = Client(suite)
+                started = time.monotonic()
+                answer = c.ask(b'a LOGIN {%d+}\r\n%s {%d+}\r\n%s\r\n' % (len(name), name, len(password), password))
+                took = time.monotonic() - started
+                c.socket.close()
+                assert answer == b'a NO [AUTHENTICATIONFAILED] Wrong login or password\r\n', (name, answer)
+                assert 0.14 < took and (took < 0.5 or not late), (name, took)
+                if took < 0.5:
+                    break
 
 
 def test_51_starttls_with_more_behind_it(client):
