@@ -1,6 +1,7 @@
 /* From a next hop to a connection. See reach.h. */
 #include "reach.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,21 @@ static void on_dialled(void *arg, const struct dialled *d)
 	session_connected(s, &fd);
 }
 
+/* What connect(2) says of a Unix socket, in words of whoever has to put it right. */
+static const char *unix_error(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return "nobody listens there";
+	case EAGAIN:
+		return "as many connections wait there as its server lets wait";
+	case EPROTOTYPE:
+		return "it is not a stream socket";
+	default:
+		return strerror(error);
+	}
+}
+
 static void on_unix(void *arg, int *fd, int error)
 {
 	struct session *s = arg;
@@ -82,7 +98,7 @@ static void on_unix(void *arg, int *fd, int error)
 		session_connected(s, fd);
 		return;
 	}
-	status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(error));
+	status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, unix_error(error));
 	session_fail(s, &st);
 }
 

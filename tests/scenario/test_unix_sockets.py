@@ -1,5 +1,5 @@
 """LMTP to the Unix sockets of other programs: master connects, to those alone that the configuration names."""
-import json, re, smtplib
+import contextlib, json, re, smtplib, socket
 import pytest
 import conftest
 from smtp_fault_server import FaultServer
@@ -9,7 +9,7 @@ from test_queue import SENDER
 @pytest.fixture(scope='module')
 def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp('sockets')
-    return {name: str(folder / name) for name in ('here', 'later', 'unlisted')}
+    return {name: str(folder / name) for name in ('here', 'later', 'unlisted', 'left', 'file', 'datagrams', 'busy')}
 
 
 @pytest.fixture(scope='module')
@@ -21,11 +21,12 @@ def server(places):
 
 @pytest.fixture(scope='module')
 def suite(server, places):
-    routes = {'here.test': f'lmtp:unix:{places["here"]}', 'later.test': f'lmtp:unix:{places["later"]}',
-              'unlisted.test': f'lmtp:unix:{places["unlisted"]}', 'smtp.test': f'smtp:unix:{places["here"]}'}
+    routes = {f'{name}.test': f'lmtp:unix:{path}' for name, path in places.items()}
+    routes['smtp.test'] = f'smtp:unix:{places["here"]}'
+    listed = ', '.join(f'"{path}"' for name, path in places.items() if name != 'unlisted')
     conf = f'''
 transport_maps = {{"inline:{{{', '.join(f'{k}={v}' for k, v in routes.items())}}}"}}
-remote_sockets = {{"{places['here']}", "{places['later']}"}}
+remote_sockets = {{{listed}}}
 minimal_backoff = 1s
 maximal_backoff = 1s
 '''
@@ -65,6 +66,26 @@ def test_nobody_there(suite, places):
     assert places['later'] in e['status'] and 'No such file' in e['status'] and e['dsn'] == '4.4.1'
     with FaultServer(address=places['later'], lmtp=True) as s:
         suite.wait_for(lambda: taken(s, 'later'))
+
+
+def test_what_is_wrong_with_it(suite, places):
+    """In words that say what to put right, where connect(2) has none."""
+    with contextlib.ExitStack() as opened:
+        def bound(name, kind=socket.SOCK_STREAM):
+            s = opened.enter_context(socket.socket(socket.AF_UNIX, kind))
+            s.bind(places[name])
+            return s
+        bound('left').close()
+        open(places['file'], 'w').close()
+        bound('datagrams', socket.SOCK_DGRAM)
+        bound('busy').listen(0)
+        opened.enter_context(socket.socket(socket.AF_UNIX)).connect(places['busy'])
+        for name, why in {'left': 'nobody listens there', 'file': 'nobody listens there', 'datagrams': 'it is not a stream socket',
+                          'busy': 'as many connections wait there as its server lets wait'}.items():
+            send(suite, name, f'a@{name}.test')
+            e = event(suite, 'deferred', f'a@{name}.test')
+            assert (e['dsn'], e['status']) == ('4.4.1', f'451 connect to unix:{places[name]}: {why}')
+    suite.tool('queue', 'delete', 'ALL')
 
 
 def test_named_ones_only(suite, server, places):
