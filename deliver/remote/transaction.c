@@ -143,8 +143,8 @@ static bool acceptable(struct session *s)
 		    (unsigned long long)n->size, s->relay, (unsigned long long)s->caps.size_limit);
 	else if (n->utf8 && !s->caps.utf8)
 		status_set(&st, 553, "5.6.7",
-		    "the message needs SMTPUTF8 for its addresses, which %s does not offer",
-		    s->relay);
+		    "the message needs SMTPUTF8 for its %s, which %s does not offer",
+		    ascii_envelope(&s->job->d) ? "header" : "addresses", s->relay);
 	else if (n->eightbit && !s->caps.eightbit)
 		make_fit(s, &st);
 	if (st.code == 0)

@@ -197,7 +197,7 @@ def send_utf8(suite, subject, to):
         s.mail(SENDER, ['SMTPUTF8'])
         s.sock.sendall(f'RCPT TO:<{to}>\r\n'.encode())
         assert s.getreply()[0] == 250
-        assert s.data(f'Subject: {subject}\r\n\r\nx\r\n')[0] == 250
+        assert s.data(f'Subject: {subject}\r\n\r\nx\r\n'.encode())[0] == 250
 
 
 def test_a_host_that_takes_utf8(suite, hosts):
@@ -216,6 +216,13 @@ def test_a_host_that_takes_utf8(suite, hosts):
 def test_no_host_takes_utf8(suite):
     send_utf8(suite, 'no utf8', 'jürgen@no-scripts.zone.test')
     assert 'Status: 5.6.7' in suite.bounce('no utf8')
+
+
+def test_no_host_takes_a_header_in_utf8(suite):
+    """The addresses are plain: what needs SMTPUTF8 is told."""
+    send_utf8(suite, 'für', 'a@no-scripts.zone.test')
+    status = suite.outcome('a@no-scripts.zone.test')['status']
+    assert status.startswith('553 the message needs SMTPUTF8 for its header'), status
 
 
 # --- nowhere
