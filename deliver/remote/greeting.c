@@ -71,6 +71,12 @@ static enum tls_level level_of(const struct session *s)
 	return level;
 }
 
+/* Whose word that level is, if not the operator's. */
+static const char *by_whom(const struct session *s)
+{
+	return level_of(s) == s->policy.policy.wish.level ? s->policy.policy.by : ", for the login";
+}
+
 /* Nothing is in the way of mail any more but a login. */
 static void all_said(struct session *s)
 {
@@ -129,8 +135,8 @@ static void ready(struct session *s)
 		session_state(s, S_STARTTLS);
 		(void)session_command(s, STR("STARTTLS\r\n"), STEP_STARTTLS, 0);
 	} else {
-		status_set(&st, 451, "4.7.4", "%s does not offer TLS (TLS policy %s)", s->relay,
-		    tls_level_name(level_of(s)));
+		status_set(&st, 451, "4.7.4", "%s does not offer TLS (TLS policy %s%s)", s->relay,
+		    tls_level_name(level_of(s)), by_whom(s));
 		without_tls(s, &st);
 	}
 }
@@ -144,9 +150,9 @@ void greeting_starttls(struct session *s, const struct reply *r, uint32_t rcpt)
 		begin_tls(s);
 		return;
 	}
-	status_set(&st, 451, "4.7.4", "%s refused TLS: %d %s%s%s (TLS policy %s)", s->relay,
+	status_set(&st, 451, "4.7.4", "%s refused TLS: %d %s%s%s (TLS policy %s%s)", s->relay,
 	    r->code, r->enhanced, r->enhanced[0] != '\0' ? " " : "", r->text,
-	    tls_level_name(level_of(s)));
+	    tls_level_name(level_of(s)), by_whom(s));
 	if (r->code == 421)
 		session_fail(s, &st); /* it goes, whatever the policy */
 	else

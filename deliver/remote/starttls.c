@@ -164,8 +164,8 @@ int starttls_check(const struct conn *c, const struct starttls_peer *p, struct s
 		why = facts->distrust;
 	if (why == NULL)
 		return 0;
-	status_set(st, 451, "4.7.5", "%s is not verified: %s (TLS policy %s)", p->relay, why,
-	    tls_level_name(w->level));
+	status_set(st, 451, "4.7.5", "%s is not verified: %s (TLS policy %s%s)", p->relay, why,
+	    tls_level_name(w->level), p->policy->by);
 	return -1;
 }
 

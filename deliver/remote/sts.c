@@ -15,8 +15,9 @@ static void enforce(struct tlspolicy_find *f, const struct policy_reply *r)
 {
 	char reason[TLS_REASON_MAX];
 
+	f->policy.wish.level = TLS_LEVEL_VERIFY;
+	f->policy.wish.match = STR("hostname");
 	if (r->named) {
-		f->policy.wish.match = STR("hostname");
 		snprintf(reason, sizeof reason, "%.*s", STR_ARG(r->why));
 		tlspolicy_decide(f, TLS_BY_STS, TLS_LEVEL_VERIFY, reason);
 	} else {

@@ -63,6 +63,7 @@ static const char *too_weak(struct tlspolicy_find *f, enum tls_source by)
 	if (level < TLS_LEVEL_VERIFY)
 		f->policy.wish.match = STR("hostname");
 	f->policy.wish.level = TLS_LEVEL_VERIFY;
+	f->policy.by = ", for REQUIRETLS";
 	return NULL;
 }
 
@@ -87,12 +88,14 @@ static void protect_login(struct tlspolicy_find *f)
 	    settings()->auth_plain_loopback)
 		return;
 	f->policy.wish.level = TLS_LEVEL_ENCRYPT;
+	f->policy.by = ", for the login";
 	add_reason(f, "for the login");
 }
 
 static void finish(struct tlspolicy_find *f, enum tls_source by)
 {
 	f->policy.source = by;
+	f->policy.by = by == TLS_BY_STS ? ", by MTA-STS" : by == TLS_BY_DANE ? ", by DANE" : "";
 	protect_login(f);
 	require(f, by);
 	f->known = true;
@@ -111,7 +114,7 @@ void tlspolicy_refuse(struct tlspolicy_find *f, enum tls_source by, const char *
 {
 	add_reason(f, reason);
 	status_set(&f->policy.status, 451, "4.7.5", "%.*s gets no mail now: %s (TLS policy %s)",
-	    STR_ARG(tlspolicy_host(f)->name), reason, tls_level_name(f->q.wish->level));
+	    STR_ARG(tlspolicy_host(f)->name), reason, tls_level_name(f->policy.wish.level));
 	finish(f, by);
 }
 

@@ -18,6 +18,7 @@ enum { TLS_REASON_MAX = 200 };
 
 struct tlspolicy {
 	enum tls_source source; /* whose word it is */
+	const char *by; /* whose word or what made it that level, behind its name; perhaps "" */
 	char reason[TLS_REASON_MAX]; /* and how it came to that, for people */
 	struct status status; /* code 0: go on; else this host gets nothing now */
 	/* of a fixed level, or TLS_LEVEL_DANE: by the records below */

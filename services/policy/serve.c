@@ -10,19 +10,19 @@
 #include "proto/types.h"
 #include "tallies.h"
 
-enum { WAITING_MAX = 20 * 1000 /* questions */, DAY = 86400 };
+enum { WAITING_MAX = 20 * 1000 /* questions */ };
 
 static unsigned waiting;
 
 static void describe(const struct entry *e, char out[POLICY_WHY_MAX + 1])
 {
-	int64_t left = e->expires - (int64_t)time(NULL);
+	time_t until = (time_t)e->expires;
+	char text[sizeof "2026-12-31 23:59"];
+	struct tm tm;
 
-	if (cache_holds(e))
-		snprintf(out, POLICY_WHY_MAX + 1, "MTA-STS policy %s, mode %s, for %lld %s%s%.100s",
-		    e->id, sts_mode_name(e->policy.mode),
-		    (long long)(left < DAY ? left : left / DAY), left < DAY ? "seconds" : "days",
-		    e->why[0] != '\0' ? "; " : "", e->why);
+	if (cache_holds(e) && strftime(text, sizeof text, "%F %R", gmtime_r(&until, &tm)) > 0)
+		snprintf(out, POLICY_WHY_MAX + 1, "MTA-STS policy %s, mode %s, until %s UTC%s%.100s",
+		    e->id, sts_mode_name(e->policy.mode), text, e->why[0] != '\0' ? "; " : "", e->why);
 	else
 		snprintf(out, POLICY_WHY_MAX + 1, "no MTA-STS policy: %.150s", e->why);
 }

@@ -133,6 +133,30 @@ static void test_ladder(void **state)
 	}
 }
 
+/* Whoever reads of a level that the table does not have is told where it comes from. */
+static void test_by(void **state)
+{
+	static const struct {
+		const char *wish, *by;
+	} levels[] = {
+		{ "verify", "" },
+		{ "dane", "" },
+		{ "may auth", ", for the login" },
+		{ "encrypt auth", "" },
+		{ "may requiretls", ", for REQUIRETLS" },
+		{ "may auth requiretls", ", for REQUIRETLS" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+		struct row r = { levels[i].wish, HOP_MX, SEC, INS, "", 0, 0, 0, 0, "", { 0 } };
+
+		begin(&r);
+		assert_string_equal(find.policy.by, levels[i].by);
+		tlspolicy_clear(&find);
+	}
+}
+
 /* Without an answer, no host of the kind gets anything: not even in the clear. */
 static void test_no_resolver(void **state)
 {
@@ -169,6 +193,7 @@ static void test_unusable_records(void **state)
 		while (done == 0)
 			loop_poll();
 		assert_int_equal(find.policy.source, sts == 0 ? TLS_BY_DANE : TLS_BY_STS);
+		assert_string_equal(find.policy.by, sts == 0 ? ", by DANE" : ", by MTA-STS");
 		assert_int_equal(find.policy.status.code, sts == 0 ? 0 : 451);
 		if (sts == 0)
 			assert_int_equal(find.policy.wish.level, TLS_LEVEL_ENCRYPT);
@@ -181,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ladder),
+		cmocka_unit_test(test_by),
 		cmocka_unit_test(test_no_resolver),
 		cmocka_unit_test(test_unusable_records),
 	};
