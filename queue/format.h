@@ -1,6 +1,6 @@
 /*
  * The spool file: one message, or the result of an expansion, with everything that is needed to
- * deliver it. spool(5) is the reference. Pure encoding and decoding over a descriptor; directories
+ * deliver it. thurn-spool(5) is the reference. Pure encoding and decoding over a descriptor; directories
  * and names are spool.h's.
  *
  *	header 512 bytes | body | records | padding | state slots | trailer 64 bytes

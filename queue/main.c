@@ -1,6 +1,6 @@
 /*
  * The queue manager: sole owner of the spool. Takes messages from smtpd, asks lookup for routes,
- * hands jobs to deliver-*, records the results, writes reports, answers the tools. See queue(8).
+ * hands jobs to deliver-*, records the results, writes reports, answers the tools. See thurn-queue(8).
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * The format of the checkpoint (spool(5)): what was kept in memory of each message (brief.h) when it
+ * The format of the checkpoint (thurn-spool(5)): what was kept in memory of each message (brief.h) when it
  * was written, so that a start need not read their files. It is never the truth: an item counts only
  * for a file that has not been changed since, and whatever does not fit is as if it were not there.
  *

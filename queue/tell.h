@@ -1,4 +1,4 @@
-/* The events of the queue, as they are documented in queue(8). */
+/* The events of the queue, as they are documented in thurn-queue(8). */
 #ifndef QUEUE_TELL_H
 #define QUEUE_TELL_H
 

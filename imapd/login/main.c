@@ -1,7 +1,7 @@
 /*
  * imapd/login: holds IMAP connections until someone has logged in, then gives them away. Sees no
  * file and no password hash: sasl says who has logged in, spawn starts the session. See
- * imapd-login(8).
+ * thurn-imapd-login(8).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -60,8 +60,7 @@ static void turn_away(int fd, const struct secure *secure, const char *why)
 	char line[128];
 	int n = snprintf(line, sizeof line, "* BYE [UNAVAILABLE] Too many connections%s\r\n", why);
 
-	if (secure_mode(secure) != SECURE_IMPLICIT &&
-	    send(fd, line, (size_t)n, MSG_NOSIGNAL) == -1)
+	if (secure_mode(secure) != SECURE_IMPLICIT && send(fd, line, (size_t)n, MSG_NOSIGNAL) == -1)
 		log_debug(NULL, EV("imap-full"), KERRNO);
 	close(fd);
 }

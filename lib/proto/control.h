@@ -14,7 +14,7 @@
  * QUEUE_CTL_LIST {str where, bool trash}   records as `postqueue -j` prints them, and more fields: queue_name
  *	(active, deferred, hold, incoming), queue_id, arrival_time (seconds), message_size,
  *	forced_expire, sender, recipients [{address, orig_address, delay_reason}]. where: a queue id, or
- *	a query (thurn-queue(8)); "" = all. trash: of those in the trash
+ *	a query (thurn-queue(1)); "" = all. trash: of those in the trash
  * QUEUE_CTL_SHAPE {str where, bool by sender, u32 rows}: how old what a query asks for is: records {row: "total",
  *	"domain" (the largest first), "others", "unknown" (not read yet), domain, total, ages: below 5, 10, 20 ...
  *	1280 minutes and above}

@@ -1,6 +1,6 @@
 /*
  * The small text file "thurn-mailbox" in each mailbox's directory: what must survive the loss of
- * the index. Pure code: reading and writing of its text; box.c does the files. See store(5).
+ * the index. Pure code: reading and writing of its text; box.c does the files. See thurn-store(5).
  */
 #ifndef STORE_BOXFILE_H
 #define STORE_BOXFILE_H

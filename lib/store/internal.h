@@ -82,7 +82,7 @@ enum store_error index_read(struct store *s);
 void index_rest(struct store *s);
 /*
  * Begins a change that may need about `need` bytes of index: takes the writer lock. The commit
- * syncs the data; with `durable` also the page that makes it the current state (store(5)).
+ * syncs the data; with `durable` also the page that makes it the current state (thurn-store(5)).
  */
 enum store_error index_write(struct store *s, size_t need);
 enum store_error index_commit(struct store *s, bool durable);

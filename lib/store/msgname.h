@@ -1,5 +1,5 @@
 /*
- * Names of message files: "unique,S=123,W=130,U=5:2,FS", see store(5). The part before the first
+ * Names of message files: "unique,S=123,W=130,U=5:2,FS", see thurn-store(5). The part before the first
  * comma never changes; the fields say on-disk bytes, bytes with CRLF, UID; R=1 marks a message
  * that is served as it is stored; K holds keywords beyond the letters; the flags stand behind
  * ":2,". Pure code; the names are anybody's.

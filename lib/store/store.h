@@ -1,5 +1,5 @@
 /*
- * The mail store of one account, as seen by one session (DESIGN section 6, store(5)).
+ * The mail store of one account, as seen by one session (DESIGN section 6, thurn-store(5)).
  *
  * Messages are files in home/Maildir (Maildir++, LF line ends); what a session asks often stands in
  * an LMDB environment in home/index. Several processes of one account work at the same time; UIDs

@@ -1,4 +1,4 @@
-/* cidr: tables: networks in the order of the text, first match counts. See tables(5). */
+/* cidr: tables: networks in the order of the text, first match counts. See thurn-tables(5). */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
  *	inline:{k=v, ...} static:value unionmap:{t, ...} pipemap:{t, ...}
  *
  * Files are opened below a directory descriptor, so a confined process needs that directory only.
- * Formats: tables(5).
+ * Formats: thurn-tables(5).
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H

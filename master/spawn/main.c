@@ -2,7 +2,7 @@
  * spawn: the part of the suite that becomes a user. Makes homes when auth says so, and starts the
  * program that serves a user who has logged in, when auth and login agree about it. Is never told a
  * uid, a path or a command by whoever talks to the network. Runs as root (or as whoever started the
- * suite), reads small bounded messages only, links libc only. See spawn(8).
+ * suite), reads small bounded messages only, links libc only. See thurn-spawn(8).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
  * services/auth: owns the accounts and their password hashes, says whether a password is right, and
  * grants sessions. Takes typed questions of fixed shape only: from sasl (is that who it says?),
- * from lookup (AUTH_ACCOUNT), and from the owner's tools at the control socket. See auth(8).
+ * from lookup (AUTH_ACCOUNT), and from the owner's tools at the control socket. See thurn-auth(8).
  */
 #include <errno.h>
 #include <sched.h>

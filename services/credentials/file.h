@@ -1,5 +1,5 @@
 /*
- * The file of logins at other hosts, credentials(5): read as a whole or not at all. Pure code, so that it can
+ * The file of logins at other hosts, thurn-credentials(5): read as a whole or not at all. Pure code, so that it can
  * be tested with any bytes.
  */
 #ifndef CREDENTIALS_FILE_H

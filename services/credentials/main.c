@@ -1,7 +1,7 @@
 /*
  * services/credentials: with what mail logs in at other hosts. Gets a descriptor of the file from
  * master, has services/fetch bring access tokens, and gives deliver/remote the login of a job that it holds.
- * It has no network, and no file but the refresh tokens that endpoints have renewed. See credentials(8).
+ * It has no network, and no file but the refresh tokens that endpoints have renewed. See thurn-credentials(8).
  */
 #include <string.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /*
  * services/fetch: the one process that speaks HTTPS. It has no file, connects to the ports of its
- * settings alone, and takes addresses from services/resolver only. See fetch(8).
+ * settings alone, and takes addresses from services/resolver only. See thurn-fetch(8).
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * services/keys: private keys of TLS and DKIM. Gets descriptors of their files from master, publishes
  * certificates to the processes that talk to the network, and signs their handshakes, and reports. Has
- * no file, no network, and no way to tell a key. See keys(8).
+ * no file, no network, and no way to tell a key. See thurn-keys(8).
  */
 #include <malloc.h>
 #include <openssl/crypto.h>

@@ -10,7 +10,7 @@
 
 enum { JSON_SCHEMA = 1 };
 
-/* One JSON object. Schema: log(8). */
+/* One JSON object. Schema: thurn-log(8). */
 void render_json(struct buf *b, const char *host, const struct origin *o, const struct entry *e);
 /*
  * A line as tools for Postfix's log read it, with the time as syslog files have it; local time, so

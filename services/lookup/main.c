@@ -1,7 +1,7 @@
 /*
  * services/lookup: tables, address rewriting, aliases, routing and access rules. smtpd asks
  * whether, the queue asks where. Reads one directory of tables and nothing else; accounts it asks
- * from auth. See lookup(8).
+ * from auth. See thurn-lookup(8).
  */
 #include <string.h>
 

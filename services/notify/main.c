@@ -1,7 +1,7 @@
 /*
  * services/notify: carries deliveries and changes of mailboxes to the sessions of that account.
  * Which session belongs to which account is said by spawn alone. Keeps nothing: after a restart
- * spawn gives every session a new channel. See notify(8).
+ * spawn gives every session a new channel. See thurn-notify(8).
  */
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /*
  * services/policy: what other domains publish of how they want their mail sent (MTA-STS), and what was
  * counted of how that went, to be reported to them; both kept over restarts. It has files and no
- * network: DNS is asked by services/resolver, HTTPS spoken by services/fetch. See policy(8).
+ * network: DNS is asked by services/resolver, HTTPS spoken by services/fetch. See thurn-policy(8).
  */
 #include "base/log.h"
 #include "cache.h"

@@ -1,7 +1,7 @@
 /*
  * services/resolver: DNS for the whole suite, validated and cached. It has the network's DNS ports
  * and nothing else: no file, no socket of another program. What it says is believed to be DNS,
- * never to be true. See resolver(8).
+ * never to be true. See thurn-resolver(8).
  */
 #include "base/id.h"
 #include "base/log.h"

@@ -1,6 +1,6 @@
 /*
  * services/sasl: takes apart what clients say when they log in, so that neither the servers nor
- * auth has to. Holds no file, no key and no account; whatever it claims, auth checks. See sasl(8).
+ * auth has to. Holds no file, no key and no account; whatever it claims, auth checks. See thurn-sasl(8).
  */
 #include "dovecot.h"
 #include "mech.h"

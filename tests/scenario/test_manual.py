@@ -29,4 +29,8 @@ def test_each_program_has_a_page():
     names = {p.stem for p in PAGES}
     for main in TOP.glob('*/**/main.c'):
         at = main.parent.relative_to(TOP).parts
-        assert at[0] in ('build', 'tests') or names & {at[-1], '-'.join(at), f'thurn-{at[-1]}'}, main
+        assert at[0] in ('build', 'tests', 'tools') or names & {f'thurn-{at[-1]}', 'thurn-' + '-'.join(at)}, main
+
+
+def test_no_page_takes_the_name_of_another_package():
+    assert {p.stem for p in PAGES if not p.stem.startswith('thurn-')} == {'thurn', 'sendmail', 'mailq', 'newaliases'}

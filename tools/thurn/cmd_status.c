@@ -81,13 +81,13 @@ static void print_troubles(json_t *all)
 	} troubles[] = {
 		{ "volume_failed",
 		    "the file system of the spool has failed, and mail is refused until it keeps "
-		    "what is written: see \"Acceptance\" in queue(8)" },
+		    "what is written: see \"Acceptance\" in thurn-queue(8)" },
 		{ "directories_lost",
 		    "some directories of the spool take no mail; stop, check the file system, "
-		    "start: see \"Acceptance\" in queue(8)" },
+		    "start: see \"Acceptance\" in thurn-queue(8)" },
 		{ "breaker_open",
 		    "many recipients fail at once, and failures are kept back: see \"The breaker\" "
-		    "in queue(8)" },
+		    "in thurn-queue(8)" },
 	};
 	char name[64];
 	json_t *o;

@@ -84,7 +84,7 @@ static void on_summary(void *arg, struct str json, struct ipc_msg *m)
 		printf("The volume of the spool has failed; no mail is accepted.\n");
 	if (json_integer_value(json_object_get(o, "directories_lost")) > 0)
 		printf("%lld directories of the spool take no mail: their making could not be "
-		       "synced. Stop, check the file system, start; see queue(8).\n",
+		       "synced. Stop, check the file system, start; see thurn-queue(8).\n",
 		    (long long)json_integer_value(json_object_get(o, "directories_lost")));
 	json_decref(o);
 }
