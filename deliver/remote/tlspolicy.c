@@ -94,8 +94,13 @@ static void protect_login(struct tlspolicy_find *f)
 
 static void finish(struct tlspolicy_find *f, enum tls_source by)
 {
+	static const char *const words[TLS_SOURCES] = { [TLS_BY_TABLE] = "",
+		[TLS_BY_DANE] = ", by TLSA records",
+		[TLS_BY_STS] = ", by MTA-STS",
+		[TLS_BY_CHANCE] = "" };
+
 	f->policy.source = by;
-	f->policy.by = by == TLS_BY_STS ? ", by MTA-STS" : by == TLS_BY_DANE ? ", by DANE" : "";
+	f->policy.by = words[by];
 	protect_login(f);
 	require(f, by);
 	f->known = true;

@@ -21,8 +21,9 @@ static void describe(const struct entry *e, char out[POLICY_WHY_MAX + 1])
 	struct tm tm;
 
 	if (cache_holds(e) && strftime(text, sizeof text, "%F %R", gmtime_r(&until, &tm)) > 0)
-		snprintf(out, POLICY_WHY_MAX + 1, "MTA-STS policy %s, mode %s, until %s UTC%s%.100s",
-		    e->id, sts_mode_name(e->policy.mode), text, e->why[0] != '\0' ? "; " : "", e->why);
+		snprintf(out, POLICY_WHY_MAX + 1,
+		    "MTA-STS policy %s, mode %s, until %s UTC%s%.100s", e->id,
+		    sts_mode_name(e->policy.mode), text, e->why[0] != '\0' ? "; " : "", e->why);
 	else
 		snprintf(out, POLICY_WHY_MAX + 1, "no MTA-STS policy: %.150s", e->why);
 }

@@ -193,7 +193,7 @@ static void test_unusable_records(void **state)
 		while (done == 0)
 			loop_poll();
 		assert_int_equal(find.policy.source, sts == 0 ? TLS_BY_DANE : TLS_BY_STS);
-		assert_string_equal(find.policy.by, sts == 0 ? ", by DANE" : ", by MTA-STS");
+		assert_string_equal(find.policy.by, sts == 0 ? ", by TLSA records" : ", by MTA-STS");
 		assert_int_equal(find.policy.status.code, sts == 0 ? 0 : 451);
 		if (sts == 0)
 			assert_int_equal(find.policy.wish.level, TLS_LEVEL_ENCRYPT);
