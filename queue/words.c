@@ -28,9 +28,15 @@ static const struct words_reason english_reasons[] = {
 	REASON("4.6", "The message goes round in a circle: a forwarding points back to itself."),
 	REASON("4.7", "It could not be delivered in the time that there is for it."),
 	REASON("4", "The way to the receiving mail system has a problem."),
-	REASON("6.7", "The receiving side cannot take internationalised addresses."),
+	REASON("6.7", "The receiving side cannot take internationalised addresses or headers."),
 	REASON("6", "The receiving side cannot take a message of this kind."),
 	REASON("7.1", "The receiving side does not want this message, or not from this sender."),
+	REASON(
+	    "7.4", "The connection between the two sides is not as secure as one of them demands."),
+	REASON("7.5", "Certificates or signatures do not satisfy one of the two sides."),
+	REASON("7.30",
+	    "The message demands TLS for all of its way (REQUIRETLS), which the receiving side "
+	    "does not promise."),
 	REASON("7", "The receiving side refuses this message for reasons of security."),
 };
 

@@ -134,6 +134,7 @@ def test_comes_back(suite, world, to, why):
     m = report(suite, f'fails {to}')
     # RFC 8689 5: as if RET=HDRS had been asked for
     assert [p.get_content_type() for p in m.get_payload()][-1] == 'text/rfc822-headers'
+    assert 'The message demands TLS for all of its way (REQUIRETLS)' in ' '.join(m.get_payload(0).get_payload().split())
     assert 'secret body' not in m.as_string() and taken(world, f'fails {to}') == []
 
 
