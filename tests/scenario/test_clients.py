@@ -307,6 +307,8 @@ def test_status(suite):
     for r in rows:
         if r.get('process') not in (None, 'master', 'spawn'):
             assert 'seccomp' in r['layers'] and 'no-new-privs' in r['layers']
+    master, log = ([r for r in rows if r.get('process') == n][0] for n in ('master', 'log'))
+    assert {'seccomp', 'no-new-privs'} <= set(master['layers']) and log['uptime_ms'] - 20 <= master['uptime_ms'] < log['uptime_ms'] + 60000
 
 
 def test_smtp_source(suite):

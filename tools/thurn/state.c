@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/sandbox.h"
@@ -51,11 +52,13 @@ static void add_number(json_t *o, const char *key, struct str s)
 		json_object_set_new(o, key, json_integer((json_int_t)v));
 }
 
-/* Real user id of a process by /proc, or -1. */
-static long uid_of(long pid)
+/* --- what the kernel knows of a process ------------------------------------------------------- */
+
+/* A field of /proc/PID/status that is a number, the first if there are several; or -1. */
+static long kernel_number(long pid, const char *name)
 {
 	char path[64], line[256];
-	long uid = -1;
+	long value = -1;
 	FILE *fp;
 
 	snprintf(path, sizeof path, "/proc/%ld/status", pid);
@@ -63,10 +66,37 @@ static long uid_of(long pid)
 	if (fp == NULL)
 		return -1;
 	while (fgets(line, sizeof line, fp) != NULL)
-		if (strncmp(line, "Uid:", 4) == 0)
-			uid = strtol(line + 4, NULL, 10);
+		if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+			value = strtol(line + strlen(name) + 1, NULL, 10);
 	fclose(fp);
-	return uid;
+	return value;
+}
+
+/* proc_pid_stat(5): in ticks, the 22nd field; the second, in parentheses, may have blanks. 0 = not known. */
+static int64_t uptime_ms(long pid)
+{
+	char path[64], line[1024];
+	struct timespec now;
+	struct str rest, word;
+	uint64_t ticks = 0;
+	FILE *fp;
+
+	snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	fp = fopen(path, "re");
+	if (fp == NULL)
+		return 0;
+	if (fgets(line, sizeof line, fp) == NULL)
+		line[0] = '\0';
+	fclose(fp);
+	rest = str_of(line);
+	rest = str_skip(rest, (size_t)(str_rfind(rest, ')') + 1));
+	for (int i = 3; i <= 22 && str_word(&rest, &word); i++)
+		if (i == 22)
+			(void)str_u64(word, INT64_MAX, &ticks);
+	if (ticks == 0 || clock_gettime(CLOCK_BOOTTIME, &now) == -1)
+		return 0;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 -
+	       (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK);
 }
 
 static void add_uid(json_t *o)
@@ -74,8 +104,24 @@ static void add_uid(json_t *o)
 	long pid = (long)json_integer_value(json_object_get(o, "pid"));
 
 	if (pid > 0)
-		json_object_set_new(o, "uid", json_integer(uid_of(pid)));
+		json_object_set_new(o, "uid", json_integer(kernel_number(pid, "Uid")));
 }
+
+/* master starts the others: what it has of the layers is what they inherit. */
+static void add_master(json_t *o)
+{
+	long pid = (long)json_integer_value(json_object_get(o, "pid"));
+	json_t *layers = json_array();
+
+	if (kernel_number(pid, "NoNewPrivs") == 1)
+		json_array_append_new(layers, json_string("no-new-privs"));
+	if (kernel_number(pid, "Seccomp") > 0)
+		json_array_append_new(layers, json_string("seccomp"));
+	json_object_set_new(o, "layers", layers);
+	json_object_set_new(o, "uptime_ms", json_integer(uptime_ms(pid)));
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
 
 static void read_suite(json_t *o, struct str rest)
 {
@@ -86,6 +132,7 @@ static void read_suite(json_t *o, struct str rest)
 	add_number(o, "channels_replaced", field(&rest));
 	add_text(o, "conf", rest);
 	add_uid(o);
+	add_master(o);
 }
 
 static void read_process(json_t *o, struct str rest)
