@@ -3,8 +3,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+
+#include "base/siphash.h"
+
+enum { PLACES = 1024 }; /* as in choice.c */
 
 static const struct way way = { .hop = { { .nexthop = { "a", 1 }, .group = 0, .weight = 3 },
 				    { .nexthop = { "b", 1 }, .group = 0, .weight = 1 },
@@ -60,10 +65,45 @@ static void test_down(void **state)
 	assert_true(order[0] < 2 && order[1] < 2);
 }
 
+static void test_kept_over_reload(void **state)
+{
+	(void)state;
+	choice_start(1000);
+	choice_note_down(&way.hop[2], 50);
+	choice_start(2000);
+	assert_int_equal(choice_down_for(&way.hop[2], 60), 990);
+}
+
+/* Who names next hops does not choose which of them share a place: not by a key that he could guess. */
+static void test_places_are_secret(void **state)
+{
+	static const uint64_t guessed[2];
+	struct way_hop one = { .nexthop = STR("one.test") }, other = { 0 };
+	uint64_t place = siphash(guessed, one.nexthop) % PLACES;
+	unsigned together = 0, pairs = 0;
+
+	(void)state;
+	choice_start(1000);
+	for (unsigned n = 0; pairs < 4; n++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "h%u.test", n);
+		other.nexthop = str_of(name);
+		if (siphash(guessed, other.nexthop) % PLACES != place)
+			continue;
+		choice_note_down(&one, 50);
+		choice_note_down(&other, 50);
+		together += choice_down_for(&one, 60) == 0;
+		pairs++;
+	}
+	assert_true(together < pairs); /* all four by chance: once in 2^40 */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_shares),
-		cmocka_unit_test(test_down) };
+		cmocka_unit_test(test_down), cmocka_unit_test(test_kept_over_reload),
+		cmocka_unit_test(test_places_are_secret) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

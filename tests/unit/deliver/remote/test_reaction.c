@@ -33,6 +33,7 @@ static int setup(void **state)
 	conf_set(conf, s, "hosts", STR(".provider.test"), "t", 4);
 	s = section("block", "/^5\\d\\d .*blocked/");
 	conf_set(conf, s, "temporary", STR("yes"), "t", 5);
+	section("noticed", "/^5\\d\\d .*noticed/");
 	section("costly", "/^450 4.0.0 (a+)+$/");
 	section("any", "/^4\\d\\d 4\\.7/");
 	reaction_configure(conf);
@@ -88,6 +89,7 @@ static void test_scope(void **state)
 		{ "b.test", "mx.x[192.0.2.1]:25", 421, "4.7.0", "[TS03]", "any", 421 },
 		{ "b.test", "mx.x[192.0.2.1]:25", 550, "5.7.1", "no", "", 550 },
 		{ "b.test", "mx.x[192.0.2.1]:25", 554, "5.7.1", "you are BLOCKED", "block", 451 },
+		{ "b.test", "mx.x[192.0.2.1]:25", 554, "5.7.1", "you are noticed", "noticed", 554 },
 	};
 
 	(void)state;

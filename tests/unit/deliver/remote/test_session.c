@@ -13,6 +13,7 @@
 #include "../../../../deliver/remote/hop.h"
 #include "../../../../deliver/remote/job.h"
 #include "../../../../deliver/remote/lately.h"
+#include "../../../../deliver/remote/limits.h"
 #include "../../../../deliver/remote/settings.h"
 #include "../../../../deliver/remote/starttls.h"
 
@@ -447,6 +448,8 @@ static void test_announced_limits(void **state)
  */
 static void test_lies(void **state)
 {
+	char endless[2 * REPLY_LINE_MAX];
+
 	(void)state;
 	expect(TRANSPORT_SMTP, SCRIPT("A", "R: 220 hi\r\n250 srv\r\n", "E"), RCPTS("a@y.test"),
 	    "451", "reply to no command");
@@ -468,6 +471,12 @@ static void test_lies(void **state)
 	    SCRIPT(HELLO, "S: 250 srv", "C: MAIL*", "S: 250 ok", "C: RCPT*", "S: 250 ok", "C: DATA",
 		"S: 250 ok", "C: QUIT"),
 	    RCPTS("a@y.test"), "451", "250, which makes no sense");
+	/* without an end */
+	memset(endless, 'x', sizeof endless);
+	endless[sizeof endless - 1] = '\0';
+	memcpy(endless, "R: 220 ", 7);
+	expect(
+	    TRANSPORT_SMTP, SCRIPT("A", endless, "E"), RCPTS("a@y.test"), "451", "line too long");
 	/* behind the outcome: that counts, the connection does not */
 	expect(TRANSPORT_SMTP,
 	    SCRIPT(HELLO, "S: 250 srv", "C: MAIL*", "S: 250 ok", "C: RCPT*", "S: 250 ok", "C: DATA",

@@ -94,6 +94,29 @@ static void test_base64(void **state)
 	}
 }
 
+/* Lines of 76 characters, as long as they may be, and none is begun before something is in it. */
+static void test_base64_lines(void **state)
+{
+	struct mime_encoder e;
+	char text[57 + 57 + 1] = { 0 };
+	struct str line, rest;
+
+	(void)state;
+	for (size_t n = 57; n <= sizeof text; n += 29) {
+		buf_reset(&out);
+		mime_encode_start(&e, MIME_BASE64);
+		mime_encode(&e, str_bytes(text, n), &out);
+		mime_encode_finish(&e, &out);
+		rest = buf_view(&out);
+		for (size_t left = n; left > 57; left -= 57) {
+			assert_true(str_cut(&rest, '\n', &line));
+			assert_int_equal(line.n, 77); /* with the CR */
+		}
+		assert_int_equal(str_find(rest, '\r'), -1);
+		assert_true(rest.n > 0);
+	}
+}
+
 static void words(const char *text, size_t column, const char *want)
 {
 	buf_reset(&out);
@@ -143,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_qp),
 		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_base64_lines),
 		cmocka_unit_test(test_words),
 	};
 

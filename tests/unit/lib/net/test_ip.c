@@ -1,4 +1,6 @@
 /* Numeric addresses and networks. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,6 +69,30 @@ static void test_cidr(void **state)
 		assert_int_equal(cidr_parse(str_of(bad[i]), &c), -1);
 }
 
+static void test_sockaddr(void **state)
+{
+	static const struct {
+		const char *text;
+		sa_family_t family;
+		unsigned size;
+	} rows[] = { { "192.0.2.1", AF_INET, sizeof(struct sockaddr_in) },
+		{ "2001:db8::1", AF_INET6, sizeof(struct sockaddr_in6) } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct sockaddr_storage ss;
+		struct ip ip, back;
+
+		assert_int_equal(ip_parse(str_of(rows[i].text), &ip), 0);
+		assert_int_equal(ip_to_sockaddr(&ip, 25, &ss), rows[i].size);
+		assert_int_equal(ss.ss_family, rows[i].family);
+		/* the port has the same place in both */
+		assert_int_equal(ntohs(((struct sockaddr_in *)&ss)->sin_port), 25);
+		ip_from_sockaddr((struct sockaddr *)&ss, &back);
+		assert_memory_equal(&back, &ip, sizeof ip);
+	}
+}
+
 static void test_loopback(void **state)
 {
 	struct ip ip;
@@ -110,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_cidr),
+		cmocka_unit_test(test_sockaddr),
 		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_public),
 	};
