@@ -25,6 +25,28 @@ static void check_anchors(struct str packet)
 	tls_context_free(tls_context_new(&policy, &own, 1, &bad));
 }
 
+/* And what is said of keys of DKIM. */
+static void check_dkim(struct str packet)
+{
+	struct put w = put_start();
+	struct get g = get_start(packet);
+	struct keys_dkim_question q;
+	struct keys_dkim k;
+
+	if (get_keys_dkim(&g, &k) == 0) {
+		put_keys_dkim(&w, &k);
+		if (w.bad || !str_eq(put_view(&w), packet))
+			abort();
+	}
+	w = put_start();
+	g = get_start(packet);
+	if (get_keys_dkim_question(&g, &q) == 0) {
+		put_keys_dkim_question(&w, &q);
+		if (w.bad || !str_eq(put_view(&w), packet))
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct tls_policy policy = { .alpn = "smtp", .tickets = true };
@@ -51,5 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	check_anchors(str_bytes(data, size));
+	check_dkim(str_bytes(data, size));
 	return 0;
 }

@@ -1,64 +1,15 @@
 /* What lookup gets from smtpd and queue, and they from it: the first byte chooses the message. */
-#include <stdint.h>
+#include "packet.h"
 
 #include "proto/lookup.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static int access_question(struct get *g, struct arena *a)
-{
-	struct access_question x;
-
-	(void)a;
-	return get_access_question(g, &x);
-}
-
-static int access_answer(struct get *g, struct arena *a)
-{
-	struct access_answer x;
-
-	(void)a;
-	return get_access_answer(g, &x);
-}
-
-static int route_question(struct get *g, struct arena *a)
-{
-	struct route_question x;
-
-	(void)a;
-	return get_route_question(g, &x);
-}
-
-static int route_answer(struct get *g, struct arena *a)
-{
-	struct route_answer x;
-
-	return get_route_answer(g, a, &x);
-}
-
-static int lane_question(struct get *g, struct arena *a)
-{
-	struct lane_question x;
-
-	(void)a;
-	return get_lane_question(g, &x);
-}
-
-static int lane_answer(struct get *g, struct arena *a)
-{
-	struct lane_answer x;
-
-	(void)a;
-	return get_lane_answer(g, &x);
-}
-
-static int way(struct get *g, struct arena *a)
-{
-	struct way x;
-
-	(void)a;
-	return get_way(g, &x);
-}
+BORROWED(access_question, access_question, get_access_question)
+BORROWED(access_answer, access_answer, get_access_answer)
+BORROWED(route_question, route_question, get_route_question)
+COPIED(route_answer, route_answer, get_route_answer)
+BORROWED(lane_question, lane_question, get_lane_question)
+BORROWED(lane_answer, lane_answer, get_lane_answer)
+BORROWED(way, way, get_way)
 
 static int steps(struct get *g, struct arena *a)
 {
@@ -71,16 +22,9 @@ static int steps(struct get *g, struct arena *a)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static int (*const gets[])(struct get *, struct arena *) = { access_question, access_answer,
-		route_question, route_answer, steps, way, lane_question, lane_answer };
-	struct arena a;
-	struct get g;
+	static packet_get *const gets[] = { access_question, access_answer, route_question,
+		route_answer, steps, way, lane_question, lane_answer };
 
-	if (size == 0)
-		return 0;
-	arena_init(&a);
-	g = get_start(str_bytes(data + 1, size - 1));
-	gets[data[0] % (sizeof gets / sizeof *gets)](&g, &a);
-	arena_clear(&a);
+	packet_try(data, size, gets, sizeof gets / sizeof *gets);
 	return 0;
 }
