@@ -67,8 +67,13 @@ size_t lists_all(struct list **out)
 
 void lists_status(struct buf *out)
 {
-	for (size_t i = 0; i < nlists; i++)
+	unsigned off = 0;
+
+	for (size_t i = 0; i < nlists; i++) {
 		buf_printf(out, "dns-list.%.*s %d\n", STR_ARG(lists[i].zone), lists[i].on);
+		off += lists[i].tested && !lists[i].on;
+	}
+	buf_printf(out, "dns-lists-off %u\n", off);
 }
 
 /* --- names and answers ----------------------------------------------------------------------- */

@@ -71,6 +71,9 @@ void selftest_start(const struct settings *s)
 
 void selftest_status(struct buf *out)
 {
-	buf_printf(out, "dns-test-good %d\ndns-tests %llu\ndns-tests-failed %llu\n",
-	    strcmp(result, "good") == 0, (unsigned long long)ran, (unsigned long long)failed);
+	bool good = strcmp(result, "good") == 0;
+
+	buf_printf(out,
+	    "dns-test-good %d\ndns-test-failing %d\ndns-tests %llu\ndns-tests-failed %llu\n", good,
+	    ran > 0 && !good, (unsigned long long)ran, (unsigned long long)failed);
 }

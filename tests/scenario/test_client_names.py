@@ -127,13 +127,14 @@ def test_lists_that_fail_their_test_are_off(suite):
     why = {e['fields']['list']: e['fields']['why'] for e in suite.events('dns-list-off')}
     assert 'everybody' in why['all.test'] and '127.255.255' in why['closed.test'] and '127.0.0.2 is not on it' in why['empty.test']
     assert [e['fields']['list'] for e in suite.events('dns-list-on')] == ['list.test']
+    assert 'resolver: some DNS lists fail their test' in suite.tool('status').stdout
 
 
 def test_what_the_resolver_counts(suite):
     rows = [json.loads(l) for l in suite.tool('status', '--json').stdout.splitlines()]
     counts = next(r['counts'] for r in rows if r.get('process') == 'resolver')
     assert (counts['dns-list.list.test'], counts['dns-list.all.test'], counts['dns-list.closed.test']) == (1, 0, 0)
-    assert counts['clients'] > 0 and counts['dns-test-good'] == 1
+    assert counts['clients'] > 0 and counts['dns-test-good'] == 1 and counts['dns-lists-off'] == 3
 
 
 def test_silence_does_not_hold_up_the_greeting(suite, liar):

@@ -126,6 +126,7 @@ def test_large_answers_come_by_tcp(suite):
 
 def test_own_test_at_the_start(suite):
     suite.wait_event('dns-test', result='good')
+    assert status(suite)['counts']['dns-test-failing'] == 0 and 'DNS' not in suite.tool('status').stdout
 
 
 # --- what is not
@@ -269,6 +270,15 @@ def test_the_word_of_a_forwarder_is_not_believed(new_suite, liar):  # 102
     liar.plan['www.forward.example', A] = lambda q: reply(q, [record('www.forward.example', A, b'\x0a\0\0\7')], flags=0x81a0)
     a = ask(suite, 'www.forward.example', 'A')
     assert a['status'] in ('bogus', 'temporary') and a['security'] != 'secure' and a['records'] == []
+
+
+def test_a_forwarder_without_signatures_shows(new_suite, liar):
+    """All mail for other hosts waits then: whoever looks at the state is told, and where to read on."""
+    suite = new_suite(users=0, conf=forwarding(liar))
+    suite.wait_event('dns-test', result='bogus')
+    assert 'resolver: DNS fails its test' in suite.tool('status').stdout
+    counts = status(suite)['counts']
+    assert (counts['dns-test-failing'], counts['dns-test-good']) == (1, 0)
 
 
 def test_forwarders_of_zones(new_suite, liar):

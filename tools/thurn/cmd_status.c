@@ -88,6 +88,12 @@ static void print_troubles(json_t *all)
 		{ "breaker_open",
 		    "many recipients fail at once, and failures are kept back: see \"The breaker\" "
 		    "in thurn-queue(8)" },
+		{ "dns-test-failing",
+		    "DNS fails its test, so mail for other hosts may have to wait: see \"Its own "
+		    "test\" in thurn-resolver(8)" },
+		{ "dns-lists-off",
+		    "some DNS lists fail their test and are not asked: see \"Clients\" in "
+		    "thurn-resolver(8)" },
 	};
 	char name[64];
 	json_t *o;
