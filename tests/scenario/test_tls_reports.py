@@ -8,6 +8,7 @@ from https_server import answer
 from smtp_fault_server import Hosts
 from test_clock import Clock
 from test_dane import context, tlsa
+from test_keys import known_to_keys_alone, root_only
 from test_mta_sts import PATH, SENDER, policy
 
 sys.path.insert(0, str(conftest.TESTS))
@@ -313,6 +314,11 @@ def test_signatures_by_dns(zones, reports):
     """By Mail::DKIM, which has the record from DNS. It knows no Ed25519."""
     r = subprocess.run(['perl', '-e', VERIFIER, str(zones.port)], input=raw(reports['dane.secure.test'][0]), capture_output=True, check=True)
     assert b'rsa pass' in r.stdout.splitlines(), r
+
+
+@root_only
+def test_key_bytes_are_in_one_process_only(suite, world, reports):
+    known_to_keys_alone(suite, world.key('rsa'))
 
 
 def test_their_keys(suite, world):
