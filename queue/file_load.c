@@ -81,13 +81,25 @@ static int load_part(struct message *m, unsigned part)
 	return 0;
 }
 
-/* Which recipients others stand for; -1 if a record names one that is not there. */
+/*
+ * Which recipients others stand for; -1 if a record names one that is not there. What was left of a record when the
+ * next one was made has become what that says, whether or not its slot could still be written.
+ */
 static int mark_expanded(struct message *m)
 {
+	uint8_t *last = arena_array(&m->arena, m->layout.slots, sizeof *last);
+
 	for (uint32_t i = m->layout.slots; i < m->ntargets; i++) {
 		if (m->targets[i].rcpt >= m->layout.slots)
 			return -1;
 		m->targets[m->targets[i].rcpt].expanded = true;
+		last[m->targets[i].rcpt] = m->targets[i].part;
+	}
+	for (uint32_t i = m->layout.slots; i < m->ntargets; i++) {
+		struct target *t = &m->targets[i];
+
+		if (t->part < last[t->rcpt] && !target_final(t))
+			t->state = SLOT_BOUNCED;
 	}
 	return 0;
 }

@@ -122,8 +122,8 @@ static int read_part(uint64_t id, unsigned n, int64_t trashed, struct arena *a, 
 	return r;
 }
 
-/* Which recipients others stand for; -1 when that makes no sense. */
-static int find_expanded(const struct part *parts, unsigned n, bool *expanded)
+/* By recipient, the last part in which others stand for it, 0 = in none; -1 when that makes no sense. */
+static int find_expanded(const struct part *parts, unsigned n, uint8_t *last)
 {
 	for (unsigned p = 1; p < n; p++) {
 		for (uint32_t i = 0; i < parts[p].layout.slots; i++) {
@@ -131,14 +131,14 @@ static int find_expanded(const struct part *parts, unsigned n, bool *expanded)
 
 			if (rcpt >= parts[0].layout.slots)
 				return -1;
-			expanded[rcpt] = true;
+			last[rcpt] = (uint8_t)p;
 		}
 	}
 	return 0;
 }
 
 static void add_part(struct facts *f, const struct part *p, unsigned n, const struct envelope *e,
-    const bool *expanded, struct facts_rcpt *rcpts, struct arena *a)
+    const uint8_t *last, struct facts_rcpt *rcpts, struct arena *a)
 {
 	bool member = p->layout.kind == SPOOL_EXPANSION;
 
@@ -147,7 +147,7 @@ static void add_part(struct facts *f, const struct part *p, unsigned n, const st
 		uint32_t rcpt = member ? p->content.targets[i].rcpt : i;
 		struct facts_rcpt *r;
 
-		if ((!member && expanded[i]) || !listed(s->state))
+		if (n < last[rcpt] || !listed(s->state))
 			continue;
 		r = &rcpts[f->nrcpts++];
 		r->target = target_number(&(struct target){ .part = (uint8_t)n, .index = i });
@@ -165,19 +165,19 @@ int gather_file(struct arena *a, struct facts *f)
 	struct facts_rcpt *rcpts;
 	unsigned n = 0;
 	uint32_t slots = 0;
-	bool *expanded;
+	uint8_t *last;
 
 	while (n < SPOOL_PARTS && read_part(f->id, n, f->trashed, a, &parts[n]) == 0)
 		slots += parts[n++].layout.slots;
 	if (n == 0)
 		return -1;
-	expanded = arena_array(a, parts[0].layout.slots, sizeof *expanded);
-	if (find_expanded(parts, n, expanded) == -1)
+	last = arena_array(a, parts[0].layout.slots, sizeof *last);
+	if (find_expanded(parts, n, last) == -1)
 		return -1; /* damaged: noticed when it is loaded */
 	rcpts = arena_array(a, slots, sizeof *rcpts);
 	set_envelope(f, &parts[0].content, &parts[0].layout, parts[0].layout.arrival);
 	for (unsigned p = 0; p < n; p++)
-		add_part(f, &parts[p], p, &parts[0].content.envelope, expanded, rcpts, a);
+		add_part(f, &parts[p], p, &parts[0].content.envelope, last, rcpts, a);
 	f->rcpts = rcpts;
 	f->left = f->nrcpts;
 	f->whole = true;

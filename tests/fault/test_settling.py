@@ -140,6 +140,28 @@ def test_file_that_cannot_be_removed(suite):
 
 
 @pytest.mark.parametrize('suite', ['300s'], indirect=True)
+def test_redirect_that_is_cut_off(suite):
+    """The queue dies when the second redirect is on record and nothing else of it: the first one's recipient gets nothing."""
+    id = settling(suite)
+    recipients = lambda: [r['address'] for m in listing(suite) if m['queue_name'] == 'deferred' for r in m['recipients']]
+    suite.wait_for(recipients)
+    suite.tool('queue', 'redirect', '--to', 'others@later.test', id)
+    suite.wait_for(lambda: recipients() == ['others@later.test'])
+    loaded = len(suite.events('queue-loaded'))
+    with injected(suite, 'queue', 'fsync:signal=KILL:when=1'):
+        suite.tool('queue', 'redirect', '--to', suite.accounts[0]['address'], id, check=False)
+        suite.wait_for(lambda: len(suite.events('queue-loaded')) > loaded)
+    suite.wait_for(lambda: recipients() == [suite.accounts[0]['address']])
+    suite.server.refused = {}
+    suite.tool('queue', 'requeue', id)
+    suite.wait_for(lambda: not listing(suite))
+    assert len(suite.messages(0)) == 1 and suite.server.messages == []
+    # the death is expected here; a fresh start leaves nothing to complain about
+    suite.tool('stop')
+    suite.tool('start')
+
+
+@pytest.mark.parametrize('suite', ['300s'], indirect=True)
 def test_redirect_that_cannot_be_written_down(suite):
     """What was held stays so: it does not go to those it is held back from."""
     suite.send('held', to=['them@later.test'])

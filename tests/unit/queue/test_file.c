@@ -215,6 +215,39 @@ static void test_restored_but_not_synced(void **state)
 	entry_free(e);
 }
 
+/* On record, and then perhaps the queue dies. */
+static void expand(struct message *m, struct str to)
+{
+	m->expansion = arena_alloc(&m->arena, sizeof *m->expansion);
+	m->expansion[0].route = (struct route){ .transport = TRANSPORT_SMTP, .addr = to };
+	m->nexpansion = 1;
+	file_expand(m, done);
+	wait_for_all();
+	assert_int_equal(result, 0);
+}
+
+/* A second record stands for what was left of the first one, whose slots say nothing of it. */
+static void test_expanded_again(void **state)
+{
+	struct message *m = small(0x100b);
+
+	(void)state;
+	file_seal(m, done);
+	wait_for_all();
+	expand(m, STR("first@example.test"));
+	expand(m, STR("second@example.test"));
+	message_free(m);
+	m = message_new(0x100b);
+	file_load(m, done);
+	wait_for_all();
+	assert_int_equal(result, 0);
+	assert_int_equal(m->ntargets, 3);
+	assert_true(m->targets[0].expanded && !m->targets[1].expanded && !m->targets[2].expanded);
+	assert_int_equal(m->targets[1].state, SLOT_BOUNCED);
+	assert_int_equal(m->targets[2].state, SLOT_PENDING);
+	message_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_whole_one_is_there),
 		cmocka_unit_test(test_damaged_one_makes_room),
 		cmocka_unit_test(test_restored_but_not_synced),
+		cmocka_unit_test(test_expanded_again),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
