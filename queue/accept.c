@@ -83,14 +83,11 @@ void accept_down(struct chan *c)
 
 /* --- into the spool --------------------------------------------------------------------------- */
 
-/* It is not kept, and gone once no worker has it any more; what has gone out all the same is told. */
+/* It is not kept; what has gone out all the same is told. */
 static void refuse(struct message *m)
 {
 	struct entry *e = m->entry;
 
-	m->refused = true;
-	if (m->flying > 0)
-		return;
 	tell_untold(m);
 	message_free(m);
 	if (e != NULL)
@@ -159,20 +156,29 @@ static void accepted_shortcut(struct message *m)
 	crash_point("shortcut.after_answer");
 }
 
-static void not_sealed(struct message *m, int error)
+/* It is not in the spool, and no worker has it any more. */
+static void without_spool(struct message *m)
 {
 	struct status st;
 
-	log_error(&m->tag, EV("commit-failed"), KZ("error", strerror(error)));
 	if (all_done(m)) {
 		/* meanwhile: who is told no sends it again */
 		accepted_shortcut(m);
 	} else {
-		space_status(&st, error);
+		space_status(&st, m->unsealed);
 		charge_refund(m);
 		answer_message(m, &st);
 	}
 	refuse(m);
+}
+
+/* What a worker has, it may have delivered: that it says so is worth waiting for. */
+static void not_sealed(struct message *m, int error)
+{
+	log_error(&m->tag, EV("commit-failed"), KZ("error", strerror(error)));
+	m->unsealed = error;
+	if (m->flying == 0)
+		without_spool(m);
 }
 
 static void sealed(struct message *m, int error)
@@ -270,8 +276,8 @@ void accept_shortcut(struct message *m)
 {
 	crash_point("shortcut.after_result");
 	if (m->state == M_SEALING) {
-		if (m->refused && !m->task_busy)
-			refuse(m);
+		if (m->unsealed != 0 && m->flying == 0)
+			without_spool(m);
 		return;
 	}
 	if (m->flying > 0 || m->waiting > 0)

@@ -115,7 +115,7 @@ struct message {
 	bool called; /* it has waited for its destination, and is awaited there */
 	bool routed; /* lookup has been asked */
 	bool hold; /* sealed as held: a rule wants it */
-	bool refused; /* the client was told no, but a worker still has it */
+	int unsealed; /* errno of what keeps it out of the spool while a worker still has it */
 	bool task_busy;
 	bool twin; /* of its task: the file stands there already, whole */
 	bool renamed; /* of its task: it is in the trash, though perhaps not for good */

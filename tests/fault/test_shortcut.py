@@ -29,8 +29,9 @@ def files(suite):
     return list(pathlib.Path(suite.spool).glob('??/*'))
 
 
-def test_there_before_the_disk_failed(suite):
-    """The next hop takes it late, while it is being written, and it cannot be written: the client need not send it again."""
+@pytest.mark.parametrize('when', ['before', 'after'])
+def test_next_hop_takes_it(suite, when):
+    """Late, while it is being written, or when it could not be written: the client need not send it again."""
     suite.wait_for(lambda: send(suite, 'learn', [THEM])[0] == 250 and
                    any(e['fields']['how'] == 'shortcut' for e in suite.events('message-accepted')))
     free, answer = threading.Event(), []
@@ -42,7 +43,7 @@ def test_there_before_the_disk_failed(suite):
     with injected(suite, 'queue', f'fsync:error=EIO:delay_enter={SLOW}'):
         client = threading.Thread(target=lambda: answer.append(send(suite, 'late', [THEM])))
         client.start()
-        suite.wait_for(lambda: files(suite))
+        suite.wait_for(lambda: files(suite) if when == 'before' else suite.logged('commit-failed'))
         free.set()
         client.join()
     assert answer[0][0] == 250
@@ -51,3 +52,24 @@ def test_there_before_the_disk_failed(suite):
     told = suite.wait_for(lambda: len(t := [e['event'] for e in suite.events() if e.get('queue') == id and e['program'] == 'queue']) > 2 and t)
     assert told == ['commit-failed', 'message-accepted', 'delivered']
     assert len([m for m in suite.server.messages if b'Subject: late' in m.data]) == 1
+
+
+def test_next_hop_does_not_take_it(suite):
+    """It says so after the disk has failed: then the client hears no, and nothing is left."""
+    suite.wait_for(lambda: send(suite, 'learn', [THEM])[0] == 250 and
+                   any(e['fields']['how'] == 'shortcut' for e in suite.events('message-accepted')))
+    free, answer = threading.Event(), []
+
+    def never(session):
+        free.wait(60)
+        return '451 4.3.0 not today'
+    suite.server.plan('final', never)
+    with injected(suite, 'queue', 'fsync:error=EIO'):
+        client = threading.Thread(target=lambda: answer.append(send(suite, 'never', [THEM])))
+        client.start()
+        suite.wait_for(lambda: suite.logged('commit-failed'))
+        free.set()
+        client.join()
+    assert 400 <= answer[0][0] < 500
+    suite.wait_for(lambda: not files(suite))
+    assert not [m for m in suite.server.messages if b'Subject: never' in m.data]
