@@ -37,6 +37,14 @@ static void source_failed(
 	    text, strerror(error));
 }
 
+/* What connect(2) says, in words of whoever has to put it right. */
+static const char *dial_error(int error)
+{
+	if (error == EACCES)
+		return "the kernel forbids it: is the port one of remote_ports?";
+	return strerror(error);
+}
+
 static void on_dialled(void *arg, const struct dialled *d)
 {
 	struct session *s = arg;
@@ -57,7 +65,8 @@ static void on_dialled(void *arg, const struct dialled *d)
 			continue;
 		}
 		lately_note(LATELY_DEAD, &t[i].ip, s->site->port, loop_now());
-		status_set(&st, 451, "4.4.1", "connect to %s: %s", s->relay, strerror(d->error[i]));
+		status_set(
+		    &st, 451, "4.4.1", "connect to %s: %s", s->relay, dial_error(d->error[i]));
 		if (fd != -1)
 			transcript_note(&s->job->transcript, "%s", st.text);
 	}
@@ -72,7 +81,7 @@ static void on_dialled(void *arg, const struct dialled *d)
 	session_connected(s, &fd);
 }
 
-/* What connect(2) says of a Unix socket, in words of whoever has to put it right. */
+/* The same of a Unix socket. */
 static const char *unix_error(int error)
 {
 	switch (error) {

@@ -41,6 +41,8 @@ enum {
 	BOOT_TEXT_MAX = 1024,
 };
 
+enum { CONNECT_PORTS_MAX = 64 }; /* ports by TCP that the kernel lets one program reach */
+
 /* What services/lookup is granted: in master's table, and when thurn starts one to ask it about a configuration. */
 enum { LOOKUP_CALLS = CALLS_READ, LOOKUP_NOFILE = 1024 };
 

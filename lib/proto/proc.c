@@ -23,7 +23,7 @@
 #include "proto/peer.h"
 #include "proto/types.h"
 
-enum { ARENAS = 4, FDS_MAX = 16, LISTENERS_MAX = 64, PORTS_MAX = 64, EXIT_CONFIG = 78 };
+enum { ARENAS = 4, FDS_MAX = 16, LISTENERS_MAX = 64, EXIT_CONFIG = 78 };
 enum { RETIRED_MS = 60 * 1000 }; /* after which a replaced process listens to nobody */
 enum { LOG_PAUSE_MS = 20, LOG_URGENT = 32 * 1024 };
 
@@ -392,7 +392,7 @@ bool proc_control(void)
 /* --- start ------------------------------------------------------------------------------------ */
 
 /* The ports that its configuration names for it. */
-static size_t ports_to_connect(uint16_t ports[PORTS_MAX])
+static size_t ports_to_connect(uint16_t ports[CONNECT_PORTS_MAX])
 {
 	static const struct {
 		enum role role;
@@ -405,7 +405,8 @@ static size_t ports_to_connect(uint16_t ports[PORTS_MAX])
 	for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
 		if (boot.role != lists[l].role)
 			continue;
-		for (size_t i = 0; i < conf_count(conf, lists[l].setting) && n < PORTS_MAX; i++)
+		for (size_t i = 0; i < conf_count(conf, lists[l].setting) && n < CONNECT_PORTS_MAX;
+		     i++)
 			if (str_u64(conf_item(conf, lists[l].setting, i), 65535, &port) == 0)
 				ports[n++] = (uint16_t)port;
 	}
@@ -415,7 +416,7 @@ static size_t ports_to_connect(uint16_t ports[PORTS_MAX])
 static void confine(void)
 {
 	struct dir_rule rules[FDS_MAX];
-	uint16_t ports[PORTS_MAX];
+	uint16_t ports[CONNECT_PORTS_MAX];
 	size_t nrules = 0, nports;
 	struct put w;
 	int layers;

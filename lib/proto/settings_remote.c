@@ -167,7 +167,7 @@ static const struct setting rows[] = {
 	    .roles = R(REMOTE),
 	    .help =
 		"Ports of other hosts that the suite may connect to: the kernel refuses others. "
-		"Name here what next hops in routes use besides the usual ones." },
+		"Name here what next hops in routes use besides the usual ones. At most 64." },
 	{ .name = "remote_sockets",
 	    .type = SET_LIST,
 	    .form = FORM_PATH,

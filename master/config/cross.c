@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mail/address.h"
+#include "proto/boot.h"
 #include "proto/credentials.h"
 #include "proto/fetch.h"
 #include "proto/keys.h"
@@ -406,8 +407,28 @@ static void check_dns_ports(const struct conf *c, const char *setting, struct fa
 	}
 }
 
+/* What is wrong here would be missing among the kernel's rules, and show as a connection refused. */
+static void check_port_list(const struct conf *c, const char *setting, struct faults *f)
+{
+	uint64_t port;
+
+	if (conf_count(c, setting) > CONNECT_PORTS_MAX)
+		faults_at(f, conf_where(c, setting), "%s: more than %d ports", setting,
+		    CONNECT_PORTS_MAX);
+	for (size_t i = 0; i < conf_count(c, setting); i++) {
+		struct str item = conf_item(c, setting, i);
+
+		if (str_u64(item, UINT16_MAX, &port) == -1 || port == 0)
+			faults_at(f, conf_where(c, setting), "%s: \"%.*s\" is not a port", setting,
+			    STR_ARG(str_take(item, 100)));
+	}
+}
+
 static void check_ports(const struct conf *c, struct faults *f)
 {
+	check_port_list(c, "remote_ports", f);
+	check_port_list(c, "dns_ports", f);
+	check_port_list(c, "fetch_ports", f);
 	/* who names all ports in routes may leave the usual one out of the list */
 	if (!str_eq(conf_where(c, "remote_port"), STR("default")) &&
 	    !has_port(c, "remote_ports", (uint64_t)conf_int(c, "remote_port")))

@@ -57,7 +57,8 @@ def zoo():
 @pytest.fixture(scope='module')
 def suite(server, lmtp, zoo):
     import conftest
-    routes = ', '.join([f'lmtp.test=lmtp:{lmtp.hop}'] + [f'{w}-{st}.test=smtp:{s.hop}' for (w, st), s in zoo.servers.items()])
+    routes = ', '.join([f'lmtp.test=lmtp:{lmtp.hop}', 'forbidden.test=smtp:[127.0.0.1]:9'] +
+                       [f'{w}-{st}.test=smtp:{s.hop}' for (w, st), s in zoo.servers.items()])
     ports = ', '.join(map(str, [server.port, lmtp.port] + [s.port for s in zoo.servers.values()]))
     conf = QUICK + f'''
 relayhost = "{server.hop}"
@@ -193,6 +194,12 @@ def test_dsn_goes_along(suite, server):
     m = arrives(suite, server, 'with dsn')
     assert 'RET=HDRS' in m.mail_args and 'ENVID=abc+2B' in m.mail_args
     assert 'NOTIFY=SUCCESS,FAILURE' in m.rcpt_args[0] and 'ORCPT=rfc822;first@remote.test' in m.rcpt_args[0]
+
+
+def test_port_that_is_not_allowed(suite):
+    """It is a setting of ours that is in the way, and the text names it."""
+    send(suite, 'no such port', 'x@forbidden.test')
+    assert 'is the port one of remote_ports?' in suite.outcome('x@forbidden.test')['status']
 
 
 def test_nothing_listens(suite, server):

@@ -35,6 +35,8 @@ static struct conf *read_text(const char *text, struct faults *f)
 }
 
 /* What must be refused, and the first line of the complaint (or its beginning). */
+#define EIGHT "24, 25, 26, 27, 28, 29, 30, 31, "
+
 static const struct {
 	const char *text, *want;
 } refused[] = {
@@ -110,6 +112,11 @@ static const struct {
 	    "t.conf:1: listener a: the path is longer than 107 bytes" },
 	{ "listener a {address = {}}\n", "t.conf:1: listener a has no address" },
 	{ "remote_port = 2525\n", "t.conf:1: remote_port is not one of remote_ports" },
+	{ "remote_ports = {25, smtp}\n", "t.conf:1: remote_ports: \"smtp\" is not a port" },
+	{ "dns_ports = {53, 65536}\n", "t.conf:1: dns_ports: \"65536\" is not a port" },
+	{ "fetch_ports = {443, 0}\n", "t.conf:1: fetch_ports: \"0\" is not a port" },
+	{ "remote_ports = {" EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT "25}\n",
+	    "t.conf:1: remote_ports: more than 64 ports" },
 	{ "dns_forwarders = {\"192.0.2.1\", \"[192.0.2.1]:5353\"}\n",
 	    "t.conf:1: dns_forwarders: port 5353 is not one of dns_ports" },
 	{ "dns_stub_zones = {\"a.test=192.0.2.1,[192.0.2.2]:54\"}\n",
