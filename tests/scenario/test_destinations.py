@@ -285,6 +285,18 @@ def test_a_local_domain(suite):
     assert text.startswith('example.test by maildir\n') and 'group:' not in text and 'short cut' not in text
 
 
+def test_a_local_domain_whose_postmaster_is_elsewhere():
+    """Where one address leads says nothing of its domain, but what all of them lead to does."""
+    conf = '''virtual_alias_domains = {"old.test"}
+virtual_alias_maps = {"inline:{postmaster@example.test=hosts@remote.test, @old.test=@new.test}"}
+relayhost = "[127.0.0.97]"
+'''
+    with conftest.running(conf=conf) as s:
+        for domain, told in ('example.test', ('example.test', 'maildir')), ('old.test', ('[127.0.0.97]', 'smtp')):
+            w, = [json.loads(l) for l in s.tool('queue', 'why', '--json', domain).stdout.splitlines()]
+            assert (w['destination'], w['transport']) == told
+
+
 def test_cap_counts_connections_that_close(suite, hosts):
     """Whoever has said QUIT is still there: the next connection comes when it is gone."""
     host, most = hosts.at[WORN], []

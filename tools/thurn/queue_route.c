@@ -11,6 +11,7 @@ struct found {
 	struct route *route;
 	bool any; /* to another host */
 	bool local;
+	bool unknown; /* nobody has that address */
 };
 
 static int on_routes(void *arg, struct get *g)
@@ -23,6 +24,7 @@ static int on_routes(void *arg, struct get *g)
 	for (uint32_t i = 0; i < answer.nroutes && !f->any; i++) {
 		*f->route = answer.routes[i];
 		f->local = f->local || f->route->transport == TRANSPORT_MAILDIR;
+		f->unknown = f->unknown || f->route->transport == TRANSPORT_ERROR;
 		f->any =
 		    f->route->transport == TRANSPORT_SMTP || f->route->transport == TRANSPORT_LMTP;
 	}
@@ -36,19 +38,39 @@ static struct found ask(struct arena *a, const struct route_question *q, struct 
 
 	put_route_question(&w, q);
 	if (explain_ask(LOOKUP_ROUTE, &w, on_routes, &f) != EX_OK)
-		f.any = f.local = false;
+		f.any = f.local = f.unknown = false;
 	return f;
+}
+
+static struct found ask_address(
+    struct arena *a, const char *local, const char *domain, struct address *to, struct route *r)
+{
+	struct str text = arena_printf(a, "%s@%s", local, domain);
+
+	if (address_parse(text, ADDRESS_UTF8, to) != ADDRESS_OK)
+		return (struct found){ 0 };
+	return ask(a, &(struct route_question){ .rcpt = to->text }, r);
+}
+
+/* Of two addresses. */
+static bool same_domain(struct str one, struct str other)
+{
+	return str_caseeq(str_skip(one, (size_t)(str_rfind(one, '@') + 1)),
+	    str_skip(other, (size_t)(str_rfind(other, '@') + 1)));
 }
 
 static struct found ask_domain(struct arena *a, const char *domain, struct route *r)
 {
-	/* each domain that takes mail has one (RFC 5321 4.5.1) */
-	const char *anybody = arena_printf(a, "postmaster@%s", domain).p;
 	struct address to;
+	/* each domain that takes mail has one (RFC 5321 4.5.1) */
+	struct found f = ask_address(a, "postmaster", domain, &to, r);
 
-	if (address_parse(str_of(anybody), ADDRESS_UTF8, &to) != ADDRESS_OK)
-		return (struct found){ 0 };
-	return ask(a, &(struct route_question){ .rcpt = to.text }, r);
+	if (!f.any || same_domain(r->addr, to.text))
+		return f;
+	/* where one address leads says nothing of others; where one that nobody has leads, does */
+	f = ask_address(a, "thurn-queue-why", domain, &to, r);
+	f.local = f.local || (f.unknown && same_domain(r->addr, to.text));
+	return f;
 }
 
 bool queue_route(struct arena *a, const char *domain, struct route *r)
