@@ -50,7 +50,9 @@ static bool is_held_back(const struct message *m, const struct target *t, const 
 	bool opened, held;
 
 	if (st->code < 500 || t->relay.n > 0) {
-		breaker_note(&breaker, &settings.breaker, loop_now());
+		/* every failure makes a report, and that one arrives says nothing */
+		if (m->content.envelope.sender.n > 0)
+			breaker_note(&breaker, &settings.breaker, loop_now());
 		return false;
 	}
 	held = breaker_failure(&breaker, &settings.breaker, t->attempts == 0, loop_now(), &opened);

@@ -160,6 +160,19 @@ def test_breaker():
         assert len(s.events('bounced')) == 4
 
 
+def test_reports_do_not_hide_failures_from_the_breaker():
+    """Each failure makes a report that is delivered: it is no sign that all is well."""
+    conf = 'trusted_networks = {127.0.0.1}\nbreaker_failures = 5\ntransport_maps = {"inline:{example.org=error:gone}"}\n'
+    with conftest.running(conf=conf) as s, s.smtp_client() as c:
+        for n in range(3):
+            c.sendmail(SENDER, ['user2@example.test'], b'Subject: all is well\r\n\r\nbody\r\n')
+        for n in range(4):
+            c.sendmail(SENDER, [f'them{n}@example.org'], b'Subject: x\r\n\r\nbody\r\n')
+            s.wait_for(lambda: len([e for e in s.logged('delivered') if e['fields']['to'] == SENDER]) == n + 1)
+        c.sendmail(SENDER, ['them4@example.org'], b'Subject: x\r\n\r\nbody\r\n')
+        assert s.outcome('them4@example.org')['event'] == 'deferred' and len(s.events('breaker-opened')) == 1
+
+
 def test_breaker_and_what_another_host_has_said_before(away):
     """What a host elsewhere said last time is no reason to believe what a wrong route says now."""
     conf = f'''
