@@ -134,7 +134,7 @@ BUILD_DEPS := gcc make python3 openssl libc6-dev libevent-dev libseccomp-dev lib
 	libpcre2-dev libssl-dev libcrypt-dev libidn2-dev libunistring-dev libjansson-dev libunbound-dev \
 	libgsasl-dev libidn-dev libpam0g-dev libcurl4-openssl-dev zlib1g-dev
 TEST_DEPS  := clang-14 libclang-rt-14-dev libcmocka-dev python3 python3-pytest python3-pytest-xdist curl swaks libnet-ssleay-perl msmtp \
-	isync libsasl2-modules mutt neomutt sslscan libpam-pwdfile python3-dkim libmail-dkim-perl strace ldnsutils xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14 gsasl
+	isync libsasl2-modules mutt neomutt sslscan libpam-pwdfile python3-dkim libmail-dkim-perl strace ldnsutils xfsprogs e2fsprogs mandoc clang-format-14 clang-tidy-14 gsasl iproute2
 APT        := apt-get -o DPkg::Lock::Timeout=300
 ROOT_DO    := $(if $(filter 0,$(shell id -u)),,sudo )
 

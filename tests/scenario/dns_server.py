@@ -15,12 +15,13 @@ from ports import free_port
 
 
 class Zones:
-    """Zones on one NSD at 127.0.0.1. tamper: zone -> function(text of the signed file) -> text."""
+    """Zones on one NSD at 127.0.0.1, or at port 53 of these addresses. tamper: zone -> function(text of the signed file) -> text."""
 
-    def __init__(self, zones, signed=(), tamper=None, others=None):
+    def __init__(self, zones, signed=(), tamper=None, others=None, addresses=None):
         self.zones, self.signed, self.tamper, self.others = zones, list(signed), tamper or {}, others or {}
         self.top = pathlib.Path(tempfile.mkdtemp(prefix='thurn-dns-'))
-        self.port = free_port()
+        self.addresses = addresses or ['127.0.0.1']
+        self.port = 53 if addresses else free_port()
         self.serial = 1
         self.ds, self.keys = {}, {}
 
@@ -59,7 +60,7 @@ class Zones:
         root = peers.root('nsd')
         self.write()
         conf = self.top / 'nsd.conf'
-        conf.write_text(f'server:\n ip-address: 127.0.0.1@{self.port}\n username: ""\n chroot: ""\n zonesdir: "{self.top}"\n'
+        conf.write_text('server:\n' + ''.join(f' ip-address: {a}@{self.port}\n' for a in self.addresses) + f' username: ""\n chroot: ""\n zonesdir: "{self.top}"\n'
                         f' database: ""\n pidfile: ""\n logfile: "{self.top}/nsd.log"\n xfrdfile: ""\n zonelistfile: "{self.top}/list"\n'
                         f' xfrdir: "{self.top}"\n rrl-ratelimit: 0\n server-count: 1\n'
                         'remote-control:\n control-enable: no\n'
@@ -82,18 +83,18 @@ class Zones:
 
     def served(self, zone):
         """Its serial number."""
-        out = subprocess.run(['drill', '-p', str(self.port), '@127.0.0.1', zone, 'SOA'], capture_output=True, text=True).stdout
+        out = subprocess.run(['drill', '-p', str(self.port), f'@{self.addresses[0]}', zone, 'SOA'], capture_output=True, text=True).stdout
         soa = [l.split() for l in out.splitlines() if '\tSOA\t' in l and not l.startswith(';')]
         return int(soa[0][6]) if soa else 0
 
     def wait(self):
-        query = struct.pack('!6H', 7, 0, 1, 0, 0, 0) + b'\0' + struct.pack('!2H', 6, 1)
+        query = struct.pack('!6H', 7, 0, 1, 0, 0, 0) + name(next(iter(self.zones))) + struct.pack('!2H', 6, 1)
         until = time.monotonic() + 20
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(0.1)
             while time.monotonic() < until and self.process.poll() is None:
                 try:
-                    s.sendto(query, ('127.0.0.1', self.port))
+                    s.sendto(query, (self.addresses[0], self.port))
                     if s.recv(4096)[3] & 15 == 0:
                         return
                 except OSError:
