@@ -163,10 +163,11 @@ struct route_answer {
 enum { LOOKUP_STEPS_MAX = 500 };
 struct lookup_step {
 	bool found, failed;
-	struct str setting; /* whose tables or list: "transport_maps" */
+	struct str setting; /* whose tables or list: "transport_maps"; empty: see value */
 	struct str key; /* what was looked for */
 	struct str rule; /* where it was found, with file:line; empty = nowhere */
-	struct str value; /* what stands there; or why the table could not answer */
+	struct str
+	    value; /* what stands there; why the table could not answer, or what is wrong with it */
 };
 void put_lookup_steps(struct put *w, const struct lookup_step *s, uint32_t n, bool more);
 /* *more: some were left out. Strings and array are a's. */

@@ -5,16 +5,6 @@
 
 #include "mail/domain.h"
 
-enum found run_fail(struct run *r, struct str rule, struct str why)
-{
-	if (!r->failed) {
-		log_error(&r->tag, EV("table-failed"), KS("table", rule), KS("why", why));
-		r->failed_rule = rule;
-	}
-	r->failed = true;
-	return FOUND_FAILED;
-}
-
 void run_step(struct run *r, enum found f, const char *setting, struct str key, struct str rule,
     struct str value)
 {
@@ -34,6 +24,22 @@ void run_step(struct run *r, enum found f, const char *setting, struct str key, 
 		.value = value };
 }
 
+static enum found fail(struct run *r, struct str rule, struct str why)
+{
+	if (!r->failed) {
+		log_error(&r->tag, EV("table-failed"), KS("table", rule), KS("why", why));
+		r->failed_rule = rule;
+	}
+	r->failed = true;
+	return FOUND_FAILED;
+}
+
+enum found run_fail(struct run *r, struct str rule, struct str why)
+{
+	run_step(r, FOUND_FAILED, "", STR_NONE, rule, why);
+	return fail(r, rule, why);
+}
+
 enum found run_find(
     struct run *r, const struct maps *m, struct str key, bool part, struct table_answer *out)
 {
@@ -48,7 +54,7 @@ enum found run_find(
 			return FOUND;
 		case TABLE_FAILED:
 			run_step(r, FOUND_FAILED, m->setting, key, out->rule, out->why);
-			return run_fail(r, out->rule, out->why);
+			return fail(r, out->rule, out->why);
 		case TABLE_NONE:
 			break;
 		}

@@ -61,7 +61,10 @@ static inline bool run_waits(const struct run *r)
 void run_step(struct run *r, enum found f, const char *setting, struct str key, struct str rule,
     struct str value);
 
-/* Logs event table-failed and marks the attempt. Returns FOUND_FAILED. */
+/*
+ * What a rule says cannot be carried out. Logs event table-failed, marks the attempt, and is a step.
+ * Returns FOUND_FAILED.
+ */
 enum found run_fail(struct run *r, struct str rule, struct str why);
 
 /* The class of a domain (lower case), with its rule. FOUND_FAILED when it cannot be told. */

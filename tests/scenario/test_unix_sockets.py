@@ -100,6 +100,14 @@ def test_named_ones_only(suite, server, places):
     suite.tool('queue', 'delete', 'ALL')
 
 
+def test_explain_an_error_of_the_table(suite, places):
+    shown = suite.tool('explain', 'route', SENDER, 'a@unlisted.test').stdout
+    assert 'cannot be followed: its Unix socket is not one of remote_sockets\n' in shown
+    lookups = json.loads(suite.tool('explain', '--json', 'route', SENDER, 'a@unlisted.test').stdout.splitlines()[0])['lookups']
+    assert (lookups[-1]['result'], lookups[-1]['value']) == ('failed', 'its Unix socket is not one of remote_sockets')
+    assert lookups[-1]['rule'] == lookups[-2]['rule'] and lookups[-2]['result'] == 'found'
+
+
 def test_explain(suite, places):
     (hop,) = json.loads(suite.tool('explain', '--json', 'route', SENDER, 'a@here.test').stdout.splitlines()[-1])['hops']
     assert (hop['nexthop'], hop['source'], hop['tls']['policy']) == (f'unix:{places["here"]}', 'socket', 'none')

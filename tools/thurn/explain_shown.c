@@ -161,6 +161,11 @@ void explain_print_steps(json_t *o)
 
 	json_array_foreach(json_object_get(o, "lookups"), i, s)
 	{
+		if (text_of(s, "setting")[0] == '\0') {
+			printf(
+			    "%s cannot be followed: %s\n", text_of(s, "rule"), text_of(s, "value"));
+			continue;
+		}
 		printf("%s \"%s\": %s", text_of(s, "setting"), text_of(s, "key"),
 		    text_of(s, "result"));
 		if (text_of(s, "rule")[0] != '\0')
