@@ -411,7 +411,12 @@ ssize_t tls_write(struct tls *t, const void *from, size_t n)
 	t->wants_write = false;
 	errno = 0;
 	r = SSL_write_ex(t->ssl, from, n, &sent);
-	return r == 1 ? (ssize_t)sent : not_done(t, r);
+	if (r == 1)
+		return (ssize_t)sent;
+	/* what fails behind the peer's goodbye OpenSSL takes for the end of what can be read */
+	if (not_done(t, r) == 0)
+		errno = EPIPE;
+	return -1;
 }
 
 bool tls_wants_write(const struct tls *t)

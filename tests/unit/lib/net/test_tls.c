@@ -26,7 +26,7 @@ static struct fixture {
 	unsigned secured, ends;
 	enum conn_end why;
 	char reason[160];
-	bool echo, handshake_failed;
+	bool echo, pause, handshake_failed;
 } f;
 
 static struct tls_context *context;
@@ -36,6 +36,8 @@ static void on_input(struct conn *c)
 		buf_str(&f.got, buf_view(&c->in));
 	if (f.echo)
 		conn_write(c, buf_view(&c->in));
+	if (f.pause)
+		conn_pause(c);
 	buf_drop(&c->in, c->in.n);
 }
 
@@ -567,6 +569,30 @@ static void test_end_of_the_session(void **state)
 	assert_int_equal(f.ends, 1);
 }
 
+/* OpenSSL takes a write that fails behind the peer's goodbye for the end of what can be read. */
+static void test_answer_to_a_peer_that_has_gone(void **state)
+{
+	struct tls_certificate c = rig_certificate(ec_key(), "DNS:a");
+
+	(void)state;
+	start(&imap, &c, 1);
+	handshake();
+	f.pause = true;
+	assert_int_equal(SSL_write(f.client, "x\n", 2), 2);
+	SSL_shutdown(f.client);
+	close(f.peer);
+	f.peer = -1;
+	loop_poll();
+	assert_string_equal(buf_cstr(&f.got), "x\n");
+	assert_int_equal(f.ends, 0);
+	alarm(20); /* or it tries for ever */
+	conn_write(&f.c, STR("ok\r\n"));
+	loop_poll();
+	alarm(0);
+	assert_int_equal(f.ends, 1);
+	assert_int_equal(f.why, CONN_ERROR);
+}
+
 static void test_garbage_under_tls(void **state)
 {
 	struct tls_certificate c = rig_certificate(ec_key(), "DNS:a");
@@ -655,6 +681,7 @@ int main(void)
 		TEST(test_tickets),
 		TEST(test_channel_binding),
 		TEST(test_end_of_the_session),
+		TEST(test_answer_to_a_peer_that_has_gone),
 		TEST(test_garbage_under_tls),
 		TEST(test_renegotiation),
 		TEST(test_context_outlived_by_its_connections),
