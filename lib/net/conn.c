@@ -167,6 +167,10 @@ static void read_input(struct conn *c)
 			rearm(c);
 		return;
 	}
+	if (n == 0 && c->queued) {
+		c->behind = true;
+		return;
+	}
 	if (n <= 0) {
 		c->eof = n == 0;
 		end(c, n == 0 ? CONN_EOF : failure(c));
@@ -335,10 +339,10 @@ static void work_off(void)
 	struct conn *c;
 
 	while ((c = TAILQ_FIRST(&pending)) != NULL) {
-		bool kick = c->kick && !c->paused && !c->closing;
+		bool kick = c->kick && !c->paused && !c->closing, behind = c->behind;
 
 		TAILQ_REMOVE(&pending, c, next);
-		c->queued = c->kick = false;
+		c->queued = c->kick = c->behind = false;
 		if (c->secure == HANDSHAKE && !c->closing) {
 			handshake(c);
 			continue;
@@ -347,7 +351,7 @@ static void work_off(void)
 			continue;
 		if (c->fd == -1 || c->ended || c->connecting)
 			continue;
-		if (kick)
+		if (kick || behind)
 			rearm(c);
 		if (!c->blocked && ((c->out.n > 0 && !c->corked) || c->closing))
 			write_output(c);
@@ -484,7 +488,7 @@ static int leave(struct conn *c)
 
 	if (c->queued)
 		TAILQ_REMOVE(&pending, c, next);
-	c->queued = c->kick = false;
+	c->queued = c->kick = c->behind = false;
 	watch_clear(&c->watch);
 	timer_clear(&c->deadline);
 	tls_free(c->tls);

@@ -51,6 +51,7 @@ struct conn {
 	uint8_t secure; /* how far it is with that */
 	bool *gone;
 	bool paused, corked, eof, closing, linger, connecting, blocked, queued, kick, ended;
+	bool behind; /* the peer has closed, which is found again when what is queued is done */
 };
 
 /*

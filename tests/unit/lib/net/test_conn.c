@@ -176,6 +176,42 @@ static void test_eof_behind_pause(void **state)
 	assert_int_equal(f.ends, 1);
 }
 
+static void resume(void *arg, unsigned what)
+{
+	struct watch *w = arg;
+
+	(void)what;
+	watch_clear(w);
+	conn_resume(&f.c);
+}
+
+/* The same when the end is announced in the turn of the loop that lets it go on. */
+static void test_eof_beside_resume(void **state)
+{
+	struct watch w = { .what = 0 };
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	watch_set(&w, fds[0], WATCH_READ, resume, &w);
+	f.line_mode = f.pause_each = true;
+	say("a\nb\n");
+	loop_poll(); /* the kernel tells first of what has been ready for longer */
+	assert_int_equal(write(fds[1], "", 1), 1);
+	shutdown(f.peer, SHUT_WR);
+	loop_poll();
+	loop_poll();
+	assert_string_equal(buf_cstr(&f.got), "a|b|");
+	check_heard("ok a\r\nok b\r\n");
+	assert_int_equal(f.ends, 0);
+	conn_resume(&f.c);
+	loop_poll();
+	loop_poll();
+	assert_int_equal(f.ends, 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_full_input(void **state)
 {
 	char big[5000];
@@ -371,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pause, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cork, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_eof_behind_pause, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_eof_beside_resume, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_input, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_back_pressure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_finish, set_up, tear_down),
