@@ -11,7 +11,7 @@
 
 enum {
 	REPORT_NAME_MAX = 255, /* of who reports, and of its addresses */
-	REPORT_MAX = 38 * 1024, /* bytes, compressed: as text, it has to fit into a packet */
+	REPORT_MAX = 36 * 1024, /* bytes, compressed: as text, it has to fit into a packet */
 	REPORT_ID_MAX = 20 + 1 + DNS_NAME_MAX + 1 + REPORT_NAME_MAX,
 };
 

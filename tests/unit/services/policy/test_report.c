@@ -1,5 +1,6 @@
 /* What is counted, within its bounds; what comes back from disk; the report that is made of it. */
 #include "../../../../services/policy/report.h"
+#include "../../../../services/policy/sign.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -181,16 +182,23 @@ static void test_no_room(void **state)
 	tally_free(t);
 }
 
+/* Of and about the longest names, and with room for its signatures, it fits what the queue takes. */
 static void test_largest_message(void **state)
 {
-	static char bytes[REPORT_MAX];
+	static char bytes[REPORT_MAX], to[320];
+	struct reporter longest = { .host = "" };
 	struct tally *t = example();
 	struct buf text;
 
 	(void)state;
 	t->end = t->begin + 86400;
-	assert_int_equal(
-	    report_message(t, &who, str_bytes(bytes, sizeof bytes), STR("a@b.test"), 0, &text), 0);
+	memset(to, 't', sizeof to);
+	memset(longest.host, 'h', REPORT_NAME_MAX);
+	memset(longest.sender, 's', REPORTER_MAX);
+	assert_int_equal(report_message(t, &longest, str_bytes(bytes, sizeof bytes),
+			     str_bytes(to, sizeof to), 0, &text),
+	    0);
+	assert_true(text.n + SIGN_FIELDS <= QUEUE_REPORT_MAX);
 	buf_clear(&text);
 	tally_free(t);
 }
