@@ -194,11 +194,27 @@ demo: build-deps
 check: test-deps
 	@$(PYTHON) tests/run
 
-crash powercut fuzz bench: test-deps
+crash powercut fuzz asan bench: test-deps
 	@$(PYTHON) tests/run $@ CYCLES=$(CYCLES) TIME=$(TIME) $(ARGS)
 
-asan:
-	@$(MAKE) --no-print-directory O=build/asan CC=clang-14 SANITIZE=address,undefined all
+define HELP
+make [all]      the programs, below build/
+make demo       set up what is missing, start a suite, send a mail, read it; ONCE=1: and end
+make check      all tests, as .ci/run does
+make install    PREFIX, SYSCONFDIR, LOCALSTATEDIR, RUNDIR, DESTDIR as usual
+make bench      beside Postfix and Dovecot; ARGS=--quick
+make fuzz       every fuzz target for TIME=60 seconds
+make crash      CYCLES=n times a suite is killed, and its mail counted
+make powercut   CYCLES=n times a disk loses power, and its mail is counted
+make asan       the unit tests under ASan and UBSan
+make lint       clang-tidy
+make format     clang-format, in place
+make deps       what building and testing needs, from Debian packages
+make clean      removes build/
+endef
+export HELP
+help:
+	@echo "$$HELP"
 
 lint: test-deps
 	@clang-tidy-14 --quiet $(wildcard lib/*/*.c master/*.c) -- $(T_CPPFLAGS) -std=gnu17
